@@ -1,0 +1,91 @@
+//! What can go wrong with one PV or one SQLite file.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::{Epoch, FamilyUuid, PeIndex};
+
+/// Result of this crate.
+pub type Result<T, E = PvError> = std::result::Result<T, E>;
+
+/// What went wrong, with the file and the extent it concerns.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PvError {
+    /// A file operation failed.
+    #[error("{}: cannot {operation}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What was tried.
+        operation: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The host filesystem is full.
+    #[error("{}: no space left on the host filesystem", path.display())]
+    NoSpace {
+        /// The file that could not grow.
+        path: PathBuf,
+    },
+    /// The file exists already and is not a PV of this project.
+    #[error("{}: {what}", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What it is, in words.
+        what: String,
+    },
+    /// The file was written by a newer version.
+    #[error("{}: made by a newer version of anyfs-lvm (format features {features:#x} are unknown here)", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The unknown feature bits.
+        features: u64,
+    },
+    /// The file contains something that no version of this project writes.
+    #[error("{}: damaged: {what}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, in words.
+        what: String,
+    },
+    /// An extent is not there, or is shorter than asked.
+    #[error("{}: extent {pe} is missing", path.display())]
+    ExtentMissing {
+        /// The PV.
+        path: PathBuf,
+        /// The extent.
+        pe: PeIndex,
+    },
+    /// A table of contents that no version of this project writes.
+    #[error("extent {pe} has a damaged table of contents")]
+    BadToc {
+        /// The extent.
+        pe: PeIndex,
+    },
+    /// Another activation owns the family on this PV.
+    #[error("{}: another process has taken over (epoch {epoch} is no longer the owner of family {family})", path.display())]
+    Fenced {
+        /// The PV.
+        path: PathBuf,
+        /// The family.
+        family: FamilyUuid,
+        /// The epoch that tried.
+        epoch: Epoch,
+    },
+    /// An earlier commit failed with an unknown outcome; the file must be opened again.
+    #[error("{}: closed for writing after a failed commit", path.display())]
+    Poisoned {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another process holds the file too long.
+    #[error("{}: in use by another process", path.display())]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
+}

@@ -1,0 +1,1 @@
+//! An LVM-style volume manager whose disks are SQLite files.

@@ -1,0 +1,2 @@
+//! The `anyfs-lvm` command.
+fn main() {}
