@@ -1,6 +1,8 @@
 //! Segments: how a run of logical extents (LE) lies on physical extents (PE).
 
-use pv::{LeCount, LeIndex, PeIndex, PvUuid};
+use pv::{LeCount, LeIndex, PeCount, PeIndex, PvUuid};
+
+use crate::descriptor::Claim;
 
 /// Where one stripe or mirror leg of a segment begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +36,50 @@ pub struct Segment {
     pub kind: SegmentKind,
 }
 
+impl SegmentKind {
+    /// The legs, in stripe order.
+    pub fn legs(&self) -> &[StripeLeg] {
+        match self {
+            Self::Linear(leg) => std::slice::from_ref(leg),
+            Self::Striped(legs) | Self::Raid1(legs) => legs,
+        }
+    }
+}
+
 impl Segment {
+    /// The legs, in stripe order.
+    pub fn legs(&self) -> &[StripeLeg] {
+        self.kind.legs()
+    }
+
+    /// PEs on each leg.
+    pub fn rows(&self) -> PeCount {
+        match &self.kind {
+            SegmentKind::Linear(_) | SegmentKind::Raid1(_) => PeCount(self.count.0),
+            SegmentKind::Striped(legs) => {
+                let width = u32::try_from(legs.len()).unwrap_or(u32::MAX);
+                PeCount(self.count.0.checked_div(width).unwrap_or(0))
+            }
+        }
+    }
+
+    /// The PEs that the segment claims, one run per leg.
+    pub(crate) fn claims(&self) -> impl Iterator<Item = Claim> + '_ {
+        self.legs().iter().map(|leg| Claim { pv: leg.pv, start: leg.pe, count: self.rows() })
+    }
+
+    /// This segment and the next as one, when the next continues it in LEs and on every leg.
+    pub fn joined(&self, next: &Self) -> Option<Self> {
+        let rows = self.rows().0;
+        let follows = |(a, b): (&StripeLeg, &StripeLeg)| a.pv == b.pv && a.pe.0.checked_add(rows) == Some(b.pe.0);
+        let same = std::mem::discriminant(&self.kind) == std::mem::discriminant(&next.kind)
+            && self.legs().len() == next.legs().len()
+            && self.end() == Some(next.start)
+            && self.legs().iter().zip(next.legs()).all(follows);
+        let count = self.count.0.checked_add(next.count.0).filter(|_| same)?;
+        Some(Self { start: self.start, count: LeCount(count), kind: self.kind.clone() })
+    }
+
     /// One past the last LE, `None` on overflow (a validated descriptor never has one).
     pub fn end(&self) -> Option<LeIndex> {
         self.start.0.checked_add(self.count.0).map(LeIndex)
