@@ -65,6 +65,22 @@ pub trait Host: Send + Sync + Debug {
     /// # Errors
     /// As the operating system says.
     fn sync_file(&self, path: &Path) -> io::Result<()>;
+    /// Lets only the owner read and write a file (0600). Opens nothing. A host without permissions does nothing.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn make_private(&self, path: &Path) -> io::Result<()> {
+        let _ = path;
+        Ok(())
+    }
+    /// The one name of a file (absolute, no symbolic links), so that what lies beside it is found whatever path was
+    /// given. A host with one name per file returns `path`.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
     /// Renames a closed file.
     ///
     /// # Errors
@@ -135,7 +151,7 @@ impl Clock for SystemClock {
     fn wall(&self) -> i64 {
         match SystemTime::now().duration_since(UNIX_EPOCH) {
             Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
-            Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |n| n.saturating_neg()),
+            Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, i64::saturating_neg),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::{Epoch, FamilyUuid, PeIndex};
+use crate::{Epoch, FamilyUuid, FlushNo, PeIndex};
 
 /// Result of this crate.
 pub type Result<T, E = PvError> = std::result::Result<T, E>;
@@ -87,5 +87,57 @@ pub enum PvError {
     Busy {
         /// The file.
         path: PathBuf,
+    },
+    /// The name is taken by a PV of this project.
+    #[error("{}: {what}", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+        /// What it is, in words.
+        what: String,
+    },
+    /// A write was interrupted, and only opening the file for writing can roll it back.
+    #[error("{}: an interrupted write must be rolled back first; open it for writing", path.display())]
+    NeedsRecovery {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The SQLite library is too old to be trusted with data.
+    #[error("SQLite {found} has a known corruption bug; version 3.51.3 or newer is needed")]
+    OldSqlite {
+        /// Its version.
+        found: &'static str,
+    },
+    /// The PV was opened for reading only.
+    #[error("{}: opened for reading only", path.display())]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A number of a PV transaction was used again.
+    #[error("{}: transaction {flush} of family {family} is not above {last}", path.display())]
+    FlushNotRising {
+        /// The PV.
+        path: PathBuf,
+        /// The family.
+        family: FamilyUuid,
+        /// The number given.
+        flush: FlushNo,
+        /// The number in the owner row.
+        last: FlushNo,
+    },
+    /// Another descriptor change got in between; read again and start over.
+    #[error("{}: another change of the volume group got in between", path.display())]
+    Superseded {
+        /// The PV.
+        path: PathBuf,
+    },
+    /// Something does not fit into the format, or breaks its limits.
+    #[error("{}: {what}", path.display())]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, in words.
+        what: String,
     },
 }

@@ -10,15 +10,14 @@ pub struct ParseUuidError(String);
 
 fn show(bytes: &[u8; 16], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     const GROUPS: [usize; 7] = [6, 4, 4, 4, 4, 4, 6];
-    let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-    let mut rest = hex.as_str();
-    for (i, len) in GROUPS.iter().enumerate() {
+    let mut digits = bytes.iter().flat_map(|b| [b >> 4, b & 15]);
+    for (i, len) in GROUPS.into_iter().enumerate() {
         if i > 0 {
             f.write_str("-")?;
         }
-        let (head, tail) = rest.split_at_checked(*len).unwrap_or((rest, ""));
-        f.write_str(head)?;
-        rest = tail;
+        for digit in digits.by_ref().take(len) {
+            write!(f, "{digit:x}")?;
+        }
     }
     Ok(())
 }
@@ -66,7 +65,7 @@ macro_rules! uuid_newtype {
 
             /// The first eight hexadecimal digits, as used in file names.
             pub fn short(&self) -> String {
-                self.0.iter().take(4).map(|b| format!("{b:02x}")).collect()
+                self.to_string().chars().filter(|c| *c != '-').take(8).collect()
             }
         }
 

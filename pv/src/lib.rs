@@ -6,18 +6,38 @@
 //! The seam of the whole storage stack is [`ExtentStore`]; [`Env`] carries the doors to everything outside the
 //! process (files that are not SQLite's, clocks, threads), so that a test can replace them.
 
+mod change;
 mod checksum;
+mod create;
+mod descriptor;
 mod env;
 mod error;
 mod extent;
+mod format;
+mod host;
 mod id;
+mod label;
+mod lock;
 mod size;
+pub mod sqlite;
+mod sqlite_store;
 mod store;
+mod volume;
 
+pub use change::ChangeGuard;
 pub use checksum::{BLOCK, block_sum, block_sums, row_sum};
+pub use create::PvOptions;
+pub use descriptor::{DescriptorCopy, Descriptors, GENERATIONS, MAX_DESCRIPTOR};
 pub use env::{Clock, Env, FileId, Host, HostLock, HostSpace, SystemClock};
 pub use error::{PvError, Result};
 pub use extent::{ExtentHeader, FreshExtent, TocEntry, decode_toc, encode_toc};
+pub use format::{PV_SCHEMA, PV_TUNING};
+pub use host::RealHost;
 pub use id::{FamilyUuid, LvUuid, ParseUuidError, PvUuid, VgUuid};
+pub use label::{Features, Label, Membership};
+pub use lock::side_folder;
 pub use size::{Bytes, Epoch, ExtentSize, FlushNo, LeCount, LeIndex, PeCount, PeIndex, Seqno, SliceId, Txg};
+pub use sqlite::Access;
+pub use sqlite_store::SqliteStore;
 pub use store::{ExtentBatch, ExtentStore, FoundExtent, OwnerRow, ReadMode, StoreSpace};
+pub use volume::Pv;

@@ -1,0 +1,250 @@
+//! The machine's own files.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::io::Errno;
+
+use crate::{Bytes, Env, FileId, Host, HostLock, HostSpace, SystemClock};
+
+impl Env {
+    /// The machine's files, clocks and threads, and the platform's SQLite VFS.
+    pub fn system() -> Self {
+        Self { host: Arc::new(RealHost), clock: Arc::new(SystemClock::default()), vfs: None, threads: true }
+    }
+}
+
+/// The operating system's files.
+///
+/// # Concurrency
+/// Locks are held by the open lock file, so two holders inside one process exclude each other as well.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct RealHost;
+
+#[derive(Debug)]
+struct FileLock {
+    // Closing it releases the lock.
+    _file: File,
+}
+
+impl HostLock for FileLock {}
+
+/// Size of the pieces in which a file is filled where the filesystem cannot reserve blocks.
+const PIECE: usize = 1024 * 1024;
+
+fn missing_is_fine(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).mode(0o600);
+    options
+}
+
+impl Host for RealHost {
+    fn stat(&self, path: &Path) -> io::Result<FileId> {
+        let meta = fs::metadata(path)?;
+        Ok(FileId {
+            device: meta.dev(),
+            inode: meta.ino(),
+            links: meta.nlink(),
+            len: Bytes(meta.len()),
+            regular: meta.is_file(),
+        })
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
+        let mut entries = fs::read_dir(dir)?.map(|e| e.map(|e| e.path())).collect::<io::Result<Vec<_>>>()?;
+        entries.sort();
+        Ok(entries)
+    }
+
+    fn make_dir(&self, dir: &Path) -> io::Result<()> {
+        match fs::DirBuilder::new().mode(0o700).create(dir) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
+            other => other,
+        }
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        File::open(dir)?.sync_all()
+    }
+
+    fn sync_file(&self, path: &Path) -> io::Result<()> {
+        OpenOptions::new().write(true).open(path)?.sync_all()
+    }
+
+    fn make_private(&self, path: &Path) -> io::Result<()> {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+    }
+
+    fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
+        fs::canonicalize(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+        {
+            use rustix::fs::{CWD, RenameFlags, renameat_with};
+            match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+                // Filesystems that cannot do it in one step.
+                Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+                other => return other.map_err(io::Error::from),
+            }
+        }
+        // A second link refuses an existing name just as well.
+        fs::hard_link(from, to)?;
+        fs::remove_file(from)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        missing_is_fine(fs::remove_file(path))
+    }
+
+    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
+        missing_is_fine(fs::remove_dir(dir))
+    }
+
+    fn read(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(path)?.take(u64::try_from(limit).unwrap_or(u64::MAX)).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut random = [0u8; 8];
+        getrandom::fill(&mut random).map_err(io::Error::from)?;
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".new-{:016x}", u64::from_le_bytes(random)));
+        let temporary = PathBuf::from(name);
+        let written = private_file().create_new(true).open(&temporary).and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        });
+        match written.and_then(|()| fs::rename(&temporary, path)) {
+            Ok(()) => self.sync_dir(parent(path)),
+            Err(error) => {
+                // The first error is the one to report.
+                let _ = fs::remove_file(&temporary);
+                Err(error)
+            }
+        }
+    }
+
+    fn allocate(&self, path: &Path, bytes: Bytes) -> io::Result<()> {
+        let mut file = private_file().create(true).truncate(false).open(path)?;
+        match reserve(&file, bytes.get()) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => fill(&mut file, bytes.get())?,
+            other => other?,
+        }
+        file.set_len(bytes.get())?;
+        file.sync_all()?;
+        self.sync_dir(parent(path))
+    }
+
+    fn space(&self, path: &Path) -> io::Result<HostSpace> {
+        let stat = rustix::fs::statvfs(path)?;
+        let unit = if stat.f_frsize == 0 { stat.f_bsize } else { stat.f_frsize };
+        Ok(HostSpace {
+            device: fs::metadata(path)?.dev(),
+            free: Bytes(stat.f_bavail.saturating_mul(unit)),
+            total: Bytes(stat.f_blocks.saturating_mul(unit)),
+        })
+    }
+
+    fn lock(&self, path: &Path, wait: bool, note: &str) -> io::Result<Option<Box<dyn HostLock>>> {
+        let mut file = private_file().create(true).truncate(false).open(path)?;
+        if wait {
+            file.lock()?;
+        } else {
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
+        if !note.is_empty() {
+            // Information only: a full disk must not keep anyone from locking.
+            let _ = file.set_len(0).and_then(|()| file.write_all(note.as_bytes()));
+        }
+        Ok(Some(Box::new(FileLock { _file: file })))
+    }
+}
+
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+fn reserve(file: &File, bytes: u64) -> Result<(), Errno> {
+    rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, bytes)
+}
+
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+fn reserve(_file: &File, _bytes: u64) -> Result<(), Errno> {
+    Err(Errno::NOSYS)
+}
+
+/// Takes blocks by writing zeros past the present end.
+fn fill(file: &mut File, bytes: u64) -> io::Result<()> {
+    use std::io::Seek;
+    let zeros = vec![0u8; PIECE];
+    let mut at = file.seek(io::SeekFrom::End(0))?;
+    while at < bytes {
+        let rest = usize::try_from(bytes.saturating_sub(at)).unwrap_or(PIECE).min(PIECE);
+        file.write_all(zeros.get(..rest).unwrap_or(&zeros))?;
+        at = at.saturating_add(u64::try_from(rest).unwrap_or(0));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_excludes_a_second_holder_in_the_same_process_until_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.lock");
+        let held = RealHost.lock(&path, false, "pid 1").unwrap();
+        assert!(held.is_some());
+        assert!(RealHost.lock(&path, false, "").unwrap().is_none());
+        drop(held);
+        assert!(RealHost.lock(&path, true, "").unwrap().is_some());
+        assert_eq!(RealHost.read(&path, 100).unwrap(), b"pid 1");
+    }
+
+    #[test]
+    fn rename_new_refuses_an_existing_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+        RealHost.write(&a, b"a").unwrap();
+        RealHost.write(&b, b"b").unwrap();
+        assert_eq!(RealHost.rename_new(&a, &b).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        RealHost.remove_file(&b).unwrap();
+        RealHost.rename_new(&a, &b).unwrap();
+        assert_eq!(RealHost.read(&b, 1).unwrap(), b"a");
+        assert_eq!(fs::metadata(&b).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn allocate_takes_blocks() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("reserve");
+        RealHost.allocate(&path, Bytes(1 << 20)).unwrap();
+        assert_eq!(RealHost.stat(&path).unwrap().len, Bytes(1 << 20));
+        assert!(fs::metadata(&path).unwrap().blocks() * 512 >= 1 << 20);
+        assert!(RealHost.space(dir.path()).unwrap().total > Bytes(0));
+    }
+}

@@ -1,0 +1,46 @@
+//! The files beside a PV: its folder and the lock that surrounds every write.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::{Env, HostLock, PvError, Result};
+
+const LOCK: &str = "pv.lock";
+
+/// The folder beside a PV: `NAME.db.d`.
+pub fn side_folder(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".d");
+    PathBuf::from(name)
+}
+
+/// Waits for and takes the lock of the PV `path` (a canonical path), making the folder when it is missing.
+pub(crate) fn take(env: &Env, path: &Path) -> Result<Box<dyn HostLock>> {
+    let folder = side_folder(path);
+    let file = folder.join(LOCK);
+    let note = format!("{}\n", std::process::id());
+    let taken = match env.host.lock(&file, true, &note) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            env.host.make_dir(&folder).and_then(|()| env.host.lock(&file, true, &note))
+        }
+        other => other,
+    };
+    match taken {
+        Ok(Some(lock)) => Ok(lock),
+        Ok(None) => Err(PvError::Busy { path: path.to_owned() }),
+        Err(source) => Err(PvError::Io { path: file, operation: "lock it", source }),
+    }
+}
+
+/// As [`take`] where that is possible: nothing on a medium that cannot be written, which has no writers either.
+pub(crate) fn take_to_read(env: &Env, path: &Path) -> Result<Option<Box<dyn HostLock>>> {
+    match take(env, path) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(PvError::Io { source, .. })
+            if matches!(source.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}

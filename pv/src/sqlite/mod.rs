@@ -1,0 +1,64 @@
+//! Making and opening this project's SQLite files, hardened against hostile ones.
+//!
+//! # Invariants
+//! * Every connection is opened by a URI filename, so that the VFS and the access are part of the name.
+//! * No query touches a user table before the file's identity and its whole schema were compared with the white list.
+//! * A file appears under its name complete and durable, or not at all.
+//! * A foreign file is never written, not even to roll back its hot journal.
+
+mod create;
+mod error;
+mod identity;
+mod open;
+mod settings;
+mod uri;
+
+pub use create::{create, replace};
+pub use error::error;
+pub use open::open;
+pub(crate) use open::{probe, reader_flags, reader_init};
+pub(crate) use uri::{mode, uri};
+
+/// What a kind of file looks like inside.
+#[derive(Debug, Clone, Copy)]
+pub struct Schema {
+    /// `application_id` in the file's header.
+    pub application_id: i32,
+    /// `user_version` in the file's header: the format.
+    pub user_version: i32,
+    /// The statements that make all tables, indexes and views: also the white list.
+    pub statements: &'static [&'static str],
+    /// What such a file is, for messages: "physical volume".
+    pub what: &'static str,
+}
+
+/// Settings of a kind of file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tuning {
+    /// Page size in bytes, fixed when the file is made.
+    pub page_size: u32,
+    /// A write-ahead log instead of a rollback journal.
+    pub wal: bool,
+    /// Whether free pages can be given back later; fixed when the file is made.
+    pub incremental_vacuum: bool,
+    /// Page cache of one connection in KiB. For a file with a rollback journal larger than any transaction.
+    pub cache_kib: u32,
+}
+
+/// How a file is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Reads and writes; rolls back a hot journal.
+    ReadWrite,
+    /// Reads with SQLite's locks; writes nothing. Fails while a hot journal waits.
+    ReadOnly,
+    /// Reads without locks and without looking at journals: a snapshot of unknown age, perhaps torn.
+    Immutable,
+}
+
+impl Access {
+    /// Whether this access may change the file.
+    pub fn writes(self) -> bool {
+        self == Self::ReadWrite
+    }
+}

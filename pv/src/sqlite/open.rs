@@ -1,0 +1,95 @@
+//! Opening a file.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::identity::{cannot_open, check_application, check_schema};
+use super::settings::{harden, journal_mode, tune};
+use super::{Access, Schema, Tuning, error, mode, uri};
+use crate::{Env, PvError, Result};
+
+/// Older versions can corrupt a write-ahead log that two connections use (fixed in 3.51.3).
+const OLDEST: i32 = 3_051_003;
+const OPEN: &str = "open it";
+
+/// Opens a file of the kind `schema`, hardened, after checking that it is one.
+///
+/// # Errors
+/// [`PvError::Foreign`], [`PvError::Newer`], [`PvError::Damaged`] about what the file is; [`PvError::Io`] when it is
+/// missing or may not be opened; [`PvError::NeedsRecovery`] when only a read-write connection can open it;
+/// [`PvError::Busy`] when another program keeps it locked; [`PvError::OldSqlite`].
+///
+/// # Durability
+/// A read-write connection rolls back a hot journal and makes that durable. The others write nothing.
+///
+/// # Concurrency
+/// The connection may move between threads. [`Access::Immutable`] takes no locks at all.
+pub fn open(env: &Env, path: &Path, schema: &Schema, tuning: &Tuning, access: Access) -> Result<Connection> {
+    check_version()?;
+    if access.writes() {
+        probe(env, path, schema, tuning)?;
+    }
+    let conn = connect(env, path, access, tuning)?;
+    check_application(env, &conn, path, schema)?;
+    check_schema(&conn, path, schema)?;
+    tune(&conn, tuning, access).map_err(|e| error(path, OPEN, e))?;
+    if access.writes() {
+        check_journal(&conn, path, tuning)?;
+    }
+    Ok(conn)
+}
+
+/// Looks at the header alone, without locks or journals: a foreign file's hot journal is not ours to roll back.
+pub(crate) fn probe(env: &Env, path: &Path, schema: &Schema, tuning: &Tuning) -> Result<()> {
+    let look = connect(env, path, Access::Immutable, tuning)?;
+    check_application(env, &look, path, schema)
+}
+
+pub(super) fn check_version() -> Result<()> {
+    let found = rusqlite::version_number();
+    if found < OLDEST { Err(PvError::OldSqlite { found: rusqlite::version() }) } else { Ok(()) }
+}
+
+pub(super) fn connect(env: &Env, path: &Path, access: Access, tuning: &Tuning) -> Result<Connection> {
+    let name = uri(env, path, mode(access), !tuning.wal);
+    let conn = Connection::open_with_flags(name, flags(access)).map_err(|e| cannot_open(env, path, e))?;
+    harden(&conn).map_err(|e| error(path, OPEN, e))?;
+    Ok(conn)
+}
+
+pub(super) fn flags(access: Access) -> OpenFlags {
+    let how = if access.writes() { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
+    how | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_PRIVATE_CACHE
+}
+
+/// Flags for a pool of immutable connections.
+pub(crate) fn reader_flags() -> OpenFlags {
+    flags(Access::Immutable)
+}
+
+/// Prepares a connection of such a pool. The file's identity was checked before the pool was made.
+pub(crate) fn reader_init(conn: &Connection, tuning: &Tuning) -> rusqlite::Result<()> {
+    harden(conn)?;
+    tune(conn, tuning, Access::Immutable)
+}
+
+/// Sets and verifies what a commit's safety rests on.
+fn check_journal(conn: &Connection, path: &Path, tuning: &Tuning) -> Result<()> {
+    let fail = |e| error(path, OPEN, e);
+    let wanted = journal_mode(tuning);
+    let before: String = conn.pragma_query_value(None, "journal_mode", |row| row.get(0)).map_err(fail)?;
+    if (before == "wal") != tuning.wal {
+        let what = "its journal mode was changed by another program".to_owned();
+        return Err(PvError::Foreign { path: path.to_owned(), what });
+    }
+    let now: String = conn.pragma_update_and_check(None, "journal_mode", wanted, |row| row.get(0)).map_err(fail)?;
+    let sync: i64 = conn.pragma_query_value(None, "synchronous", |row| row.get(0)).map_err(fail)?;
+    let secure: i64 = conn.pragma_query_value(None, "secure_delete", |row| row.get(0)).map_err(fail)?;
+    // secure_delete would journal and overwrite every freed page: nine times the bytes.
+    if now == wanted && sync == 2 && secure == 0 {
+        return Ok(());
+    }
+    let source = std::io::Error::other("it does not accept the settings that commits rest on");
+    Err(PvError::Io { path: path.to_owned(), operation: OPEN, source })
+}

@@ -1,0 +1,73 @@
+//! Settings of a connection.
+
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, Result};
+
+use super::{Access, Tuning};
+
+/// How long a connection waits for another one's lock. Commits are surrounded by a lock file, so only foreign programs
+/// are ever waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What is left of a rollback journal between transactions.
+const JOURNAL_KEPT: i64 = 1024 * 1024;
+
+/// Upper limits for what a file may make this process do.
+const LIMITS: [(Limit, i32); 7] = [
+    (Limit::SQLITE_LIMIT_LENGTH, 8 * 1024 * 1024),
+    (Limit::SQLITE_LIMIT_SQL_LENGTH, 64 * 1024),
+    (Limit::SQLITE_LIMIT_COLUMN, 64),
+    (Limit::SQLITE_LIMIT_EXPR_DEPTH, 64),
+    (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 16),
+    (Limit::SQLITE_LIMIT_ATTACHED, 0),
+    (Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 0),
+];
+
+const SWITCHES: [(DbConfig, bool); 6] = [
+    (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+    (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+    (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
+    (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
+    (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
+    (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
+];
+
+/// Takes away what a hostile file could use. Reads nothing from the file.
+pub(super) fn harden(conn: &Connection) -> Result<()> {
+    conn.busy_timeout(PATIENCE)?;
+    for (limit, value) in LIMITS {
+        conn.set_limit(limit, value)?;
+    }
+    for (switch, value) in SWITCHES {
+        conn.set_db_config(switch, value)?;
+    }
+    conn.execute_batch("PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;")
+}
+
+/// Sets what depends on the kind of file and on the access. Runs after the file's identity is known.
+pub(super) fn tune(conn: &Connection, tuning: &Tuning, access: Access) -> Result<()> {
+    conn.pragma_update(None, "cache_size", -i64::from(tuning.cache_kib))?;
+    if !access.writes() {
+        return conn.pragma_update(None, "query_only", true);
+    }
+    // macOS: fsync alone leaves data in the drive's cache.
+    conn.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;
+         PRAGMA secure_delete = OFF;",
+    )?;
+    if tuning.wal {
+        // The owner checkpoints when it suits.
+        return conn.pragma_update(None, "wal_autocheckpoint", 0);
+    }
+    // A page that spills before the commit would lock readers out early.
+    conn.execute_batch("PRAGMA cache_spill = OFF;")?;
+    conn.pragma_update(None, "journal_size_limit", JOURNAL_KEPT)
+}
+
+/// The journal mode a connection to such a file must report.
+pub(super) fn journal_mode(tuning: &Tuning) -> &'static str {
+    if tuning.wal { "wal" } else { "persist" }
+}

@@ -1,0 +1,116 @@
+//! The one connection that writes a PV's extents.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, TransactionState};
+
+use crate::format::{PV_SCHEMA, PV_TUNING};
+use crate::sqlite::{self, Access, error};
+use crate::{Env, PvError, Result, lock};
+
+const BEGIN: &str = "BEGIN IMMEDIATE";
+const COMMIT: &str = "COMMIT";
+const ROLLBACK: &str = "ROLLBACK";
+/// Any read makes SQLite look for a journal that waits to be rolled back.
+const SETTLE: &str = "SELECT count(*) FROM promise";
+const WRITE: &str = "commit to it";
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    env: Env,
+    path: PathBuf,
+    /// `None` when opened for reading only.
+    conn: Mutex<Option<Connection>>,
+    poisoned: AtomicBool,
+    commits: Arc<AtomicU64>,
+}
+
+/// Keeps commits of this process away.
+pub(super) struct Held<'a> {
+    writer: &'a Writer,
+    conn: MutexGuard<'a, Option<Connection>>,
+}
+
+impl Held<'_> {
+    /// Rolls back what an interrupted write of any process left; whether that is certain. Under the PV's lock.
+    pub(super) fn settle(&self) -> Result<bool> {
+        let Some(conn) = self.conn.as_ref().filter(|_| !self.writer.is_poisoned()) else { return Ok(false) };
+        conn.query_row(SETTLE, [], |_| Ok(())).map_err(|e| error(&self.writer.path, "read it", e))?;
+        Ok(true)
+    }
+}
+
+impl Writer {
+    pub(super) fn open(env: &Env, path: &Path, access: Access, commits: Arc<AtomicU64>) -> Result<Self> {
+        let conn = if access.writes() {
+            let _lock = lock::take(env, path)?;
+            Some(sqlite::open(env, path, &PV_SCHEMA, &PV_TUNING, access)?)
+        } else {
+            None
+        };
+        Ok(Self {
+            env: env.clone(),
+            path: path.to_owned(),
+            conn: Mutex::new(conn),
+            poisoned: AtomicBool::new(false),
+            commits,
+        })
+    }
+
+    pub(super) fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Ordering::Acquire)
+    }
+
+    fn poison(&self) {
+        self.poisoned.store(true, Ordering::Release);
+    }
+
+    pub(super) fn hold(&self) -> Held<'_> {
+        // A thread that panicked inside a commit left its outcome unknown: that poisons the store, not the readers.
+        let conn = self.conn.lock().unwrap_or_else(|e| {
+            self.poison();
+            PoisonError::into_inner(e)
+        });
+        Held { writer: self, conn }
+    }
+
+    /// Runs `run` in a transaction of its own and commits it.
+    pub(super) fn transact<T>(&self, run: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let held = self.hold();
+        let Some(conn) = held.conn.as_ref() else { return Err(PvError::ReadOnly { path: self.path.clone() }) };
+        if self.is_poisoned() {
+            return Err(PvError::Poisoned { path: self.path.clone() });
+        }
+        let _lock = lock::take(&self.env, &self.path)?;
+        if let Err(e) = conn.execute_batch(BEGIN) {
+            let failed = error(&self.path, WRITE, e);
+            if !matches!(failed, PvError::Busy { .. }) {
+                self.poison();
+            }
+            return Err(failed);
+        }
+        let done = run(conn).and_then(|value| {
+            conn.execute_batch(COMMIT).map_err(|e| error(&self.path, WRITE, e))?;
+            Ok(value)
+        });
+        if let Err(failed) = &done {
+            self.undo(conn, failed);
+        }
+        // After the commit: a reader opened before this line counts as older than it.
+        self.commits.fetch_add(1, Ordering::AcqRel);
+        done
+    }
+
+    fn undo(&self, conn: &Connection, failed: &PvError) {
+        // SQLite may have rolled back by itself.
+        let rolled_back = conn.is_autocommit() || conn.execute_batch(ROLLBACK).is_ok();
+        let idle = conn.transaction_state(None::<&str>).is_ok_and(|state| state == TransactionState::None);
+        let refused =
+            matches!(failed, PvError::Fenced { .. } | PvError::FlushNotRising { .. } | PvError::Refused { .. });
+        if !(refused && rolled_back && idle) {
+            self.poison();
+        }
+    }
+}
