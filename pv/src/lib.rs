@@ -8,16 +8,21 @@
 
 mod change;
 mod checksum;
+#[cfg(any(test, feature = "test-util"))]
+pub mod conformance;
 mod create;
 mod descriptor;
 mod env;
 mod error;
 mod extent;
+#[cfg(any(test, feature = "test-util"))]
+mod fault;
 mod format;
 mod host;
 mod id;
 mod label;
 mod lock;
+mod mem;
 mod size;
 pub mod sqlite;
 mod sqlite_store;
@@ -31,11 +36,14 @@ pub use descriptor::{DescriptorCopy, Descriptors, GENERATIONS, MAX_DESCRIPTOR};
 pub use env::{Clock, Env, FileId, Host, HostLock, HostSpace, SystemClock};
 pub use error::{PvError, Result};
 pub use extent::{ExtentHeader, FreshExtent, TocEntry, decode_toc, encode_toc};
+#[cfg(any(test, feature = "test-util"))]
+pub use fault::{Fault, FaultCounts, FaultKind, FaultOp, FaultStore};
 pub use format::{PV_SCHEMA, PV_TUNING};
 pub use host::RealHost;
 pub use id::{FamilyUuid, LvUuid, ParseUuidError, PvUuid, VgUuid};
 pub use label::{Features, Label, Membership};
 pub use lock::side_folder;
+pub use mem::MemStore;
 pub use size::{Bytes, Epoch, ExtentSize, FlushNo, LeCount, LeIndex, PeCount, PeIndex, Seqno, SliceId, Txg};
 pub use sqlite::Access;
 pub use sqlite_store::SqliteStore;

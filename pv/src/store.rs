@@ -1,6 +1,7 @@
 //! The seam of the storage stack: one PV's extents, whatever holds them.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use crate::{Bytes, Epoch, ExtentHeader, FamilyUuid, FlushNo, FreshExtent, PeIndex, Result, Txg};
 
@@ -125,4 +126,38 @@ pub trait ExtentStore: Send + Sync + Debug {
     /// # Errors
     /// I/O errors.
     fn space(&self) -> Result<StoreSpace>;
+}
+
+impl<S: ExtentStore + ?Sized> ExtentStore for Arc<S> {
+    fn commit(&self, batch: &ExtentBatch<'_>) -> Result<()> {
+        (**self).commit(batch)
+    }
+
+    fn read(&self, pe: PeIndex, at: u32, buf: &mut [u8], mode: ReadMode) -> Result<()> {
+        (**self).read(pe, at, buf, mode)
+    }
+
+    fn header(&self, pe: PeIndex) -> Result<Option<(ExtentHeader, Vec<u8>)>> {
+        (**self).header(pe)
+    }
+
+    fn extents_after(&self, family: FamilyUuid, epoch: Epoch, flush: FlushNo) -> Result<Vec<FoundExtent>> {
+        (**self).extents_after(family, epoch, flush)
+    }
+
+    fn owner(&self, family: FamilyUuid) -> Result<Option<OwnerRow>> {
+        (**self).owner(family)
+    }
+
+    fn take(&self, family: FamilyUuid, epoch: Epoch, txg: Txg) -> Result<()> {
+        (**self).take(family, epoch, txg)
+    }
+
+    fn forget(&self, family: FamilyUuid) -> Result<()> {
+        (**self).forget(family)
+    }
+
+    fn space(&self) -> Result<StoreSpace> {
+        (**self).space()
+    }
 }
