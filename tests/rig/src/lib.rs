@@ -1,1 +1,32 @@
-//! The crash rig.
+//! The crash rig: SQLite on a disk in memory that remembers every write, sync and rename, and the disks that a crash
+//! at any moment could have left behind.
+//!
+//! * [`Disk`]: files in memory behind a SQLite VFS of its own, [`MemHost`] and [`TestClock`] for what is not SQLite's.
+//! * [`Model`], [`Image`], [`Mode`], [`Spec`]: what is durable, and crash images.
+//! * [`Explorer`]: feeds a log through the model and lets a [`Check`] judge the images, in parallel, also crashes
+//!   during the recovery from a crash.
+//!
+//! `README.md` beside this package says how a test is built from them.
+
+mod clock;
+mod content;
+mod disk;
+mod explore;
+mod host;
+mod image;
+mod log;
+mod prng;
+mod report;
+#[expect(unsafe_code, reason = "SQLite calls a VFS through C; see the module for what it relies on")]
+mod vfs;
+
+pub use clock::TestClock;
+pub use content::Content;
+pub use disk::{Disk, Settings};
+pub use explore::{Check, Crash, Explorer, Options};
+pub use host::MemHost;
+pub use image::{Image, Mode, Model, ParseSpecError, Spec};
+pub use log::{Inode, Name, NameOp, Node, Op};
+pub use prng::Prng;
+pub use report::{Failure, Report, Tally};
+pub use vfs::seed_sqlite;

@@ -1,0 +1,243 @@
+//! Feeds a log through the model and has crash images judged.
+
+use std::num::NonZero;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use crate::disk::{Disk, Settings};
+use crate::image::{Image, Mode, Model, Spec};
+use crate::log::Op;
+use crate::prng::Prng;
+use crate::report::Report;
+
+/// Images made before they are judged together.
+const BATCH: usize = 128;
+
+/// What to look at.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Decides everything that is random.
+    pub seed: u64,
+    /// A crash point before one in so many writes (before every other operation there is always one).
+    pub one_write_in: u64,
+    /// Images of each random kind ([`Mode::Prefix`], [`Mode::Tear`]) per crash point.
+    pub repeats: u32,
+    /// Also [`Mode::Shorn`].
+    pub shorn: bool,
+    /// Look at crashes during the recovery from one in so many images; 0 never.
+    pub deep_one_in: u64,
+    /// Images per recovery that is looked into, about.
+    pub deep_images: usize,
+    /// Threads that judge; 0 takes one per processor.
+    pub threads: usize,
+    /// What the disks of images are like.
+    pub settings: Settings,
+    /// Only this image (and crash during its recovery, if a second follows): to repeat a failure.
+    pub only: Vec<Spec>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            one_write_in: 3,
+            repeats: 2,
+            shorn: false,
+            deep_one_in: 50,
+            deep_images: 40,
+            threads: 0,
+            settings: Settings::default(),
+            only: Vec::new(),
+        }
+    }
+}
+
+/// One crash to judge.
+#[derive(Debug, Clone)]
+pub struct Crash {
+    /// Which: the crash, and the crash during the recovery from it, if any.
+    pub path: Vec<Spec>,
+    /// What it left.
+    pub image: Image,
+    /// The last mark that the workload had made before the (first) crash.
+    pub mark: Option<u64>,
+}
+
+/// A judge of crash images, called from several threads at once.
+pub trait Check: Sync {
+    /// Recovers what is on `disk`, which starts as `crash.image`, and says what is wrong with it.
+    ///
+    /// # Errors
+    /// What is wrong.
+    fn verify(&self, crash: &Crash, disk: &Disk) -> Result<(), String>;
+
+    /// The recovery alone: its log is what crashes in recovery happen in, and [`Check::verify`] judges these by the
+    /// same `mark`. So it must do nothing that `verify` would count as work that came after the crash.
+    ///
+    /// # Errors
+    /// It failed; `verify` says so too, so such a recovery is left out.
+    fn recover(&self, crash: &Crash, disk: &Disk) -> Result<(), String>;
+}
+
+/// Follows one run.
+#[derive(Debug)]
+pub struct Explorer {
+    options: Options,
+    model: Model,
+    at: u64,
+    mark: Option<u64>,
+    waiting: Vec<Crash>,
+    report: Report,
+}
+
+impl Explorer {
+    /// Begins where recording begins: `start` is durable.
+    pub fn new(start: &Image, options: Options) -> Self {
+        Self { options, model: Model::new(start), at: 0, mark: None, waiting: Vec::new(), report: Report::default() }
+    }
+
+    /// Takes the next part of the log and judges crashes in it.
+    pub fn feed(&mut self, log: &[Op], check: &impl Check) {
+        for op in log {
+            self.crash_before(Some(op), check);
+            self.model.apply(op);
+            if let Op::Mark(mark) = op {
+                self.mark = Some(*mark);
+            }
+            self.at += 1;
+            self.report.operations += 1;
+        }
+        self.judge(check);
+    }
+
+    /// Judges a crash at the end and says what was found.
+    pub fn finish(mut self, check: &impl Check) -> Report {
+        self.crash_before(None, check);
+        self.judge(check);
+        self.report
+    }
+
+    /// What was found up to now.
+    pub const fn report(&self) -> &Report {
+        &self.report
+    }
+
+    fn crash_before(&mut self, next: Option<&Op>, check: &impl Check) {
+        for spec in specs(&self.options, self.at, next) {
+            if let Some(image) = self.model.image(spec.mode, spec.seed) {
+                self.waiting.push(Crash { path: vec![spec], image, mark: self.mark });
+            }
+        }
+        if self.waiting.len() >= BATCH {
+            self.judge(check);
+        }
+    }
+
+    /// Judges what waits, on all threads.
+    fn judge(&mut self, check: &impl Check) {
+        let crashes = std::mem::take(&mut self.waiting);
+        if crashes.is_empty() {
+            return;
+        }
+        let started = Instant::now();
+        let threads = match self.options.threads {
+            0 => std::thread::available_parallelism().map_or(1, NonZero::get),
+            n => n,
+        };
+        let next = AtomicUsize::new(0);
+        let reports = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for _ in 0..threads.min(crashes.len()) {
+                scope.spawn(|| {
+                    while let Some((index, crash)) = claim(&next, &crashes) {
+                        let report = judge_one(crash, &self.options, check);
+                        reports.lock().expect("no judge panics holding it").push((index, report));
+                    }
+                });
+            }
+        });
+        let mut reports = reports.into_inner().expect("no judge panics holding it");
+        reports.sort_by_key(|(index, _)| *index);
+        for (_, report) in reports {
+            self.report.merge(report);
+        }
+        self.report.busy += started.elapsed();
+    }
+}
+
+fn claim<'a>(next: &AtomicUsize, crashes: &'a [Crash]) -> Option<(usize, &'a Crash)> {
+    let index = next.fetch_add(1, Ordering::Relaxed);
+    crashes.get(index).map(|crash| (index, crash))
+}
+
+/// The crashes to look at before the operation `next` (`None`: at the end), which is number `at`.
+fn specs(options: &Options, at: u64, next: Option<&Op>) -> Vec<Spec> {
+    if let Some(only) = options.only.first() {
+        return if only.at == at { vec![*only] } else { Vec::new() };
+    }
+    let mut rng = Prng::derived(options.seed, &[at]);
+    if matches!(next, Some(Op::Write { .. })) && !rng.one_in(options.one_write_in) {
+        return Vec::new();
+    }
+    let mut specs = Vec::new();
+    for mode in Mode::ALL {
+        let count = match mode {
+            Mode::Prefix | Mode::Tear => options.repeats,
+            Mode::Shorn => u32::from(options.shorn),
+            _ => 1,
+        };
+        specs.extend((0..count).map(|_| Spec { at, mode, seed: rng.draw() }));
+    }
+    specs
+}
+
+/// Judges one image, and crashes in its recovery when it is one of those.
+fn judge_one(crash: &Crash, options: &Options, check: &impl Check) -> Report {
+    let mut report = Report::default();
+    if options.only.len() != 2 {
+        let disk = Disk::from_image(&crash.image, options.settings);
+        report.count(&crash.path, check.verify(crash, &disk));
+    }
+    let seed = crash.path.last().map_or(0, |spec| spec.seed ^ spec.at);
+    let chosen = options.deep_one_in > 0 && Prng::derived(options.seed, &[seed]).one_in(options.deep_one_in);
+    if options.only.len() == 2 || (chosen && options.only.is_empty()) {
+        judge_recovery(crash, options, check, &mut report);
+    }
+    report
+}
+
+/// Records a recovery and judges crashes in it.
+fn judge_recovery(crash: &Crash, options: &Options, check: &impl Check, report: &mut Report) {
+    let disk = Disk::from_image(&crash.image, options.settings);
+    disk.start_recording();
+    if check.recover(crash, &disk).is_err() {
+        return;
+    }
+    let log = disk.take_log();
+    let seed = crash.path.first().map_or(0, |spec| spec.seed);
+    let inner = Options {
+        seed: Prng::derived(options.seed, &[seed, 2]).draw(),
+        only: options.only.iter().skip(1).copied().collect(),
+        ..options.clone()
+    };
+    let mut crashes = Vec::new();
+    let mut model = Model::new(&crash.image);
+    for (at, op) in (0..).zip(log.iter().map(Some).chain([None])) {
+        for spec in specs(&inner, at, op) {
+            crashes.push((spec, model.image(spec.mode, spec.seed)));
+        }
+        if let Some(op) = op {
+            model.apply(op);
+        }
+    }
+    let mut rng = Prng::derived(inner.seed, &[3]);
+    let one_in = if inner.only.is_empty() { crashes.len().div_ceil(options.deep_images.max(1)) as u64 } else { 1 };
+    for (spec, image) in crashes {
+        if let (Some(image), true) = (image, rng.one_in(one_in)) {
+            let deep = Crash { path: crash.path.iter().copied().chain([spec]).collect(), image, mark: crash.mark };
+            let disk = Disk::from_image(&deep.image, options.settings);
+            report.count(&deep.path, check.verify(&deep, &disk));
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What a crash leaves on a disk.
+//!
+//! * [`Image`]: names and contents at rest; a [`Disk`](crate::Disk) can start from one.
+//! * [`Model`]: follows a disk's log and knows what is durable and what is still pending.
+//! * [`Spec`] and [`Mode`]: which crash, in a form that can be printed and repeated.
+
+mod make;
+mod model;
+mod spec;
+
+use std::collections::BTreeMap;
+
+pub use model::Model;
+pub use spec::{Mode, ParseSpecError, Spec};
+
+use crate::content::Content;
+use crate::log::{Inode, Name, Node, parent};
+
+/// Names and contents of a disk at rest. Cloning costs little per file, whatever its size.
+#[derive(Debug, Clone, Default)]
+pub struct Image {
+    names: BTreeMap<Name, Node>,
+    files: BTreeMap<Inode, Content>,
+}
+
+impl Image {
+    /// `names` with the contents that `content` gives; names in folders that are not there are left out.
+    pub(crate) fn new(mut names: BTreeMap<Name, Node>, content: impl Fn(Inode) -> Option<Content>) -> Self {
+        // In order of names a folder comes before what it holds.
+        let mut lost: Vec<Name> = Vec::new();
+        for name in names.keys() {
+            let dir = parent(name);
+            let there = dir == "/" || (names.get(dir) == Some(&Node::Dir) && !lost.iter().any(|gone| **gone == *dir));
+            if !there {
+                lost.push(Name::clone(name));
+            }
+        }
+        for name in &lost {
+            names.remove(name);
+        }
+        let inodes = names.values().filter_map(|node| match node {
+            Node::Dir => None,
+            Node::File(inode) => Some(*inode),
+        });
+        let files = inodes.map(|inode| (inode, content(inode).unwrap_or_default())).collect();
+        Self { names, files }
+    }
+
+    pub(crate) const fn names(&self) -> &BTreeMap<Name, Node> {
+        &self.names
+    }
+
+    pub(crate) const fn files(&self) -> &BTreeMap<Inode, Content> {
+        &self.files
+    }
+
+    /// The contents of the file `name` (an absolute path).
+    pub fn file(&self, name: &str) -> Option<&Content> {
+        match self.names.get(name)? {
+            Node::Dir => None,
+            Node::File(inode) => self.files.get(inode),
+        }
+    }
+
+    /// Paths of all files with their lengths, sorted.
+    pub fn list(&self) -> Vec<(Name, u64)> {
+        let all = self.names.iter().filter_map(|(name, node)| match node {
+            Node::Dir => None,
+            Node::File(inode) => Some((Name::clone(name), self.files.get(inode).map_or(0, Content::len))),
+        });
+        all.collect()
+    }
+}

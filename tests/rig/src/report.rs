@@ -1,0 +1,120 @@
+//! What an exploration found.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use crate::image::{Mode, Spec};
+
+/// Failures kept in full; the rest is only counted.
+const KEPT: usize = 20;
+
+/// Images looked at and how many were bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Looked at.
+    pub images: u64,
+    /// Bad ones.
+    pub bad: u64,
+}
+
+impl Tally {
+    const fn add(&mut self, other: Self) {
+        self.images += other.images;
+        self.bad += other.bad;
+    }
+}
+
+/// A bad image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Which: the crash, and the crash during the recovery from it, if any.
+    pub path: Vec<Spec>,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path: Vec<String> = self.path.iter().map(Spec::to_string).collect();
+        write!(f, "{}: {}", path.join("/"), self.message)
+    }
+}
+
+/// Counts per kind of crash, and the first failures.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// First crashes.
+    pub first: BTreeMap<Mode, Tally>,
+    /// Crashes during recovery.
+    pub second: BTreeMap<Mode, Tally>,
+    /// The first failures, in the order of their crashes.
+    pub failures: Vec<Failure>,
+    /// Operations of the log that were followed.
+    pub operations: u64,
+    /// Time spent making and judging images.
+    pub busy: Duration,
+}
+
+impl Report {
+    /// All images together.
+    pub fn total(&self) -> Tally {
+        let mut total = Tally::default();
+        for tally in self.first.values().chain(self.second.values()) {
+            total.add(*tally);
+        }
+        total
+    }
+
+    /// Images per second while images were judged.
+    pub fn rate(&self) -> f64 {
+        let images = u32::try_from(self.total().images).unwrap_or(u32::MAX);
+        f64::from(images) / self.busy.as_secs_f64().max(1e-9)
+    }
+
+    /// Adds another report's counts.
+    pub fn merge(&mut self, other: Self) {
+        for (into, from) in [(&mut self.first, other.first), (&mut self.second, other.second)] {
+            for (mode, tally) in from {
+                into.entry(mode).or_default().add(tally);
+            }
+        }
+        let room = KEPT.saturating_sub(self.failures.len());
+        self.failures.extend(other.failures.into_iter().take(room));
+        self.operations += other.operations;
+        self.busy += other.busy;
+    }
+
+    /// Counts one image.
+    pub(crate) fn count(&mut self, path: &[Spec], outcome: Result<(), String>) {
+        let Some(last) = path.last() else { return };
+        let table = if path.len() == 1 { &mut self.first } else { &mut self.second };
+        let tally = table.entry(last.mode).or_default();
+        tally.images += 1;
+        if let Err(message) = outcome {
+            tally.bad += 1;
+            if self.failures.len() < KEPT {
+                self.failures.push(Failure { path: path.to_vec(), message });
+            }
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let total = self.total();
+        write!(f, "{} images, {} bad, {:.0} images/s", total.images, total.bad, self.rate())?;
+        for (title, table) in [("first crash", &self.first), ("crash in recovery", &self.second)] {
+            if !table.is_empty() {
+                write!(f, "\n  {title}:")?;
+            }
+            for (mode, tally) in table {
+                write!(f, " {} {}/{}", mode.name(), tally.bad, tally.images)?;
+            }
+        }
+        for failure in &self.failures {
+            write!(f, "\n  {failure}")?;
+        }
+        Ok(())
+    }
+}
