@@ -27,6 +27,7 @@ mod size;
 pub mod sqlite;
 mod sqlite_store;
 mod store;
+pub mod units;
 mod volume;
 
 pub use change::ChangeGuard;
