@@ -43,15 +43,17 @@ impl Pv {
             operation: "open it",
             source,
         })?;
-        if access.writes() {
-            // Says what a foreign file is before anything is made beside it.
-            sqlite::probe(env, &path, &PV_SCHEMA, &PV_TUNING)?;
+        if !access.writes() {
+            let label = read(env, &path, access, |conn| label::read(conn, &path, false))?;
+            return Ok(Self { env: env.clone(), path, access, label, recovered: false });
         }
-        let _lock = if access.writes() { Some(lock::take(env, &path)?) } else { None };
-        let hot = access.writes() && hot_journal(env, &path);
+        // Says what a foreign file is before anything is made beside it.
+        sqlite::probe(env, &path, &PV_SCHEMA, &PV_TUNING)?;
+        let _lock = lock::take(env, &path)?;
+        let recovered = hot_journal(env, &path);
         let conn = sqlite::open(env, &path, &PV_SCHEMA, &PV_TUNING, access)?;
-        let label = label::read(&conn, &path, access.writes())?;
-        Ok(Self { env: env.clone(), path, access, label, recovered: hot })
+        let label = label::read(&conn, &path, true)?;
+        Ok(Self { env: env.clone(), path, access, label, recovered })
     }
 
     /// The file, as one canonical path.
@@ -125,15 +127,19 @@ impl Pv {
 
     fn read<T>(&self, run: impl Fn(&Connection) -> Result<T>) -> Result<T> {
         let access = if self.access == Access::Immutable { Access::Immutable } else { Access::ReadOnly };
-        let once = || sqlite::open(&self.env, &self.path, &PV_SCHEMA, &PV_TUNING, access).and_then(|conn| run(&conn));
-        match once() {
-            // Commits follow each other closely: stand in line instead of hoping for a gap.
-            Err(PvError::Busy { .. } | PvError::NeedsRecovery { .. }) if access != Access::Immutable => {
-                let _lock = lock::take_to_read(&self.env, &self.path)?;
-                once()
-            }
-            other => other,
+        read(&self.env, &self.path, access, run)
+    }
+}
+
+fn read<T>(env: &Env, path: &Path, access: Access, run: impl Fn(&Connection) -> Result<T>) -> Result<T> {
+    let once = || sqlite::open(env, path, &PV_SCHEMA, &PV_TUNING, access).and_then(|conn| run(&conn));
+    match once() {
+        // Commits follow each other closely: stand in line instead of hoping for a gap.
+        Err(PvError::Busy { .. } | PvError::NeedsRecovery { .. }) if access != Access::Immutable => {
+            let _lock = lock::take_to_read(env, path)?;
+            once()
         }
+        other => other,
     }
 }
 

@@ -7,9 +7,8 @@ mod tests {
     use std::{fs, io};
 
     use anyfs_lvm_pv::{
-        Access, Bytes, DescriptorCopy, Env, Epoch, ExtentBatch, ExtentSize, ExtentStore, FamilyUuid, FlushNo,
-        FreshExtent, LeIndex, LvUuid, Membership, PeCount, PeIndex, Pv, PvError, PvOptions, ReadMode, Seqno, Txg,
-        VgUuid,
+        Access, Bytes, Env, Epoch, ExtentBatch, ExtentSize, ExtentStore, FamilyUuid, FlushNo, FreshExtent, LeIndex,
+        LvUuid, Membership, PeCount, PeIndex, Pv, PvError, PvOptions, ReadMode, Txg, VgUuid,
     };
     use rusqlite::{Connection, OpenFlags};
 
@@ -298,52 +297,12 @@ mod tests {
         assert!(!Pv::open(&place.env, &copy, Access::ReadWrite).unwrap().recovered());
     }
 
-    fn copy(epoch: u64, seqno: u64) -> DescriptorCopy {
-        let body = vec![b'x'; 1000];
-        DescriptorCopy { epoch: Epoch(epoch), seqno: Seqno(seqno), change_id: [3; 16], parent: [4; 32], body }
-    }
-
     #[test]
-    fn descriptors_keep_eight_generations_and_check_promise_and_number() {
+    fn preallocating_more_than_the_host_has_fails_and_leaves_nothing() {
         let place = Place::new();
-        let pv = place.pv();
-        for n in 1..=10u64 {
-            let guard = pv.begin_change().unwrap();
-            guard.promise(Epoch(n)).unwrap();
-            guard.install(&copy(n, n), Epoch(n), (n > 1).then(|| Seqno(n - 1))).unwrap();
-            guard.commit().unwrap();
-        }
-        let kept = pv.descriptors().unwrap();
-        assert_eq!(kept.copies.iter().map(|d| d.seqno.0).collect::<Vec<_>>(), (3..=10).collect::<Vec<_>>());
-        let guard = pv.begin_change().unwrap();
-        let superseded = |result| assert!(matches!(result, Err(PvError::Superseded { .. })), "{result:?}");
-        superseded(guard.promise(Epoch(10)));
-        superseded(guard.install(&copy(10, 11), Epoch(9), Some(Seqno(10))));
-        superseded(guard.install(&copy(10, 11), Epoch(10), Some(Seqno(9))));
-        guard.promise(Epoch(12)).unwrap();
-        guard.install(&copy(12, 11), Epoch(12), Some(Seqno(10))).unwrap();
-        drop(guard);
-        assert_eq!(pv.promise().unwrap(), Epoch(12));
-        assert_eq!(pv.descriptors().unwrap(), kept);
-        place.vandal("UPDATE descriptor SET body = x'00' WHERE seqno = 10");
-        let left = pv.descriptors().unwrap();
-        assert_eq!((left.damaged, left.newest().unwrap().seqno), (1, Seqno(9)));
-    }
-
-    #[test]
-    fn joining_and_leaving_a_group_survives_reopening() {
-        let place = Place::new();
-        let pv = place.pv();
-        let joined = member();
-        for membership in [Some(joined), None] {
-            let guard = pv.begin_change().unwrap();
-            let mut label = guard.label().unwrap();
-            label.membership.clone_from(&membership);
-            label.holders = vec![label.pv];
-            guard.set_label(&label).unwrap();
-            guard.commit().unwrap();
-            assert_eq!(pv.read_label().unwrap(), label);
-            assert_eq!(Pv::open(&place.env, &place.path, Access::ReadOnly).unwrap().label(), &label);
-        }
+        let options = PvOptions { capacity: Bytes(1 << 60), preallocate: true, ..PvOptions::default() };
+        let full = Pv::create(&place.env, &place.path, &options).unwrap_err();
+        assert!(matches!(full, PvError::NoSpace { .. }), "{full}");
+        assert_eq!(place.names(), [] as [&str; 0]);
     }
 }

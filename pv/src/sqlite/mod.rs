@@ -62,3 +62,6 @@ impl Access {
         self == Self::ReadWrite
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,7 +54,7 @@ pub(super) fn check_version() -> Result<()> {
 pub(super) fn connect(env: &Env, path: &Path, access: Access, tuning: &Tuning) -> Result<Connection> {
     let name = uri(env, path, mode(access), !tuning.wal);
     let conn = Connection::open_with_flags(name, flags(access)).map_err(|e| cannot_open(env, path, e))?;
-    harden(&conn).map_err(|e| error(path, OPEN, e))?;
+    harden(&conn, access).map_err(|e| error(path, OPEN, e))?;
     Ok(conn)
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn reader_flags() -> OpenFlags {
 
 /// Prepares a connection of such a pool. The file's identity was checked before the pool was made.
 pub(crate) fn reader_init(conn: &Connection, tuning: &Tuning) -> rusqlite::Result<()> {
-    harden(conn)?;
+    harden(conn, Access::Immutable)?;
     tune(conn, tuning, Access::Immutable)
 }
 

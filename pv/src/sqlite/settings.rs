@@ -8,9 +8,13 @@ use rusqlite::{Connection, Result};
 
 use super::{Access, Tuning};
 
-/// How long a connection waits for another one's lock. Commits are surrounded by a lock file, so only foreign programs
-/// are ever waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a writer waits for another connection's lock. Commits are surrounded by a lock file, so only readers are
+/// ever waited for.
+const WRITER_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The same for a reader. Between commits that follow each other closely SQLite's waiting hardly finds a gap: the caller
+/// does better to queue at the lock file.
+const READER_PATIENCE: Duration = Duration::from_millis(200);
 
 /// What is left of a rollback journal between transactions.
 const JOURNAL_KEPT: i64 = 1024 * 1024;
@@ -36,8 +40,8 @@ const SWITCHES: [(DbConfig, bool); 6] = [
 ];
 
 /// Takes away what a hostile file could use. Reads nothing from the file.
-pub(super) fn harden(conn: &Connection) -> Result<()> {
-    conn.busy_timeout(PATIENCE)?;
+pub(super) fn harden(conn: &Connection, access: Access) -> Result<()> {
+    conn.busy_timeout(if access.writes() { WRITER_PATIENCE } else { READER_PATIENCE })?;
     for (limit, value) in LIMITS {
         conn.set_limit(limit, value)?;
     }
