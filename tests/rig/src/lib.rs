@@ -5,6 +5,7 @@
 //! * [`Model`], [`Image`], [`Mode`], [`Spec`]: what is durable, and crash images.
 //! * [`Explorer`]: feeds a log through the model and lets a [`Check`] judge the images, in parallel, also crashes
 //!   during the recovery from a crash.
+//! * [`Toy`]: two files with a right and several wrong commit orders, to see that it looks.
 //!
 //! `README.md` beside this package says how a test is built from them.
 
@@ -17,6 +18,7 @@ mod image;
 mod log;
 mod prng;
 mod report;
+mod toy;
 #[expect(unsafe_code, reason = "SQLite calls a VFS through C; see the module for what it relies on")]
 mod vfs;
 
@@ -29,4 +31,5 @@ pub use image::{Image, Mode, Model, ParseSpecError, Spec};
 pub use log::{Inode, Name, NameOp, Node, Op};
 pub use prng::Prng;
 pub use report::{Failure, Report, Tally};
+pub use toy::Toy;
 pub use vfs::seed_sqlite;
