@@ -1,1 +1,18 @@
-//! The filesystem of a logical volume.
+//! The filesystem of a logical volume (LV): names, inodes and file contents over the extents of a volume group.
+//!
+//! [`Volume`] is the inode-level core. Data is written log-structured into fresh extents, metadata lives in a SQLite
+//! file (the catalogue), and transaction groups tie the two together: a commit never names bytes that are not durable.
+
+mod attr;
+mod catalogue;
+mod engine;
+mod error;
+mod path;
+mod volume;
+
+pub use attr::{Attr, DirEntry, Ino, Kind, Nanos, NewNode, SetAttr, StatFs};
+pub use catalogue::{CopyPlace, create_catalogue};
+pub use engine::{TestSwitches, VolumeOptions};
+pub use error::{LvError, Result};
+pub use path::Parent;
+pub use volume::{Volume, Work};

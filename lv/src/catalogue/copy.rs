@@ -1,0 +1,256 @@
+//! One copy of a catalogue: making it, committing to it, keeping its write-ahead log short.
+
+use std::path::{Path, PathBuf};
+
+use pv::sqlite::{self, Access};
+use pv::{Env, Epoch, FamilyUuid, LvUuid, PvUuid, SliceId, Txg};
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::row::{RowOp, Table, Value, decode_ops, encode_ops, sum_of};
+use super::schema::{SCHEMA, TUNING};
+use crate::{LvError, Result};
+
+/// Where a copy of the catalogue lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyPlace {
+    /// The PV it lies beside.
+    pub pv: PvUuid,
+    /// The file.
+    pub path: PathBuf,
+}
+
+/// Stored deltas kept for copies that miss a commit.
+const KEPT_DELTAS: u64 = 4;
+
+const FENCE: &str = "SELECT epoch FROM state WHERE id=0";
+const PUT_DELTA: &str = "REPLACE INTO delta VALUES(?,?,?,?)";
+const DROP_DELTAS: &str = "DELETE FROM delta WHERE txg<?";
+const READ_DELTA: &str = "SELECT body, sum FROM delta WHERE txg=? AND epoch=?";
+/// Tag of a stored delta in its checksum.
+const DELTA: u8 = 10;
+
+/// Makes one copy of a new, empty catalogue (filesystem 1 with a root directory), durable when this returns.
+///
+/// # Errors
+/// [`LvError::Pv`]: the file exists, or cannot be made.
+pub fn create_catalogue(env: &Env, path: &Path, family: FamilyUuid, lv: LvUuid, name_key: u64) -> Result<()> {
+    let now = env.clock.wall();
+    sqlite::create(env, path, &SCHEMA, &TUNING, |connection| {
+        first_rows(family, lv, name_key, now)
+            .iter()
+            .try_for_each(|op| apply(connection, op))
+            .map_err(|source| sqlite::error(path, "write the first rows", source))
+    })?;
+    Ok(())
+}
+
+fn first_rows(family: FamilyUuid, lv: LvUuid, name_key: u64, now: i64) -> Vec<RowOp> {
+    let int = Value::Int;
+    let blob = |bytes: &[u8; 16]| Value::Blob(bytes.as_slice().into());
+    vec![
+        RowOp::put(Table::State, vec![int(0), blob(family.as_bytes()), int(0), int(0), int(1), int(0)]),
+        RowOp::put(
+            Table::Fs,
+            vec![int(1), blob(lv.as_bytes()), Value::Null, int(0), Value::unsigned(name_key), int(2), int(1), int(0)],
+        ),
+        RowOp::put(
+            Table::Inode,
+            // fs, ino, kind, mode, uid, gid, nlink, size, stored, four times, rdev, generation, flags, project, parent,
+            // target, row_txg
+            vec![
+                int(1),
+                int(1),
+                int(crate::Kind::Directory.code()),
+                int(0o755),
+                int(0),
+                int(0),
+                int(2),
+                int(0),
+                int(0),
+                int(now),
+                int(now),
+                int(now),
+                int(now),
+                int(0),
+                int(0),
+                int(0),
+                int(0),
+                int(1),
+                Value::Null,
+                int(0),
+            ],
+        ),
+    ]
+}
+
+fn apply(connection: &Connection, op: &RowOp) -> rusqlite::Result<()> {
+    if op.delete {
+        connection.prepare_cached(op.table.delete_sql())?.execute(rusqlite::params_from_iter(&op.values))?;
+    } else {
+        let sum = Value::Int(sum_of(op.table, &op.values));
+        let values = op.values.iter().chain(std::iter::once(&sum));
+        connection.prepare_cached(op.table.put_sql())?.execute(rusqlite::params_from_iter(values))?;
+    }
+    Ok(())
+}
+
+/// What one catalogue commit does.
+#[derive(Debug)]
+pub(crate) struct Commit {
+    pub(crate) family: FamilyUuid,
+    pub(crate) epoch: Epoch,
+    pub(crate) txg: Txg,
+    pub(crate) next_slice: SliceId,
+    /// Running time of the family so far, in milliseconds.
+    pub(crate) running: u64,
+    pub(crate) ops: Vec<RowOp>,
+}
+
+impl Commit {
+    /// Adds the `state` row, which makes the commit complete in itself.
+    pub(crate) fn seal(&mut self) {
+        self.ops.push(RowOp::put(
+            Table::State,
+            vec![
+                Value::Int(0),
+                Value::Blob(self.family.as_bytes().as_slice().into()),
+                Value::unsigned(self.epoch.0),
+                Value::unsigned(self.txg.0),
+                Value::unsigned(self.next_slice.0),
+                Value::unsigned(self.running),
+            ],
+        ));
+    }
+}
+
+/// Identity and age of a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CopyState {
+    pub(crate) family: FamilyUuid,
+    pub(crate) epoch: Epoch,
+    pub(crate) txg: Txg,
+    pub(crate) next_slice: SliceId,
+    pub(crate) running: u64,
+}
+
+/// An open copy: its one writing connection.
+#[derive(Debug)]
+pub(crate) struct Copy {
+    pub(crate) place: CopyPlace,
+    connection: Connection,
+}
+
+impl Copy {
+    pub(crate) fn open(env: &Env, place: CopyPlace) -> Result<Self> {
+        let connection = sqlite::open(env, &place.path, &SCHEMA, &TUNING, Access::ReadWrite)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        Ok(Self { place, connection })
+    }
+
+    fn fail(&self, operation: &'static str) -> impl Fn(rusqlite::Error) -> LvError {
+        let path = self.place.path.clone();
+        move |source| sqlite::error(&path, operation, source).into()
+    }
+
+    fn damaged(&self, what: &str) -> LvError {
+        LvError::DamagedRow { file: self.place.path.clone(), what: what.to_owned() }
+    }
+
+    /// Reads the `state` row.
+    pub(crate) fn state(&self) -> Result<CopyState> {
+        const SQL: &str = "SELECT family, epoch, txg, next_slice, running, sum FROM state WHERE id=0";
+        let (family, numbers, sum) = self
+            .connection
+            .query_row(SQL, [], |row| {
+                let numbers: [i64; 4] = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
+                Ok((row.get::<_, Vec<u8>>(0)?, numbers, row.get::<_, i64>(5)?))
+            })
+            .map_err(self.fail("read the state of"))?;
+        let mut values = vec![Value::Int(0), Value::Blob(family.as_slice().into())];
+        values.extend(numbers.map(Value::Int));
+        let family = <[u8; 16]>::try_from(family).map_err(|_| self.damaged("the family's identifier"))?;
+        if sum_of(Table::State, &values) != sum {
+            return Err(self.damaged("the state row does not match its checksum"));
+        }
+        let [epoch, txg, next_slice, running] = numbers.map(i64::cast_unsigned);
+        Ok(CopyState {
+            family: FamilyUuid::from_bytes(family),
+            epoch: Epoch(epoch),
+            txg: Txg(txg),
+            next_slice: SliceId(next_slice),
+            running,
+        })
+    }
+
+    /// Runs one commit in one transaction. `keep` stores its rows for copies that miss it.
+    pub(crate) fn commit(&mut self, commit: &Commit, keep: bool, fence: bool) -> Result<()> {
+        let path = self.place.path.clone();
+        let fail = |source| LvError::from(sqlite::error(&path, "commit to", source));
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
+        let epoch: i64 = transaction.prepare_cached(FENCE).and_then(|mut s| s.query_row([], |r| r.get(0))).map_err(fail)?;
+        if fence && epoch != commit.epoch.0.cast_signed() {
+            return Err(LvError::Fenced { epoch: commit.epoch });
+        }
+        for op in &commit.ops {
+            apply(&transaction, op).map_err(fail)?;
+        }
+        if keep {
+            let body = encode_ops(&commit.ops);
+            let sum = pv::row_sum(DELTA, &body);
+            let txg = commit.txg.0.cast_signed();
+            let store = |t: &Connection| -> rusqlite::Result<()> {
+                t.prepare_cached(PUT_DELTA)?.execute((txg, commit.epoch.0.cast_signed(), body, sum))?;
+                t.prepare_cached(DROP_DELTAS)?.execute([commit.txg.0.saturating_sub(KEPT_DELTAS).cast_signed()])?;
+                Ok(())
+            };
+            store(&transaction).map_err(fail)?;
+        }
+        transaction.commit().map_err(fail)
+    }
+
+    /// The rows of commit (`epoch`, `txg`), if this copy kept them.
+    pub(crate) fn delta(&self, epoch: Epoch, txg: Txg) -> Result<Option<Vec<RowOp>>> {
+        let mut statement = self.connection.prepare_cached(READ_DELTA).map_err(self.fail("read"))?;
+        let mut rows = statement.query([txg.0.cast_signed(), epoch.0.cast_signed()]).map_err(self.fail("read"))?;
+        let Some(row) = rows.next().map_err(self.fail("read"))? else { return Ok(None) };
+        let body: Vec<u8> = row.get(0).map_err(self.fail("read"))?;
+        let sum: i64 = row.get(1).map_err(self.fail("read"))?;
+        if pv::row_sum(DELTA, &body) != sum {
+            return Err(self.damaged("a stored commit does not match its checksum"));
+        }
+        decode_ops(&body).map(Some).ok_or_else(|| self.damaged("a stored commit cannot be read"))
+    }
+
+    /// Makes this copy equal to `source`, whatever it held.
+    pub(crate) fn replace_by(&mut self, source: &Self) -> Result<()> {
+        let path = self.place.path.clone();
+        let fail = |e| LvError::from(sqlite::error(&path, "copy metadata to", e));
+        let backup = rusqlite::backup::Backup::new(&source.connection, &mut self.connection).map_err(fail)?;
+        backup.run_to_completion(4096, std::time::Duration::ZERO, None).map_err(fail)
+    }
+
+    /// Bytes in the write-ahead log that a checkpoint has not yet moved.
+    pub(crate) fn checkpoint(&self, mode: Checkpoint) -> Result<bool> {
+        let sql = match mode {
+            Checkpoint::Passive => "PRAGMA wal_checkpoint(PASSIVE)",
+            Checkpoint::Truncate => "PRAGMA wal_checkpoint(TRUNCATE)",
+        };
+        let busy: i64 = self.connection.query_row(sql, [], |row| row.get(0)).map_err(self.fail("checkpoint"))?;
+        Ok(busy == 0)
+    }
+
+    /// Whether any row of the catalogue is unreadable to SQLite itself (full check; O(file)).
+    #[cfg(test)]
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+/// How thorough a checkpoint is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Checkpoint {
+    /// Moves what no reader needs; waits for nobody.
+    Passive,
+    /// Waits for readers, then empties the log.
+    Truncate,
+}

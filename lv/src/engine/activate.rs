@@ -1,0 +1,207 @@
+//! Activation: taking a family over under a new epoch, and cleaning up what its last owner left.
+//!
+//! Order, each step durable before the next: owner lock; newest catalogue copy chosen, laggards brought forward, lost
+//! copies dropped; epoch raised in all copies; epoch raised on all PVs; map read; extents that no commit names deleted.
+//! From the raised epochs on, nothing a former owner does can take effect.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Condvar, Mutex};
+
+use pv::{Env, Epoch, ExtentBatch, ExtentStore, FlushNo, HostLock, PeIndex, PvUuid, Txg};
+use quick_cache::sync::Cache;
+use vg::VolumeExtents;
+
+use super::core::{ByBytes, Core, VolumeOptions};
+use super::host_space::{HostRoom, release_reserve};
+use super::space::Space;
+use super::state::{Dirty, FS, State, TINY};
+use crate::catalogue::{CatalogueReader, Copy, CopyPlace, activate_copies};
+use crate::{LvError, Result};
+
+/// Rows deleted by one transaction of the cleaning up.
+const SWEEP_BATCH: usize = 512;
+
+/// Everything an activation starts from.
+pub(crate) struct Activation<'a> {
+    pub(crate) env: &'a Env,
+    pub(crate) extents: VolumeExtents,
+    pub(crate) copies: &'a [CopyPlace],
+    pub(crate) options: VolumeOptions,
+}
+
+/// Takes the lock files that say who owns the volume, one beside each copy.
+fn own(env: &Env, copies: &[CopyPlace]) -> Result<Vec<Box<dyn HostLock>>> {
+    let mut locks = Vec::new();
+    for place in copies {
+        let path = place.path.with_extension("lock");
+        let Some(folder) = path.parent().filter(|folder| env.host.stat(folder).is_ok()) else { continue };
+        let note = format!("process {}", std::process::id());
+        match env.host.lock(&path, false, &note) {
+            Ok(Some(lock)) => locks.push(lock),
+            Ok(None) => {
+                let owner = env.host.read(&path, 128).unwrap_or_default();
+                let owner = String::from_utf8_lossy(&owner).trim().to_owned();
+                let owner = if owner.is_empty() { "another process".to_owned() } else { owner };
+                return Err(LvError::InUse { owner });
+            }
+            Err(source) => {
+                return Err(pv::PvError::Io { path: folder.join("lock"), operation: "lock", source }.into());
+            }
+        }
+    }
+    Ok(locks)
+}
+
+fn log_of(path: &Path) -> PathBuf {
+    let mut name = path.to_owned().into_os_string();
+    name.push("-wal");
+    name.into()
+}
+
+/// The PVs that are there.
+fn present(extents: &VolumeExtents) -> impl Iterator<Item = (PvUuid, &PathBuf, &Arc<dyn ExtentStore>)> {
+    extents.pvs.iter().filter_map(|slot| slot.store.as_ref().map(|store| (slot.uuid, &slot.path, store)))
+}
+
+/// Compares the PVs' owner rows with what the catalogue knows, and says the highest epoch among them.
+fn check_ages(
+    extents: &VolumeExtents,
+    reader: &CatalogueReader,
+    known: &HashMap<PvUuid, (Epoch, FlushNo)>,
+    txg: Txg,
+) -> Result<Epoch> {
+    let mut highest = Epoch(0);
+    for (uuid, path, store) in present(extents) {
+        let owner = store.owner(extents.family)?;
+        let seen = owner.map(|row| (row.epoch, row.flush));
+        if seen < known.get(&uuid).copied() {
+            return Err(LvError::OldPv { path: path.clone() });
+        }
+        if owner.is_some_and(|row| row.txg > txg) {
+            return Err(LvError::OldMetadata { file: reader.path().to_owned(), pv: path.clone() });
+        }
+        highest = highest.max(owner.map_or(Epoch(0), |row| row.epoch));
+    }
+    Ok(highest)
+}
+
+/// Deletes the extents of one PV that no commit names: flushed by an owner that never committed them.
+fn sweep(core: &Core, space: &Space, uuid: PvUuid, mark: (Epoch, FlushNo), flush: &mut FlushNo, txg: Txg) -> Result<()> {
+    let Some(store) = core.extents.pv(uuid).and_then(|slot| slot.store.as_ref()) else { return Ok(()) };
+    let found = store.extents_after(core.family, mark.0, mark.1)?;
+    let orphans: Vec<PeIndex> = found
+        .iter()
+        .filter(|extent| {
+            let header = &extent.header;
+            let place = core.extents.places(header.le).iter().any(|p| p.pv == uuid && p.pe == extent.pe);
+            let named = space.get(header.le).is_some_and(|le| (le.epoch, le.flush) == (header.epoch, header.flush));
+            !(place && named)
+        })
+        .map(|extent| extent.pe)
+        .collect();
+    for freed in orphans.chunks(SWEEP_BATCH) {
+        *flush = FlushNo(flush.0.saturating_add(1));
+        store.commit(&ExtentBatch { family: core.family, epoch: core.epoch, flush: *flush, txg, fresh: &[], freed })?;
+    }
+    Ok(())
+}
+
+impl Activation<'_> {
+    /// Runs the activation. `dropped` is told of copies that cannot be read, before anything is committed without them;
+    /// it makes the volume group forget them, or refuses.
+    pub(crate) fn run(self, dropped: &mut dyn FnMut(&CopyPlace, &str) -> Result<()>) -> Result<Arc<Core>> {
+        let Self { env, extents, copies, options } = self;
+        let locks = own(env, copies)?;
+        release_reserve(env, &extents);
+        let recovered = activate_copies(env, extents.family, copies)?;
+        for (place, why) in &recovered.lost {
+            dropped(place, why)?;
+        }
+        let (mut copies, state) = (recovered.copies, recovered.state);
+        let places = copies.places();
+        let first = places.first().map(|place| place.path.clone()).unwrap_or_default();
+        let reader = CatalogueReader::open(env, first)?;
+        let known: HashMap<_, _> = reader.pvs()?.into_iter().map(|row| (row.pv, (row.epoch, row.flush))).collect();
+        let highest = check_ages(&extents, &reader, &known, state.txg)?.max(state.epoch);
+        let epoch = highest.next().ok_or(LvError::Invalid { what: "the volume has been activated too often" })?;
+        copies.take(&state, epoch)?;
+        for (_, _, store) in present(&extents) {
+            store.take(extents.family, epoch, state.txg)?;
+        }
+        let mut space = Space::new(&extents);
+        reader.les()?.iter().for_each(|row| space.load(row));
+        space.loaded();
+        let next_slice = Arc::new(AtomicU64::new(state.next_slice.0));
+        let state = State {
+            family: extents.family,
+            epoch,
+            txg: Txg(state.txg.0.saturating_add(1)),
+            committed: state.txg,
+            next_slice: Arc::clone(&next_slice),
+            next_flush: FlushNo(0),
+            fs: reader.fs(FS)?.ok_or(LvError::NoMetadata { missing: "its filesystem".to_owned() })?,
+            inodes: HashMap::new(),
+            dirs: HashMap::new(),
+            slices: HashMap::new(),
+            space,
+            pvs: known,
+            dirty: Dirty::default(),
+            waiting: std::collections::BTreeMap::new(),
+            waiting_at: HashMap::new(),
+            next_wait: 0,
+            pending: 0,
+            required: BTreeSet::new(),
+            intents: reader.inline_bytes(TINY)?,
+            orphans: reader.orphans(FS)?.into_iter().collect(),
+            running_base: state.running,
+            now: state.running,
+            pressure: false,
+            poison: None,
+            stopping: false,
+            entries: 0,
+            reader,
+        };
+        let checkpointer = places.iter().map(|place| Copy::open(env, place.clone())).collect::<Result<Vec<_>>>()?;
+        let core = Core {
+            env: env.clone(),
+            options,
+            family: extents.family,
+            epoch,
+            activated: env.clock.running(),
+            next_slice,
+            cache: Cache::with_weighter(estimated_blocks(options.cache_bytes), options.cache_bytes, ByBytes),
+            flush: Mutex::new(()),
+            copies: Mutex::new(copies),
+            checkpointer: Mutex::new(checkpointer),
+            wals: places.iter().map(|place| log_of(&place.path)).collect(),
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            work: Condvar::new(),
+            host_known: Mutex::new(HostRoom::default()),
+            locks: Mutex::new(locks),
+            extents,
+        };
+        core.clean_up()?;
+        Ok(Arc::new(core))
+    }
+}
+
+fn estimated_blocks(bytes: u64) -> usize {
+    usize::try_from(bytes / 4096).unwrap_or(usize::MAX).max(16)
+}
+
+impl Core {
+    /// Deletes what the last owner wrote and never committed, before anything new is written.
+    fn clean_up(&self) -> Result<()> {
+        let mut state = self.state()?;
+        let (mut flush, txg) = (state.next_flush, state.committed);
+        for (uuid, _, _) in present(&self.extents) {
+            let mark = state.pvs.get(&uuid).copied().unwrap_or((Epoch(0), FlushNo(0)));
+            sweep(self, &state.space, uuid, mark, &mut flush, txg)?;
+        }
+        state.next_flush = flush;
+        Ok(())
+    }
+}

@@ -1,0 +1,145 @@
+//! Committing a transaction group to all copies of the catalogue; what fsync and sync wait for.
+
+use pv::{Env, Txg};
+
+use super::core::{Core, lock};
+use super::state::State;
+use super::txg::INTENT_MAX;
+use crate::catalogue::{Checkpoint, Commit};
+use crate::{Ino, LvError, Result};
+
+/// Rounds of placing large required data before a commit takes the rest inline.
+const PLACING_ROUNDS: usize = 4;
+
+/// Length of a write-ahead log.
+fn log_len(env: &Env, path: &std::path::Path) -> u64 {
+    env.host.stat(path).map_or(0, |file| file.len.0)
+}
+
+impl Core {
+    /// Makes a file's data and all earlier namespace operations durable.
+    pub(crate) fn fsync(&self, ino: Ino) -> Result<()> {
+        let mut state = self.state()?;
+        let inode = state.inode(ino)?;
+        let (pending, stamp) = (inode.pending(), inode.stamp);
+        if pending {
+            state.required.insert(ino);
+        }
+        if !pending && stamp <= state.committed && state.dirty.rows() == 0 && state.committed.next() == Some(state.txg) {
+            return Ok(());
+        }
+        let txg = state.txg;
+        drop(state);
+        self.commit_through(txg)
+    }
+
+    /// Makes everything done before the call durable.
+    pub(crate) fn sync(&self) -> Result<()> {
+        let mut state = self.state()?;
+        state.install_dataless()?;
+        let files: Vec<Ino> = state.waiting.values().copied().collect();
+        let open: u64 = files.iter().filter_map(|ino| state.inodes.get(ino)).map(|inode| inode.open.data()).sum();
+        if open <= INTENT_MAX && open == state.pending {
+            // Little, and nothing on its way to a PV: one commit takes it all.
+            state.required.extend(files);
+            let txg = state.txg;
+            drop(state);
+            return self.commit_through(txg);
+        }
+        drop(state);
+        self.flush_all()?;
+        let txg = self.state()?.txg;
+        self.commit_through(txg)
+    }
+
+    /// Returns when commit `txg` has returned, running it if nobody does. Callers that come together share one commit.
+    pub(crate) fn commit_through(&self, txg: Txg) -> Result<()> {
+        for _ in 0..PLACING_ROUNDS {
+            let state = self.state()?;
+            if state.committed >= txg {
+                return Ok(());
+            }
+            let large: Vec<Ino> = state
+                .required
+                .iter()
+                .filter(|ino| {
+                    state.inodes.get(ino).is_some_and(|inode| inode.sealed.is_some() || inode.open.data() > INTENT_MAX)
+                })
+                .copied()
+                .collect();
+            drop(state);
+            if large.is_empty() {
+                break;
+            }
+            self.flush_files(&large)?;
+        }
+        self.commit_inline(txg)
+    }
+
+    /// As [`commit_through`](Self::commit_through), whatever the commit requires going in inline. For callers that hold
+    /// the flush lock.
+    pub(crate) fn commit_inline(&self, txg: Txg) -> Result<()> {
+        let mut copies = lock(&self.copies);
+        let mut state = self.state()?;
+        if state.committed >= txg {
+            return Ok(());
+        }
+        if let Err(error) = state.install_required() {
+            drop(state);
+            return Err(self.poison(error));
+        }
+        state.now = self.running(state.running_base);
+        let commit = state.freeze();
+        drop(state);
+        if self.wals.iter().any(|wal| log_len(&self.env, wal) > self.options.wal_bytes) {
+            copies.checkpoint(true).map_err(|error| self.poison(error))?;
+        }
+        copies.commit(&commit, !self.options.switches.no_catalogue_fence).map_err(|error| self.poison(error))?;
+        let mut state = lock(&self.state);
+        state.committed(&commit, self.options.cached_rows);
+        self.changed.notify_all();
+        drop(state);
+        drop(copies);
+        if !self.env.threads {
+            self.checkpoint()?;
+        }
+        Ok(())
+    }
+
+    /// Moves the catalogue's log into its file once the log has grown to half its bound.
+    pub(crate) fn checkpoint(&self) -> Result<()> {
+        if self.wals.iter().all(|wal| log_len(&self.env, wal) <= self.options.wal_bytes / 2) {
+            return Ok(());
+        }
+        for copy in lock(&self.checkpointer).iter() {
+            match copy.checkpoint(Checkpoint::Passive) {
+                Ok(_) | Err(LvError::Pv(pv::PvError::Busy { .. })) => {}
+                Err(error) => return Err(self.poison(error)),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    /// Puts the pending data of required files, and what needs no PV, into the maps.
+    fn install_required(&mut self) -> Result<()> {
+        for ino in std::mem::take(&mut self.required) {
+            if self.inodes.get(&ino).is_some_and(|inode| !inode.gone && inode.pending()) {
+                self.install_inline(ino)?;
+            }
+        }
+        self.install_dataless()
+    }
+
+    /// A commit has returned: what only waited for it goes.
+    fn committed(&mut self, commit: &Commit, budget: usize) {
+        let txg = commit.txg;
+        self.committed = txg;
+        self.inodes.retain(|_, inode| !(inode.gone && inode.stamp <= txg));
+        if commit.ops.iter().any(|op| op.delete && op.table == crate::catalogue::Table::Slice) {
+            self.slices.retain(|_, slice| slice.row.refs > 0 || slice.stamp > txg);
+        }
+        self.evict(budget);
+    }
+}

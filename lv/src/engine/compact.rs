@@ -1,0 +1,210 @@
+//! Making whole free extents: compaction, moving intents out of the catalogue, and reclaiming under pressure.
+
+use std::collections::VecDeque;
+
+use pv::{LeIndex, SliceId};
+
+use super::core::{Core, lock};
+use super::flush::{FlushToken, Need, worth_moving};
+use super::pack::{Origin, Run};
+use super::state::{State, TINY};
+use crate::catalogue::SliceRow;
+use crate::{Ino, LvError, Result};
+
+/// Victims looked at in one round.
+const VICTIMS: usize = 64;
+/// Intents moved in one round.
+const INTENT_BATCH: usize = 256;
+
+/// Bytes to move, with where they are now.
+#[derive(Debug)]
+struct Find {
+    ino: Ino,
+    off: u64,
+    row: SliceRow,
+    skip: u32,
+    len: u32,
+    origin: Origin,
+}
+
+impl Core {
+    /// Takes one step towards more free extents; `false` when nothing can be done.
+    pub(crate) fn reclaim(&self, token: &FlushToken<'_>) -> Result<bool> {
+        if self.delete_dead(token)? {
+            return Ok(true);
+        }
+        let state = self.state()?;
+        let (waits, txg) = (state.space.waits_for_commit(state.committed), state.txg);
+        drop(state);
+        if waits {
+            self.commit_inline(txg)?;
+            return Ok(true);
+        }
+        if self.compact(token)? {
+            return Ok(true);
+        }
+        // Extents changed by the open transaction group are no victims until it is committed.
+        let state = self.state()?;
+        let (uncommitted, txg) = (state.space.live_after(state.committed), state.txg);
+        drop(state);
+        if uncommitted {
+            self.commit_inline(txg)?;
+        }
+        Ok(uncommitted)
+    }
+
+    /// Runs one round of compaction if nothing else is going on.
+    pub(crate) fn compact_once(&self) -> Result<bool> {
+        let token = lock(&self.flush);
+        self.compact(&token)
+    }
+
+    /// Deletes what quarantine has let go of.
+    pub(crate) fn delete_dead_once(&self) -> Result<bool> {
+        let token = lock(&self.flush);
+        self.delete_dead(&token)
+    }
+
+    /// Moves the live bytes of the cheapest extents together; `false` when no extent would be gained.
+    fn compact(&self, token: &FlushToken<'_>) -> Result<bool> {
+        let mut state = self.state()?;
+        let budget = u64::try_from(state.space.free_count()).unwrap_or(0).min(32).saturating_mul(self.extents.extent_size.bytes());
+        let committed = state.committed;
+        let mut finds = Vec::new();
+        let mut bytes = 0u64;
+        let mut emptied = 0u64;
+        for (le, live) in state.space.cheapest(committed, VICTIMS) {
+            if bytes >= budget {
+                break;
+            }
+            emptied = emptied.saturating_add(self.extents.extent_size.bytes().saturating_sub(live));
+            for find in state.live_in(le)? {
+                if bytes >= budget {
+                    break;
+                }
+                let room = u32::try_from(budget.saturating_sub(bytes)).unwrap_or(u32::MAX);
+                let splits = matches!(find.origin, Origin::Record { .. });
+                let len = if splits { find.len.min(room) } else { find.len };
+                if len > room {
+                    continue;
+                }
+                bytes = bytes.saturating_add(u64::from(len));
+                finds.push(Find { len, ..find });
+            }
+        }
+        drop(state);
+        if finds.is_empty() || emptied == 0 {
+            return Ok(false);
+        }
+        self.move_finds(token, &finds, Need::Compaction)
+    }
+
+    /// Copies what was found to fresh extents and lets maps or slice rows name the copies.
+    fn move_finds(&self, token: &FlushToken<'_>, finds: &[Find], need: Need) -> Result<bool> {
+        let mut state = self.state()?;
+        for find in finds {
+            state.hold_slice(find.row.id)?;
+        }
+        drop(state);
+        let moved = self.move_held(token, finds, need);
+        let mut state = self.state()?;
+        for find in finds {
+            state.release(find.row.id);
+        }
+        moved
+    }
+
+    fn move_held(&self, token: &FlushToken<'_>, finds: &[Find], need: Need) -> Result<bool> {
+        let mut data = Vec::with_capacity(finds.len());
+        for find in finds {
+            let bytes = self.slice_bytes(&find.row, find.skip, find.len);
+            data.push(bytes.map_err(|failure| self.name_failure(find.ino, find.off, failure))?);
+        }
+        let runs: VecDeque<Run<'_>> = finds
+            .iter()
+            .zip(&data)
+            .map(|(find, bytes)| Run { ino: find.ino, off: find.off, bytes, origin: find.origin })
+            .collect();
+        let filled = match self.place(token, runs, need) {
+            Ok(filled) => filled,
+            Err(LvError::NoSpace { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        self.state()?.install_filled(self, filled, |_| false)?;
+        Ok(true)
+    }
+
+    /// Moves intents (data that an fsync put into the catalogue) into extents; `true` when there were any.
+    pub(crate) fn move_intents(&self) -> Result<bool> {
+        let token = lock(&self.flush);
+        let state = self.state()?;
+        let known = state.reader.inline_slices(TINY, INTENT_BATCH)?;
+        let finds: Vec<Find> = known
+            .into_iter()
+            .filter(|row| {
+                worth_moving(row) && state.slices.get(&row.id).is_none_or(|s| s.row.refs > 0 && s.row.le.is_none())
+            })
+            .map(|row| Find {
+                ino: row.ino,
+                off: row.off,
+                skip: 0,
+                len: row.stored,
+                origin: Origin::Whole { id: row.id, epoch: row.epoch, from: None },
+                row,
+            })
+            .collect();
+        drop(state);
+        if finds.is_empty() {
+            return Ok(false);
+        }
+        self.move_finds(&token, &finds, Need::Data)
+    }
+}
+
+impl State {
+    /// Keeps a committed slice in memory.
+    fn hold_slice(&mut self, id: SliceId) -> Result<()> {
+        if !self.slices.contains_key(&id) {
+            let Some(row) = self.reader.slice(id)? else { return Ok(()) };
+            let stamp = self.committed;
+            self.slices.insert(id, super::state::Slice { row, stamp, users: 0 });
+        }
+        if let Some(slice) = self.slices.get_mut(&id) {
+            slice.users = slice.users.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// The live bytes of an LE, to be moved: records where all references are found at the place the slice was written
+    /// for, the whole slice otherwise.
+    fn live_in(&mut self, le: LeIndex) -> Result<Vec<Find>> {
+        let mut out = Vec::new();
+        for committed in self.reader.slices_of(le)? {
+            let row = self.slices.get(&committed.id).map_or(committed, |slice| slice.row.clone());
+            if row.refs == 0 || row.le != Some(le) {
+                continue;
+            }
+            let end = row.off.saturating_add(u64::from(row.raw));
+            let entries = match self.mapped(row.ino, row.off, end) {
+                Err(LvError::NoInode { .. }) => Vec::new(),
+                other => other?,
+            };
+            let entries: Vec<_> = entries.into_iter().filter(|entry| entry.slice == row.id).collect();
+            let found: u64 = entries.iter().map(|entry| u64::from(entry.len)).sum();
+            if found == row.live && row.codec == 0 {
+                out.extend(entries.iter().map(|entry| Find {
+                    ino: row.ino,
+                    off: entry.off,
+                    skip: entry.skip,
+                    len: entry.len,
+                    origin: Origin::Record { old: row.id, skip: entry.skip },
+                    row: row.clone(),
+                }));
+            } else {
+                let origin = Origin::Whole { id: row.id, epoch: row.epoch, from: row.le };
+                out.push(Find { ino: row.ino, off: row.off, skip: 0, len: row.stored, origin, row });
+            }
+        }
+        Ok(out)
+    }
+}

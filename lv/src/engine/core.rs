@@ -1,0 +1,141 @@
+//! The parts of an active family and the order of its locks.
+//!
+//! Lock order: `flush` (one flush at a time), then `copies` (one commit at a time), then `state`. Nothing waits for I/O
+//! of a PV while it holds `state`.
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use pv::{Env, Epoch, FamilyUuid, HostLock};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use vg::VolumeExtents;
+
+use super::state::State;
+use crate::catalogue::{Copy, CopySet};
+use crate::{LvError, Result};
+
+/// Switches that turn a safety rule off, to prove that the crash rig notices. Never set them otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[doc(hidden)]
+pub struct TestSwitches {
+    /// Reuse freed extents without waiting for the commit that freed them.
+    pub reuse_at_once: bool,
+    /// Do not check the epoch in catalogue commits.
+    pub no_catalogue_fence: bool,
+}
+
+/// Settings of an active volume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VolumeOptions {
+    /// Bytes of read data kept in memory. Default 64 MiB.
+    pub cache_bytes: u64,
+    /// Bytes of written data not yet on the PVs, at most. Default 64 MiB.
+    pub dirty_bytes: u64,
+    /// Bytes of such data at which the background starts to write. Default 8 MiB.
+    pub flush_bytes: u64,
+    /// Metadata rows kept in memory, about. Default 200,000.
+    pub cached_rows: usize,
+    /// Longest time a change waits for its commit. Default 5 s.
+    pub commit_interval: Duration,
+    /// How long a freed extent stays untouched, in running time, unless space is short. Default 2 min.
+    pub grace: Duration,
+    /// Size of a metadata volume's write-ahead log that is never exceeded by more than one commit. Default 64 MiB.
+    pub wal_bytes: u64,
+    #[doc(hidden)]
+    pub switches: TestSwitches,
+}
+
+impl Default for VolumeOptions {
+    fn default() -> Self {
+        const MIB: u64 = 1024 * 1024;
+        Self {
+            cache_bytes: 64 * MIB,
+            dirty_bytes: 64 * MIB,
+            flush_bytes: 8 * MIB,
+            cached_rows: 200_000,
+            commit_interval: Duration::from_secs(5),
+            grace: Duration::from_secs(120),
+            wal_bytes: 64 * MIB,
+            switches: TestSwitches::default(),
+        }
+    }
+}
+
+/// Key of a cached block: slice and block number.
+pub(crate) type BlockKey = (u64, u32);
+
+/// Weighs a cached block by its bytes and a fixed overhead.
+#[derive(Debug, Clone)]
+pub(crate) struct ByBytes;
+
+impl Weighter<BlockKey, Arc<[u8]>> for ByBytes {
+    fn weight(&self, _key: &BlockKey, block: &Arc<[u8]>) -> u64 {
+        u64::try_from(block.len()).unwrap_or(u64::MAX).saturating_add(96)
+    }
+}
+
+/// An active family.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) env: Env,
+    pub(crate) options: VolumeOptions,
+    pub(crate) family: FamilyUuid,
+    pub(crate) epoch: Epoch,
+    /// The running clock at activation.
+    pub(crate) activated: Duration,
+    pub(crate) extents: VolumeExtents,
+    pub(crate) next_slice: Arc<AtomicU64>,
+    pub(crate) cache: Cache<BlockKey, Arc<[u8]>, ByBytes>,
+    pub(crate) flush: Mutex<()>,
+    pub(crate) copies: Mutex<CopySet>,
+    /// Connections of their own for checkpoints, so that commits go on meanwhile.
+    pub(crate) checkpointer: Mutex<Vec<Copy>>,
+    pub(crate) wals: Vec<PathBuf>,
+    pub(crate) state: Mutex<State>,
+    /// Something was placed, committed or stopped.
+    pub(crate) changed: Condvar,
+    /// The background has something to do.
+    pub(crate) work: Condvar,
+    pub(crate) host_known: Mutex<super::host_space::HostRoom>,
+    pub(crate) locks: Mutex<Vec<Box<dyn HostLock>>>,
+}
+
+/// Locks, whatever became of the thread that held it last: what a panic may have left half done is fenced off by
+/// [`Core::state`], which poisons the volume.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Core {
+    /// The state, unless the volume has stopped.
+    pub(crate) fn state(&self) -> Result<MutexGuard<'_, State>> {
+        let state = match self.state.lock() {
+            Ok(state) => state,
+            Err(poisoned) => {
+                let mut state = poisoned.into_inner();
+                state.poison.get_or_insert_with(|| "a thread died while it changed the volume".to_owned());
+                state
+            }
+        };
+        state.healthy()?;
+        Ok(state)
+    }
+
+    /// Stops the volume after a failure with an unknown outcome, and hands the failure on.
+    pub(crate) fn poison(&self, error: LvError) -> LvError {
+        let mut state = lock(&self.state);
+        state.poison.get_or_insert_with(|| error.to_string());
+        self.changed.notify_all();
+        self.work.notify_all();
+        error
+    }
+
+    /// Running time of the family in ms.
+    pub(crate) fn running(&self, base: u64) -> u64 {
+        let since = self.env.clock.running().saturating_sub(self.activated);
+        base.saturating_add(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+}

@@ -1,0 +1,270 @@
+//! Map 1: (file, offset) -> slice. The only place that changes map entries and counts references.
+
+use std::collections::BTreeMap;
+
+use pv::{LeIndex, SliceId};
+
+use super::inode::WINDOW;
+use super::space::LeState;
+use super::state::{FS, Slice, State, TINY};
+use crate::catalogue::{MapRow, SliceRow};
+use crate::{Ino, Result};
+
+fn end_of(row: &MapRow) -> u64 {
+    row.off.saturating_add(u64::from(row.len))
+}
+
+impl State {
+    /// The map entries of one window, loaded when they are not in memory.
+    fn window(&mut self, ino: Ino, window: u64) -> Result<&mut BTreeMap<u64, MapRow>> {
+        let start = window.saturating_mul(WINDOW);
+        let inode = self.inode(ino)?;
+        let known = inode.fresh || inode.windows.contains_key(&window);
+        if !known {
+            let rows = self.reader.map_between(FS, ino, start, start.saturating_add(WINDOW).min(i64::MAX.cast_unsigned()))?;
+            let mut entries = BTreeMap::new();
+            let mut at = start;
+            for row in rows {
+                if row.off < at || end_of(&row) > start.saturating_add(WINDOW) || row.len == 0 {
+                    return Err(self.damaged(format!("the map of inode {ino} overlaps itself at byte {}", row.off)));
+                }
+                at = end_of(&row);
+                self.use_slice(&row)?;
+                entries.insert(row.off, row);
+            }
+            self.entries += entries.len();
+            self.inode(ino)?.windows.insert(window, entries);
+        }
+        Ok(self.inode(ino)?.windows.entry(window).or_default())
+    }
+
+    /// Counts a loaded map entry, loading its slice when it is not in memory.
+    fn use_slice(&mut self, entry: &MapRow) -> Result<()> {
+        if !self.slices.contains_key(&entry.slice) {
+            let Some(row) = self.reader.slice(entry.slice)? else {
+                return Err(self.damaged(format!("slice {} is named by a map and missing", entry.slice)));
+            };
+            let stamp = self.committed;
+            self.slices.insert(entry.slice, Slice { row, stamp, users: 0 });
+        }
+        let fits = self.slices.get_mut(&entry.slice).is_some_and(|slice| {
+            slice.users = slice.users.saturating_add(1);
+            entry.skip.checked_add(entry.len).is_some_and(|end| end <= slice.row.raw)
+        });
+        if fits { Ok(()) } else { Err(self.damaged(format!("a map entry reaches past the end of slice {}", entry.slice))) }
+    }
+
+    /// The first window at or after `window` that has map entries.
+    fn next_window(&mut self, ino: Ino, window: u64) -> Result<Option<u64>> {
+        let inode = self.inode(ino)?;
+        let mut here = inode.windows.range(window..).filter(|(_, rows)| !rows.is_empty()).map(|(w, _)| *w);
+        let mut best = here.next();
+        if !inode.fresh {
+            // The catalogue may still name windows that memory knows to be empty: step over those.
+            let mut from = window;
+            while let Some(off) = self.reader.map_next(FS, ino, from.saturating_mul(WINDOW))? {
+                let found = off / WINDOW;
+                if best.is_some_and(|b| b <= found) {
+                    break;
+                }
+                if !self.inode(ino)?.windows.get(&found).is_some_and(BTreeMap::is_empty) {
+                    best = Some(found);
+                    break;
+                }
+                from = found.saturating_add(1);
+            }
+        }
+        Ok(best)
+    }
+
+    /// The map entries that touch `start..end`, in order.
+    pub(crate) fn mapped(&mut self, ino: Ino, start: u64, end: u64) -> Result<Vec<MapRow>> {
+        let mut out = Vec::new();
+        let mut window = start / WINDOW;
+        while start < end && window <= end.saturating_sub(1) / WINDOW {
+            let rows = self.window(ino, window)?;
+            let before = rows.range(..start).next_back().map(|(_, row)| *row).filter(|row| end_of(row) > start);
+            let inside = rows.range(start..end).map(|(_, row)| *row).collect::<Vec<_>>();
+            out.extend(before);
+            out.extend(inside);
+            window = window.saturating_add(1);
+        }
+        Ok(out)
+    }
+
+    fn touch_slice(&mut self, id: SliceId) -> Option<&mut Slice> {
+        let txg = self.txg;
+        let slice = self.slices.get_mut(&id)?;
+        slice.stamp = txg;
+        self.dirty.slices.insert(id);
+        Some(slice)
+    }
+
+    pub(crate) fn touch_le(&mut self, le: LeIndex) {
+        let txg = self.txg;
+        if let Some(entry) = self.space.get_mut(le) {
+            entry.stamp = txg;
+            self.dirty.les.insert(le);
+        }
+    }
+
+    /// Takes `bytes` live bytes and `refs` references off a slice.
+    fn unref(&mut self, id: SliceId, bytes: u32, refs: u32) {
+        let Some(slice) = self.touch_slice(id) else { return };
+        let bytes = u64::from(bytes).min(slice.row.live);
+        slice.row.live = slice.row.live.saturating_sub(bytes);
+        slice.row.refs = slice.row.refs.saturating_sub(refs);
+        let (le, gone, raw) = (slice.row.le, slice.row.refs == 0, slice.row.raw);
+        match le {
+            Some(le) => self.le_lost(le, bytes),
+            None if gone && raw > TINY => self.intents = self.intents.saturating_sub(u64::from(raw)),
+            None => {}
+        }
+    }
+
+    /// Adds `bytes` live bytes and `refs` references to a slice.
+    fn add_ref(&mut self, id: SliceId, bytes: u32, refs: u32) {
+        let Some(slice) = self.touch_slice(id) else { return };
+        slice.row.live = slice.row.live.saturating_add(u64::from(bytes));
+        slice.row.refs = slice.row.refs.saturating_add(refs);
+        if let Some(le) = slice.row.le {
+            self.space.add_live(le, u64::from(bytes));
+            self.touch_le(le);
+        }
+    }
+
+    /// An LE lost live bytes: without any left it goes into quarantine.
+    pub(crate) fn le_lost(&mut self, le: LeIndex, bytes: u64) {
+        let (txg, now) = (self.txg, self.now);
+        if self.space.sub_live(le, bytes) {
+            self.space.kill(le, txg, now);
+        }
+        self.touch_le(le);
+    }
+
+    /// An LE just filled turns out to hold nothing that is still wanted.
+    pub(crate) fn settle(&mut self, le: LeIndex) {
+        if self.space.get(le).is_some_and(|entry| entry.state == LeState::Live && entry.live == 0) {
+            let (txg, now) = (self.txg, self.now);
+            self.space.kill(le, txg, now);
+            self.touch_le(le);
+        }
+    }
+
+    /// Removes one entry from memory and marks its row.
+    fn remove_entry(&mut self, ino: Ino, row: &MapRow) -> Result<()> {
+        self.window(ino, row.off / WINDOW)?.remove(&row.off);
+        self.dirty.maps.insert((ino, row.off));
+        let inode = self.inode_mut(ino)?;
+        inode.mapped = inode.mapped.saturating_sub(u64::from(row.len));
+        if let Some(slice) = self.slices.get_mut(&row.slice) {
+            slice.users = slice.users.saturating_sub(1);
+        }
+        Ok(())
+    }
+
+    fn insert_entry(&mut self, ino: Ino, row: MapRow) -> Result<()> {
+        self.window(ino, row.off / WINDOW)?.insert(row.off, row);
+        self.entries += 1;
+        self.dirty.maps.insert((ino, row.off));
+        let inode = self.inode_mut(ino)?;
+        inode.mapped = inode.mapped.saturating_add(u64::from(row.len));
+        if let Some(slice) = self.slices.get_mut(&row.slice) {
+            slice.users = slice.users.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// Makes `start..end` of the map a hole.
+    pub(crate) fn map_clear(&mut self, ino: Ino, start: u64, end: u64) -> Result<()> {
+        let mut window = start / WINDOW;
+        while start < end && window <= end.saturating_sub(1) / WINDOW {
+            let Some(next) = self.next_window(ino, window)?.filter(|w| *w <= end.saturating_sub(1) / WINDOW) else {
+                break;
+            };
+            let from = start.max(next.saturating_mul(WINDOW));
+            let to = end.min(next.saturating_add(1).saturating_mul(WINDOW));
+            self.map_clear_window(ino, from, to)?;
+            window = next.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// As [`map_clear`](Self::map_clear), within one window.
+    fn map_clear_window(&mut self, ino: Ino, start: u64, end: u64) -> Result<()> {
+        for row in self.mapped(ino, start, end)? {
+            let row_end = end_of(&row);
+            let cut = row_end.min(end).saturating_sub(row.off.max(start));
+            let head = u32::try_from(start.saturating_sub(row.off)).unwrap_or(0);
+            let tail = u32::try_from(row_end.saturating_sub(end)).unwrap_or(0);
+            self.remove_entry(ino, &row)?;
+            let parts = u32::from(head > 0) + u32::from(tail > 0);
+            if parts == 2 {
+                self.add_ref(row.slice, 0, 1);
+            }
+            self.unref(row.slice, u32::try_from(cut).unwrap_or(u32::MAX), u32::from(parts == 0));
+            if head > 0 {
+                self.insert_entry(ino, MapRow { len: head, ..row })?;
+            }
+            if tail > 0 {
+                let skip = row.skip.saturating_add(row.len.saturating_sub(tail));
+                self.insert_entry(ino, MapRow { off: end, len: tail, slice: row.slice, skip })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes `row.off..` of the map name a slice that is in memory.
+    pub(crate) fn map_put(&mut self, ino: Ino, row: MapRow) -> Result<()> {
+        self.map_clear(ino, row.off, end_of(&row))?;
+        self.insert_entry(ino, row)?;
+        self.add_ref(row.slice, row.len, 1);
+        Ok(())
+    }
+
+    /// Puts a new slice (without references yet) into memory.
+    pub(crate) fn add_slice(&mut self, row: SliceRow) {
+        if row.le.is_none() && row.raw > TINY {
+            self.intents = self.intents.saturating_add(u64::from(row.raw));
+        }
+        let id = row.id;
+        self.slices.insert(id, Slice { row, stamp: self.txg, users: 0 });
+        self.dirty.slices.insert(id);
+    }
+
+    /// Moves a slice to another LE if it is still wanted there; whole, by its one row.
+    pub(crate) fn move_slice(&mut self, id: SliceId, from: Option<LeIndex>, to: LeIndex, pos: u32) -> bool {
+        let wanted = self.slices.get(&id).is_some_and(|slice| slice.row.refs > 0 && slice.row.le == from);
+        if !wanted {
+            return false;
+        }
+        let Some(slice) = self.touch_slice(id) else { return false };
+        slice.row.le = Some(to);
+        slice.row.pos = pos;
+        slice.row.data = None;
+        let (live, raw) = (slice.row.live, slice.row.raw);
+        match from {
+            Some(from) => self.le_lost(from, live),
+            None if raw > TINY => self.intents = self.intents.saturating_sub(u64::from(raw)),
+            None => {}
+        }
+        self.space.add_live(to, live);
+        self.touch_le(to);
+        true
+    }
+
+    /// Takes up to `limit` entries off an orphan's map; `true` when none is left.
+    pub(crate) fn unmap_some(&mut self, ino: Ino, limit: usize) -> Result<bool> {
+        let mut done = 0usize;
+        while done < limit {
+            let Some(window) = self.next_window(ino, 0)? else { return Ok(true) };
+            let start = window.saturating_mul(WINDOW);
+            let rows = self.mapped(ino, start, start.saturating_add(WINDOW))?;
+            let Some(last) = rows.iter().take(limit.saturating_sub(done)).last() else { return Ok(true) };
+            let end = end_of(last);
+            done = done.saturating_add(rows.len().min(limit.saturating_sub(done)));
+            self.map_clear_window(ino, start, end)?;
+        }
+        Ok(self.next_window(ino, 0)?.is_none())
+    }
+}

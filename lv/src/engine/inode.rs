@@ -1,0 +1,104 @@
+//! One inode in memory: what callers see, what the map describes, and what lies between.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pv::Txg;
+
+use super::layer::Layer;
+use crate::catalogue::{InodeRow, MapRow};
+use crate::{Attr, Ino, Nanos};
+
+/// Map entries are loaded by windows of this many bytes of the file; no entry crosses a window's end.
+pub(crate) const WINDOW: u64 = 16 * 1024 * 1024;
+
+/// The part of an inode that changes only together with its data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DataAttr {
+    pub(crate) size: u64,
+    pub(crate) mtime: Nanos,
+}
+
+/// A layer on its way to the PVs, with the size and time that belong to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Sealed {
+    pub(crate) layer: Arc<Layer>,
+    pub(crate) attr: DataAttr,
+}
+
+/// An inode in memory.
+///
+/// Reads see `open` over `sealed` over the map. The catalogue gets `named` and the map, which always describe one state
+/// that the file really had.
+#[derive(Debug)]
+pub(crate) struct Inode {
+    pub(crate) attr: Attr,
+    pub(crate) generation: u64,
+    pub(crate) flags: u64,
+    pub(crate) project: u64,
+    pub(crate) parent: Ino,
+    pub(crate) target: Option<Arc<[u8]>>,
+    /// What the map describes.
+    pub(crate) named: DataAttr,
+    /// Bytes that the map names.
+    pub(crate) mapped: u64,
+    pub(crate) open: Layer,
+    pub(crate) sealed: Option<Sealed>,
+    pub(crate) windows: BTreeMap<u64, BTreeMap<u64, MapRow>>,
+    /// Made since activation and never dropped from memory: a window that is not here is empty.
+    pub(crate) fresh: bool,
+    pub(crate) stamp: Txg,
+    pub(crate) opens: u32,
+    /// Used since the last eviction pass.
+    pub(crate) used: bool,
+    /// Deleted; kept until the deletion is committed.
+    pub(crate) gone: bool,
+}
+
+impl Inode {
+    pub(crate) fn new(row: InodeRow, fresh: bool, stamp: Txg) -> Self {
+        Self {
+            named: DataAttr { size: row.attr.size, mtime: row.attr.mtime },
+            mapped: row.attr.stored,
+            attr: row.attr,
+            generation: row.generation,
+            flags: row.flags,
+            project: row.project,
+            parent: row.parent,
+            target: row.target,
+            open: Layer::default(),
+            sealed: None,
+            windows: BTreeMap::new(),
+            fresh,
+            stamp,
+            opens: 0,
+            used: true,
+            gone: false,
+        }
+    }
+
+    /// What callers see.
+    pub(crate) fn shown(&self) -> Attr {
+        let sealed = self.sealed.as_ref().map_or(0, |sealed| sealed.layer.data());
+        Attr { stored: self.mapped.saturating_add(self.open.data()).saturating_add(sealed), ..self.attr }
+    }
+
+    pub(crate) fn data_attr(&self) -> DataAttr {
+        DataAttr { size: self.attr.size, mtime: self.attr.mtime }
+    }
+
+    /// Whether bytes or holes wait to be placed.
+    pub(crate) fn has_layers(&self) -> bool {
+        self.sealed.is_some() || !self.open.is_empty()
+    }
+
+    /// Whether anything waits to be placed.
+    pub(crate) fn pending(&self) -> bool {
+        self.sealed.is_some() || self.unsealed()
+    }
+
+    /// Whether anything waits to be sealed.
+    pub(crate) fn unsealed(&self) -> bool {
+        !self.open.is_empty() || (self.sealed.is_none() && self.data_attr() != self.named)
+    }
+}

@@ -1,0 +1,28 @@
+//! The filesystem engine of one family: log-structured data, SQL metadata, transaction groups.
+//!
+//! Data flows one way: a write goes into its file's open [`layer`]; [`flush`] places layers in fresh extents;
+//! [`txg`] commits rows that name only placed data; [`space`] lets go of what a commit freed; [`compact`] makes whole
+//! free extents out of scattered free bytes.
+
+mod activate;
+mod background;
+mod commit;
+mod compact;
+mod core;
+mod directory;
+mod file_map;
+mod flush;
+mod host_space;
+mod inode;
+mod layer;
+mod namespace;
+mod pack;
+mod read;
+mod space;
+mod state;
+mod txg;
+mod write;
+
+pub(crate) use activate::Activation;
+pub(crate) use core::{Core, lock};
+pub use core::{TestSwitches, VolumeOptions};

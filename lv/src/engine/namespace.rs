@@ -1,0 +1,363 @@
+//! Names and inodes: every change is one step of the family's one order of namespace operations.
+
+use std::sync::Arc;
+
+use super::directory::{Bucket, Directory, LAST_NUMBER, bucket_of};
+use super::inode::Inode;
+use super::state::{FS, State};
+use crate::catalogue::{DirentRow, InodeRow};
+use crate::{Attr, DirEntry, Ino, Kind, LvError, Nanos, NewNode, Result, SetAttr};
+
+/// Longest name in bytes.
+pub(crate) const NAME_MAX: usize = 255;
+/// Map entries an unlink takes apart at once; the rest is done in the background.
+pub(crate) const UNMAP_AT_ONCE: usize = 1024;
+/// Largest file size: offsets are stored as signed integers.
+pub(crate) const SIZE_MAX: u64 = i64::MAX as u64;
+
+fn check_name(name: &[u8]) -> Result<()> {
+    if name.len() > NAME_MAX {
+        return Err(LvError::NameTooLong { name: name.to_owned() });
+    }
+    let bad = name.is_empty() || name == b"." || name == b".." || name.iter().any(|b| *b == b'/' || *b == 0);
+    if bad { Err(LvError::Invalid { what: "a name must be 1 to 255 bytes without '/' and NUL, and not . or .." }) } else { Ok(()) }
+}
+
+impl State {
+    /// The bucket that `base` names, loaded when it is not in memory.
+    fn bucket(&mut self, parent: Ino, base: u64) -> Result<&mut Bucket> {
+        let dir = self.dirs.entry(parent).or_default();
+        if !dir.complete && !dir.buckets.contains_key(&base) {
+            let entries = self.reader.dirents_between(FS, parent, base, base | LAST_NUMBER)?;
+            let bucket = Bucket { entries, stamp: self.committed, used: true };
+            self.dirs.entry(parent).or_default().buckets.insert(base, bucket);
+            self.entries += 1;
+        }
+        let bucket = self.dirs.entry(parent).or_default().buckets.entry(base).or_default();
+        bucket.used = true;
+        Ok(bucket)
+    }
+
+    fn directory(&mut self, ino: Ino) -> Result<&mut Inode> {
+        let inode = self.inode(ino)?;
+        if inode.attr.kind == Kind::Directory {
+            Ok(inode)
+        } else {
+            Err(LvError::NotDirectory { name: format!("inode {ino}").into_bytes() })
+        }
+    }
+
+    /// The entry `name` of a directory.
+    pub(crate) fn find(&mut self, parent: Ino, name: &[u8]) -> Result<Option<(Ino, Kind)>> {
+        self.directory(parent)?;
+        if name.len() > NAME_MAX {
+            return Err(LvError::NameTooLong { name: name.to_owned() });
+        }
+        let base = bucket_of(self.fs.name_key, name);
+        Ok(self.bucket(parent, base)?.find(name).map(|entry| (entry.ino, entry.kind)))
+    }
+
+    fn must_find(&mut self, parent: Ino, name: &[u8]) -> Result<(Ino, Kind)> {
+        check_name(name)?;
+        self.find(parent, name)?.ok_or_else(|| LvError::NotFound { name: name.to_owned() })
+    }
+
+    fn link_entry(&mut self, parent: Ino, name: &[u8], ino: Ino, kind: Kind, now: Nanos) -> Result<()> {
+        let base = bucket_of(self.fs.name_key, name);
+        let txg = self.txg;
+        let bucket = self.bucket(parent, base)?;
+        let cookie = bucket.free_cookie(base).ok_or(LvError::Invalid { what: "too many names with equal hashes" })?;
+        bucket.entries.push(DirentRow { cookie, name: name.into(), ino, kind });
+        bucket.stamp = txg;
+        self.dirty.dirents.insert((parent, cookie), true);
+        let dir = self.inode_mut(parent)?;
+        dir.attr.size = dir.attr.size.saturating_add(1);
+        dir.attr.mtime = now;
+        dir.attr.ctime = now;
+        Ok(())
+    }
+
+    fn unlink_entry(&mut self, parent: Ino, name: &[u8], now: Nanos) -> Result<()> {
+        let base = bucket_of(self.fs.name_key, name);
+        let txg = self.txg;
+        let bucket = self.bucket(parent, base)?;
+        bucket.stamp = txg;
+        let Some(at) = bucket.entries.iter().position(|entry| entry.name.as_ref() == name) else { return Ok(()) };
+        let entry = bucket.entries.remove(at);
+        self.dirty.dirents.insert((parent, entry.cookie), false);
+        let dir = self.inode_mut(parent)?;
+        dir.attr.size = dir.attr.size.saturating_sub(1);
+        dir.attr.mtime = now;
+        dir.attr.ctime = now;
+        Ok(())
+    }
+
+    fn vacant(&mut self, parent: Ino, name: &[u8]) -> Result<()> {
+        check_name(name)?;
+        if self.directory(parent)?.attr.nlink == 0 {
+            return Err(LvError::NoInode { ino: parent });
+        }
+        match self.find(parent, name)? {
+            Some(_) => Err(LvError::Exists { name: name.to_owned() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes a new inode with one name.
+    pub(crate) fn make(
+        &mut self,
+        parent: Ino,
+        name: &[u8],
+        node: &NewNode,
+        target: Option<Arc<[u8]>>,
+        now: Nanos,
+    ) -> Result<Attr> {
+        self.vacant(parent, name)?;
+        let ino = Ino(self.fs.next_ino);
+        self.fs.next_ino = self.fs.next_ino.saturating_add(1);
+        self.fs.files = self.fs.files.saturating_add(1);
+        self.dirty.fs = true;
+        let is_dir = node.kind == Kind::Directory;
+        let attr = Attr {
+            ino,
+            kind: node.kind,
+            mode: node.mode & 0o7777,
+            uid: node.uid,
+            gid: node.gid,
+            nlink: if is_dir { 2 } else { 1 },
+            size: target.as_ref().map_or(0, |t| u64::try_from(t.len()).unwrap_or(0)),
+            stored: 0,
+            atime: now,
+            mtime: now,
+            ctime: now,
+            btime: now,
+            rdev: node.rdev,
+        };
+        let row = InodeRow { attr, generation: self.epoch.0, flags: 0, project: 0, parent, target };
+        self.inodes.insert(ino, Inode::new(row, true, self.txg));
+        self.entries += 1;
+        self.dirty.inodes.insert(ino);
+        if is_dir {
+            self.dirs.insert(ino, Directory { complete: true, ..Directory::default() });
+            let above = self.inode_mut(parent)?;
+            above.attr.nlink = above.attr.nlink.saturating_add(1);
+        }
+        self.link_entry(parent, name, ino, node.kind, now)?;
+        Ok(attr)
+    }
+
+    /// Gives an inode one more name.
+    pub(crate) fn link(&mut self, ino: Ino, parent: Ino, name: &[u8], now: Nanos) -> Result<Attr> {
+        self.vacant(parent, name)?;
+        let attr = self.inode(ino)?.attr;
+        if attr.kind == Kind::Directory {
+            return Err(LvError::IsDirectory { name: name.to_owned() });
+        }
+        if attr.nlink == 0 {
+            return Err(LvError::NoInode { ino });
+        }
+        let inode = self.inode_mut(ino)?;
+        inode.attr.nlink = attr.nlink.checked_add(1).ok_or(LvError::TooManyLinks { ino })?;
+        inode.attr.ctime = now;
+        self.link_entry(parent, name, ino, attr.kind, now)?;
+        Ok(self.inode(ino)?.shown())
+    }
+
+    /// Removes a name of something that is not a directory.
+    pub(crate) fn unlink(&mut self, parent: Ino, name: &[u8], now: Nanos) -> Result<()> {
+        let (ino, kind) = self.must_find(parent, name)?;
+        if kind == Kind::Directory {
+            return Err(LvError::IsDirectory { name: name.to_owned() });
+        }
+        self.unlink_entry(parent, name, now)?;
+        self.drop_link(ino, now)
+    }
+
+    fn drop_link(&mut self, ino: Ino, now: Nanos) -> Result<()> {
+        let inode = self.inode_mut(ino)?;
+        inode.attr.nlink = inode.attr.nlink.saturating_sub(1);
+        inode.attr.ctime = now;
+        if inode.attr.nlink == 0 && inode.opens == 0 {
+            self.bury(ino)?;
+        }
+        Ok(())
+    }
+
+    /// Takes apart an inode that nothing leads to; large maps go on in the background.
+    pub(crate) fn bury(&mut self, ino: Ino) -> Result<()> {
+        let inode = self.inode_mut(ino)?;
+        let dropped = inode.open.data().saturating_add(inode.sealed.as_ref().map_or(0, |sealed| sealed.layer.data()));
+        inode.open = super::layer::Layer::default();
+        inode.sealed = None;
+        inode.named = inode.data_attr();
+        self.pending = self.pending.saturating_sub(dropped);
+        self.required.remove(&ino);
+        self.requeue(ino);
+        self.orphans.insert(ino);
+        self.bury_some(ino, UNMAP_AT_ONCE)
+    }
+
+    /// Goes on with [`bury`](Self::bury).
+    pub(crate) fn bury_some(&mut self, ino: Ino, limit: usize) -> Result<()> {
+        if !self.unmap_some(ino, limit)? {
+            return Ok(());
+        }
+        self.inode_mut(ino)?.gone = true;
+        self.orphans.remove(&ino);
+        self.dirs.remove(&ino);
+        self.fs.files = self.fs.files.saturating_sub(1);
+        self.dirty.fs = true;
+        Ok(())
+    }
+
+    /// Removes an empty directory.
+    pub(crate) fn rmdir(&mut self, parent: Ino, name: &[u8], now: Nanos) -> Result<()> {
+        let (ino, kind) = self.must_find(parent, name)?;
+        if kind != Kind::Directory {
+            return Err(LvError::NotDirectory { name: name.to_owned() });
+        }
+        if self.inode(ino)?.attr.size > 0 {
+            return Err(LvError::NotEmpty { name: name.to_owned() });
+        }
+        self.unlink_entry(parent, name, now)?;
+        self.drop_directory(parent, ino, now)
+    }
+
+    fn drop_directory(&mut self, parent: Ino, ino: Ino, now: Nanos) -> Result<()> {
+        let above = self.inode_mut(parent)?;
+        above.attr.nlink = above.attr.nlink.saturating_sub(1);
+        let inode = self.inode_mut(ino)?;
+        inode.attr.nlink = 1;
+        self.drop_link(ino, now)
+    }
+
+    /// Whether `below` is `above` or lies under it.
+    fn lies_under(&mut self, mut below: Ino, above: Ino) -> Result<bool> {
+        loop {
+            if below == above {
+                return Ok(true);
+            }
+            if below == Ino::ROOT {
+                return Ok(false);
+            }
+            below = self.inode(below)?.parent;
+        }
+    }
+
+    /// Renames, replacing what the new name leads to unless `keep`.
+    pub(crate) fn rename(&mut self, from: (Ino, &[u8]), to: (Ino, &[u8]), keep: bool, now: Nanos) -> Result<()> {
+        let (ino, kind) = self.must_find(from.0, from.1)?;
+        check_name(to.1)?;
+        let old = self.find(to.0, to.1)?;
+        if old.is_some() && keep {
+            return Err(LvError::Exists { name: to.1.to_owned() });
+        }
+        if old.is_some_and(|(old, _)| old == ino) {
+            return Ok(());
+        }
+        let moves_dir = kind == Kind::Directory;
+        if moves_dir && self.lies_under(to.0, ino)? {
+            return Err(LvError::Invalid { what: "a directory cannot be moved into itself" });
+        }
+        match old {
+            Some((old, Kind::Directory)) if moves_dir => {
+                if self.inode(old)?.attr.size > 0 {
+                    return Err(LvError::NotEmpty { name: to.1.to_owned() });
+                }
+                self.unlink_entry(to.0, to.1, now)?;
+                self.drop_directory(to.0, old, now)?;
+            }
+            Some((_, Kind::Directory)) => return Err(LvError::IsDirectory { name: to.1.to_owned() }),
+            Some(_) if moves_dir => return Err(LvError::NotDirectory { name: to.1.to_owned() }),
+            Some((old, _)) => {
+                self.unlink_entry(to.0, to.1, now)?;
+                self.drop_link(old, now)?;
+                // The new file replaces the old one in the same commit that names its data, never before.
+                self.required.insert(ino);
+            }
+            None => {}
+        }
+        self.unlink_entry(from.0, from.1, now)?;
+        self.link_entry(to.0, to.1, ino, kind, now)?;
+        if moves_dir && from.0 != to.0 {
+            let above = self.inode_mut(from.0)?;
+            above.attr.nlink = above.attr.nlink.saturating_sub(1);
+            let above = self.inode_mut(to.0)?;
+            above.attr.nlink = above.attr.nlink.saturating_add(1);
+        }
+        let inode = self.inode_mut(ino)?;
+        inode.parent = to.0;
+        inode.attr.ctime = now;
+        Ok(())
+    }
+
+    /// Entries after `cookie`, in cookie order, at most `limit`.
+    pub(crate) fn list(&mut self, ino: Ino, cookie: u64, limit: usize) -> Result<Vec<DirEntry>> {
+        self.directory(ino)?;
+        let complete = self.dirs.get(&ino).is_some_and(|dir| dir.complete);
+        let mut out: Vec<DirEntry> = Vec::new();
+        let entry = |e: &DirentRow| DirEntry { cookie: e.cookie, name: e.name.to_vec(), ino: e.ino, kind: e.kind };
+        let mut after = cookie;
+        while out.len() < limit {
+            let rows = if complete { Vec::new() } else { self.reader.dirents_after(FS, ino, after, limit)? };
+            let whole = rows.len() < limit;
+            let last = if whole { u64::MAX } else { rows.last().map_or(u64::MAX, |row| row.cookie) };
+            let dir = self.dirs.entry(ino).or_default();
+            let known = |c: u64| dir.buckets.contains_key(&super::directory::bucket_at(c));
+            let mut page: Vec<DirEntry> = rows.iter().filter(|row| !known(row.cookie)).map(entry).collect();
+            let first = super::directory::bucket_at(after);
+            let cached = dir.buckets.range(first..=last).flat_map(|(_, bucket)| &bucket.entries);
+            page.extend(cached.filter(|e| e.cookie > after && e.cookie <= last).map(entry));
+            page.sort_unstable_by_key(|e| e.cookie);
+            out.append(&mut page);
+            if whole {
+                break;
+            }
+            after = last;
+        }
+        out.truncate(limit);
+        Ok(out)
+    }
+
+    /// Changes attributes other than the size.
+    pub(crate) fn set_attr(&mut self, ino: Ino, set: &SetAttr, now: Nanos) -> Result<Attr> {
+        let inode = self.inode_mut(ino)?;
+        let a = &mut inode.attr;
+        a.mode = set.mode.map_or(a.mode, |mode| mode & 0o7777);
+        a.uid = set.uid.unwrap_or(a.uid);
+        a.gid = set.gid.unwrap_or(a.gid);
+        a.atime = set.atime.unwrap_or(a.atime);
+        a.mtime = set.mtime.unwrap_or(a.mtime);
+        a.ctime = now;
+        if !inode.has_layers() && inode.attr.size == inode.named.size {
+            inode.named = inode.data_attr();
+        }
+        let shown = inode.shown();
+        self.requeue(ino);
+        Ok(shown)
+    }
+
+    /// The path of an inode, as far as it can be found, for messages.
+    pub(crate) fn path_of(&mut self, ino: Ino) -> Vec<u8> {
+        let mut parts: Vec<Vec<u8>> = Vec::new();
+        let mut at = ino;
+        while at != Ino::ROOT && parts.len() < 4096 {
+            let Ok(parent) = self.inode(at).map(|inode| inode.parent) else { break };
+            let cached = self.dirs.get(&parent).and_then(|dir| {
+                dir.buckets.values().flat_map(|b| &b.entries).find(|e| e.ino == at).map(|e| e.name.to_vec())
+            });
+            let name = cached.or_else(|| self.reader.dirent_of(FS, parent, at).ok().flatten().map(|e| e.name.to_vec()));
+            let Some(name) = name else { break };
+            parts.push(name);
+            at = parent;
+        }
+        if parts.is_empty() && ino != Ino::ROOT {
+            return format!("inode {ino}").into_bytes();
+        }
+        parts.iter().rev().fold(Vec::new(), |mut path, part| {
+            path.push(b'/');
+            path.extend_from_slice(part);
+            path
+        })
+    }
+}

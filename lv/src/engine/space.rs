@@ -1,0 +1,302 @@
+//! The logical extents (LE) of a family: which are free, which hold live bytes, which wait to be reused.
+//!
+//! Invariants:
+//! * An LE goes round Free -> Filling -> Live -> Dead -> Deleting -> Free and skips no step.
+//! * A dead LE is deleted only after the commit that freed it has returned, after a grace period, and at the end of a
+//!   PV transaction; it is filled again by a later one.
+//! * `live` of an LE is the sum of the live bytes of its slices; `live_total` the sum over LEs.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use pv::{Epoch, FlushNo, LeIndex, Txg};
+use vg::VolumeExtents;
+
+/// State of an LE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LeState {
+    /// No extent row, may be filled.
+    Free,
+    /// Being written by a flush.
+    Filling,
+    /// Holds slices.
+    Live,
+    /// Holds no live bytes since txg `freed`; in quarantine.
+    Dead { freed: Txg },
+    /// Its row is being deleted.
+    Deleting,
+    /// On a PV that is not there.
+    Away,
+}
+
+/// One LE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Le {
+    pub(crate) state: LeState,
+    pub(crate) live: u64,
+    pub(crate) fill: u32,
+    pub(crate) epoch: Epoch,
+    pub(crate) flush: FlushNo,
+    /// Running time (ms) when it became unreferenced.
+    pub(crate) since: u64,
+    /// Last txg that changed it.
+    pub(crate) stamp: Txg,
+    /// Index of its (first) PV in [`VolumeExtents::pvs`].
+    pub(crate) pv: usize,
+}
+
+/// When a dead LE may be reused.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Quarantine {
+    /// Running time now, in ms.
+    pub(crate) now: u64,
+    /// Grace period in ms.
+    pub(crate) grace: u64,
+    /// Last commit that returned.
+    pub(crate) committed: Txg,
+    /// Space is short: two commits are grace enough.
+    pub(crate) pressure: bool,
+    /// Off only to prove that the crash rig notices.
+    pub(crate) wait_for_commit: bool,
+}
+
+impl Quarantine {
+    fn over(&self, le: &Le, freed: Txg) -> bool {
+        if !self.wait_for_commit {
+            return true;
+        }
+        let returned = freed <= self.committed;
+        let aged = self.now.saturating_sub(le.since) >= self.grace;
+        returned && (aged || (self.pressure && freed.next().is_some_and(|second| second <= self.committed)))
+    }
+}
+
+/// All LEs.
+#[derive(Debug)]
+pub(crate) struct Space {
+    les: Vec<Le>,
+    /// Free LEs by PV, longest free first.
+    free: BTreeMap<usize, VecDeque<LeIndex>>,
+    /// Dead LEs, longest dead first.
+    dead: VecDeque<LeIndex>,
+    next_pv: usize,
+    live_total: u64,
+    extent: u64,
+}
+
+/// LEs kept out of what a user may fill, so that compaction always finds room: 7 %, at least 4.
+pub(crate) fn hidden_reserve(count: u32) -> u32 {
+    let share = u64::from(count).saturating_mul(7).div_ceil(100);
+    u32::try_from(share).unwrap_or(u32::MAX).max(4).min(count)
+}
+
+impl Space {
+    /// All LEs free. Those on missing PVs are away.
+    pub(crate) fn new(extents: &VolumeExtents) -> Self {
+        let les = (0..extents.count().0)
+            .map(|le| {
+                let places = extents.places(LeIndex(le));
+                let slot = |place: &vg::StripeLeg| extents.pvs.iter().position(|pv| pv.uuid == place.pv);
+                let here = places.iter().all(|place| extents.pv(place.pv).is_some_and(|pv| pv.store.is_some()));
+                Le {
+                    state: if here && !places.is_empty() { LeState::Free } else { LeState::Away },
+                    live: 0,
+                    fill: 0,
+                    epoch: Epoch(0),
+                    flush: FlushNo(0),
+                    since: 0,
+                    stamp: Txg(0),
+                    pv: places.first().and_then(slot).unwrap_or(usize::MAX),
+                }
+            })
+            .collect();
+        Self {
+            les,
+            free: BTreeMap::new(),
+            dead: VecDeque::new(),
+            next_pv: 0,
+            live_total: 0,
+            extent: extents.extent_size.bytes(),
+        }
+    }
+
+    /// Takes over a row of the `le` table.
+    pub(crate) fn load(&mut self, row: &crate::catalogue::LeRow) {
+        let dead = row.live == 0;
+        let Some(le) = self.get_mut(row.le) else { return };
+        if le.state != LeState::Away {
+            le.state = if dead { LeState::Dead { freed: Txg(0) } } else { LeState::Live };
+        }
+        le.live = row.live;
+        le.fill = row.fill;
+        le.epoch = row.epoch;
+        le.flush = row.flush;
+        le.since = row.since.unwrap_or(0);
+        self.live_total = self.live_total.saturating_add(row.live);
+    }
+
+    /// Builds the free lists after all rows are loaded.
+    pub(crate) fn loaded(&mut self) {
+        let mut dead = Vec::new();
+        for (index, le) in (0u32..).zip(&self.les) {
+            match le.state {
+                LeState::Free => self.free.entry(le.pv).or_default().push_back(LeIndex(index)),
+                LeState::Dead { .. } => dead.push((le.since, LeIndex(index))),
+                _ => {}
+            }
+        }
+        dead.sort_unstable();
+        self.dead = dead.into_iter().map(|(_, le)| le).collect();
+    }
+
+    pub(crate) fn get(&self, le: LeIndex) -> Option<&Le> {
+        self.les.get(usize::try_from(le.0).ok()?)
+    }
+
+    pub(crate) fn get_mut(&mut self, le: LeIndex) -> Option<&mut Le> {
+        self.les.get_mut(usize::try_from(le.0).ok()?)
+    }
+
+    fn count(&self) -> u32 {
+        u32::try_from(self.les.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Bytes that files can hold in all.
+    pub(crate) fn total(&self) -> u64 {
+        let usable = self.count().saturating_sub(hidden_reserve(self.count()));
+        self.extent.saturating_mul(u64::from(usable))
+    }
+
+    pub(crate) fn live_total(&self) -> u64 {
+        self.live_total
+    }
+
+    pub(crate) fn free_count(&self) -> usize {
+        self.free.values().map(VecDeque::len).sum()
+    }
+
+    pub(crate) fn dead_count(&self) -> usize {
+        self.dead.len()
+    }
+
+    /// Free LEs that only compaction may take.
+    pub(crate) fn kept_for_compaction(&self) -> usize {
+        usize::try_from(hidden_reserve(self.count()) / 2).unwrap_or(0)
+    }
+
+    /// LEs that are free or will be, and the number at which compaction starts in the background.
+    pub(crate) fn shortage(&self) -> bool {
+        let coming = self.free_count().saturating_add(self.dead.len());
+        let wanted = hidden_reserve(self.count()).saturating_add(self.count() / 10);
+        coming < usize::try_from(wanted).unwrap_or(usize::MAX)
+    }
+
+    /// Takes up to `count` free LEs, from all PVs in turn, leaving `keep`.
+    pub(crate) fn take(&mut self, count: usize, keep: usize) -> Vec<LeIndex> {
+        let mut taken = Vec::new();
+        while taken.len() < count && self.free_count() > keep {
+            let pvs: Vec<usize> = self.free.iter().filter(|(_, list)| !list.is_empty()).map(|(pv, _)| *pv).collect();
+            let Some(pv) = pvs.iter().find(|pv| **pv >= self.next_pv).or(pvs.first()).copied() else { break };
+            self.next_pv = pv.saturating_add(1);
+            let Some(le) = self.free.get_mut(&pv).and_then(VecDeque::pop_front) else { break };
+            if let Some(entry) = self.get_mut(le) {
+                entry.state = LeState::Filling;
+                entry.live = 0;
+            }
+            taken.push(le);
+        }
+        taken
+    }
+
+    /// Gives back an LE that was taken and not written.
+    pub(crate) fn give_back(&mut self, le: LeIndex) {
+        let Some(entry) = self.get_mut(le) else { return };
+        entry.state = LeState::Free;
+        let pv = entry.pv;
+        self.free.entry(pv).or_default().push_front(le);
+    }
+
+    /// Adds live bytes to an LE.
+    pub(crate) fn add_live(&mut self, le: LeIndex, bytes: u64) {
+        if let Some(entry) = self.get_mut(le) {
+            entry.live = entry.live.saturating_add(bytes);
+            self.live_total = self.live_total.saturating_add(bytes);
+        }
+    }
+
+    /// Takes live bytes from an LE; `true` when it holds none any more.
+    pub(crate) fn sub_live(&mut self, le: LeIndex, bytes: u64) -> bool {
+        let Some(entry) = self.get_mut(le) else { return false };
+        let gone = bytes.min(entry.live);
+        entry.live = entry.live.saturating_sub(gone);
+        let empty = entry.live == 0 && entry.state == LeState::Live;
+        self.live_total = self.live_total.saturating_sub(gone);
+        empty
+    }
+
+    /// Puts an LE without live bytes into quarantine.
+    pub(crate) fn kill(&mut self, le: LeIndex, txg: Txg, now: u64) {
+        if let Some(entry) = self.get_mut(le) {
+            entry.state = LeState::Dead { freed: txg };
+            entry.since = now;
+            self.dead.push_back(le);
+        }
+    }
+
+    /// Takes the dead LEs whose quarantine is over and which lie on a PV that `wanted` names.
+    pub(crate) fn take_dead(&mut self, quarantine: &Quarantine, wanted: impl Fn(usize) -> bool, limit: usize) -> Vec<LeIndex> {
+        let mut out = Vec::new();
+        let mut rest = VecDeque::new();
+        while let Some(le) = self.dead.pop_front() {
+            let over = out.len() < limit
+                && self.get(le).is_some_and(|entry| match entry.state {
+                    LeState::Dead { freed } => wanted(entry.pv) && quarantine.over(entry, freed),
+                    _ => false,
+                });
+            if over {
+                if let Some(entry) = self.get_mut(le) {
+                    entry.state = LeState::Deleting;
+                }
+                out.push(le);
+            } else {
+                rest.push_back(le);
+            }
+        }
+        self.dead = rest;
+        out
+    }
+
+    /// The extent row of `le` is gone.
+    pub(crate) fn deleted(&mut self, le: LeIndex) {
+        let Some(entry) = self.get_mut(le) else { return };
+        entry.state = LeState::Free;
+        entry.fill = 0;
+        let pv = entry.pv;
+        self.free.entry(pv).or_default().push_back(le);
+    }
+
+    /// Whether a commit is all that some dead LE waits for (given enough pressure).
+    pub(crate) fn waits_for_commit(&self, committed: Txg) -> bool {
+        self.dead.iter().any(|le| {
+            self.get(*le).is_some_and(
+                |entry| matches!(entry.state, LeState::Dead { freed } if freed.next().is_none_or(|second| second > committed)),
+            )
+        })
+    }
+
+    /// Whether a live LE was changed after this commit.
+    pub(crate) fn live_after(&self, committed: Txg) -> bool {
+        self.les.iter().any(|le| le.state == LeState::Live && le.stamp > committed && le.live < self.extent)
+    }
+
+    /// Live LEs named by a commit that returned, the ones with the fewest live bytes first, full ones left out.
+    pub(crate) fn cheapest(&self, committed: Txg, limit: usize) -> Vec<(LeIndex, u64)> {
+        let mut list: Vec<(u64, LeIndex)> = (0u32..)
+            .zip(&self.les)
+            .filter(|(_, le)| le.state == LeState::Live && le.stamp <= committed && le.live < self.extent)
+            .map(|(index, le)| (le.live, LeIndex(index)))
+            .collect();
+        list.sort_unstable();
+        list.truncate(limit);
+        list.into_iter().map(|(live, le)| (le, live)).collect()
+    }
+}

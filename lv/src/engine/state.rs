@@ -1,0 +1,218 @@
+//! The state of an active family: committed rows on demand, the open transaction group over them.
+//!
+//! What is in memory is the truth; the catalogue is behind by the open transaction group. A changed entry carries the
+//! number of the last transaction group that changed it (`stamp`) and stays in memory until that is committed.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use pv::{Epoch, FamilyUuid, FlushNo, LeIndex, PvUuid, SliceId, Txg};
+
+use super::directory::Directory;
+use super::inode::Inode;
+use super::space::Space;
+use crate::catalogue::{CatalogueReader, FsRow, SliceRow};
+use crate::{Ino, LvError, Result};
+
+/// The only filesystem of a family without snapshots.
+pub(crate) const FS: i64 = 1;
+/// Slices of at most this many bytes stay in the catalogue for good.
+pub(crate) const TINY: u32 = 512;
+
+/// A slice in memory.
+#[derive(Debug)]
+pub(crate) struct Slice {
+    pub(crate) row: SliceRow,
+    pub(crate) stamp: Txg,
+    /// Loaded map entries that name it.
+    pub(crate) users: u32,
+}
+
+/// Rows that the next commit writes.
+#[derive(Debug, Default)]
+pub(crate) struct Dirty {
+    pub(crate) inodes: BTreeSet<Ino>,
+    /// `true`: the entry exists; `false`: it was removed.
+    pub(crate) dirents: BTreeMap<(Ino, u64), bool>,
+    pub(crate) maps: BTreeSet<(Ino, u64)>,
+    pub(crate) slices: BTreeSet<SliceId>,
+    pub(crate) les: BTreeSet<LeIndex>,
+    pub(crate) pvs: BTreeSet<PvUuid>,
+    pub(crate) fs: bool,
+}
+
+impl Dirty {
+    /// Number of rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.inodes.len()
+            + self.dirents.len()
+            + self.maps.len()
+            + self.slices.len()
+            + self.les.len()
+            + self.pvs.len()
+            + usize::from(self.fs)
+    }
+}
+
+/// The state.
+pub(crate) struct State {
+    pub(crate) family: FamilyUuid,
+    pub(crate) epoch: Epoch,
+    /// The txg that changes go into.
+    pub(crate) txg: Txg,
+    /// The last commit that returned.
+    pub(crate) committed: Txg,
+    pub(crate) next_slice: Arc<AtomicU64>,
+    pub(crate) next_flush: FlushNo,
+    pub(crate) fs: FsRow,
+    pub(crate) inodes: HashMap<Ino, Inode>,
+    pub(crate) dirs: HashMap<Ino, Directory>,
+    pub(crate) slices: HashMap<SliceId, Slice>,
+    pub(crate) space: Space,
+    pub(crate) pvs: HashMap<PvUuid, (Epoch, FlushNo)>,
+    pub(crate) dirty: Dirty,
+    /// Files with data to place, longest waiting first.
+    pub(crate) waiting: BTreeMap<u64, Ino>,
+    pub(crate) waiting_at: HashMap<Ino, u64>,
+    pub(crate) next_wait: u64,
+    /// Bytes of data not yet placed.
+    pub(crate) pending: u64,
+    /// Files whose data the next commit must contain.
+    pub(crate) required: BTreeSet<Ino>,
+    /// Bytes of slices above [`TINY`] that lie in the catalogue.
+    pub(crate) intents: u64,
+    /// Inodes without names whose maps are not yet taken apart.
+    pub(crate) orphans: BTreeSet<Ino>,
+    /// Running time (ms) at activation, and now (about).
+    pub(crate) running_base: u64,
+    pub(crate) now: u64,
+    pub(crate) pressure: bool,
+    pub(crate) poison: Option<String>,
+    pub(crate) stopping: bool,
+    pub(crate) reader: CatalogueReader,
+    pub(crate) entries: usize,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").field("family", &self.family).field("txg", &self.txg).finish_non_exhaustive()
+    }
+}
+
+impl State {
+    pub(crate) fn healthy(&self) -> Result<()> {
+        match &self.poison {
+            Some(why) => Err(LvError::Poisoned { why: why.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn damaged(&self, what: impl Into<String>) -> LvError {
+        LvError::DamagedRow { file: self.reader.path().to_owned(), what: what.into() }
+    }
+
+    pub(crate) fn new_slice_id(&self) -> SliceId {
+        SliceId(self.next_slice.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The inode, loaded when it is not in memory. Deleted ones are not found.
+    pub(crate) fn inode(&mut self, ino: Ino) -> Result<&mut Inode> {
+        if !self.inodes.contains_key(&ino) {
+            let row = self.reader.inode(FS, ino)?.ok_or(LvError::NoInode { ino })?;
+            let committed = self.committed;
+            self.inodes.insert(ino, Inode::new(row, false, committed));
+            self.entries += 1;
+        }
+        let inode = self.inodes.get_mut(&ino).filter(|inode| !inode.gone).ok_or(LvError::NoInode { ino })?;
+        inode.used = true;
+        Ok(inode)
+    }
+
+    /// The inode, to be changed: its row goes into the next commit.
+    pub(crate) fn inode_mut(&mut self, ino: Ino) -> Result<&mut Inode> {
+        let txg = self.txg;
+        self.inode(ino)?.stamp = txg;
+        self.dirty.inodes.insert(ino);
+        self.inode(ino)
+    }
+
+    /// Puts a file into, or takes it off, the queue of files with data to place.
+    pub(crate) fn requeue(&mut self, ino: Ino) {
+        let waits = self.inodes.get(&ino).is_some_and(|inode| inode.sealed.is_none() && inode.unsealed());
+        match (waits, self.waiting_at.get(&ino).copied()) {
+            (true, None) => {
+                self.next_wait = self.next_wait.saturating_add(1);
+                self.waiting.insert(self.next_wait, ino);
+                self.waiting_at.insert(ino, self.next_wait);
+            }
+            (false, Some(at)) => {
+                self.waiting.remove(&at);
+                self.waiting_at.remove(&ino);
+            }
+            _ => {}
+        }
+    }
+
+    /// Bytes that can still be written.
+    pub(crate) fn free_bytes(&self) -> u64 {
+        self.space.total().saturating_sub(self.space.live_total()).saturating_sub(self.pending)
+    }
+
+    /// Drops from memory what is committed and was not used since the last pass.
+    pub(crate) fn evict(&mut self, budget: usize) {
+        if self.entries <= budget {
+            return;
+        }
+        let committed = self.committed;
+        self.dirs.retain(|_, dir| {
+            let before = dir.buckets.len();
+            dir.buckets.retain(|_, bucket| {
+                let keep = bucket.stamp > committed || std::mem::take(&mut bucket.used);
+                keep || bucket.stamp > committed
+            });
+            dir.complete &= dir.buckets.len() == before;
+            !dir.buckets.is_empty() || dir.complete
+        });
+        let idle: Vec<Ino> = self
+            .inodes
+            .iter_mut()
+            .filter_map(|(ino, inode)| {
+                let held = inode.opens > 0 || inode.pending() || inode.stamp > committed;
+                (!held && !std::mem::take(&mut inode.used)).then_some(*ino)
+            })
+            .collect();
+        let mut named: Vec<SliceId> = Vec::new();
+        for ino in idle {
+            let inode = self.inodes.remove(&ino);
+            named.extend(inode.iter().flat_map(|i| i.windows.values().flat_map(BTreeMap::values)).map(|row| row.slice));
+        }
+        // Large maps of files in use: their windows load again when needed.
+        for inode in self.inodes.values_mut().filter(|inode| !inode.fresh && inode.stamp <= committed) {
+            let windows = std::mem::take(&mut inode.windows);
+            named.extend(windows.values().flat_map(BTreeMap::values).map(|row| row.slice));
+        }
+        for id in named {
+            self.release(id);
+        }
+        self.slices.retain(|_, slice| slice.users > 0 || slice.stamp > committed);
+        self.recount();
+    }
+
+    /// A loaded map entry no longer names the slice.
+    pub(crate) fn release(&mut self, id: SliceId) {
+        let committed = self.committed;
+        if let Some(slice) = self.slices.get_mut(&id) {
+            slice.users = slice.users.saturating_sub(1);
+            if slice.users == 0 && slice.stamp <= committed {
+                self.slices.remove(&id);
+            }
+        }
+    }
+
+    fn recount(&mut self) {
+        let buckets: usize = self.dirs.values().map(|dir| dir.buckets.len()).sum();
+        let rows: usize = self.inodes.values().map(|i| i.windows.values().map(BTreeMap::len).sum::<usize>()).sum();
+        self.entries = buckets + rows + self.inodes.len();
+    }
+}

@@ -1,0 +1,264 @@
+//! Freezing the open transaction group: the rows of the next commit.
+//!
+//! * Namespace changes of all inodes go in, always.
+//! * An inode's data changes go in together or not at all: those installed in its map since the last commit. What is
+//!   still in a layer stays out, size and time included.
+//! * A file whose data the commit must contain (fsync, rename over another file) has its small remains put into the
+//!   catalogue itself, as inline slices.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use pv::{SliceId, Txg, block_sums};
+
+use super::inode::Sealed;
+use super::layer::{Layer, Piece};
+use super::space::LeState;
+use super::state::{FS, State, TINY};
+use crate::catalogue::{Commit, MapRow, RowOp, SliceRow, Table, Value};
+use crate::{Ino, Result};
+
+/// Largest run of bytes a commit takes inline for one file.
+pub(crate) const INTENT_MAX: u64 = 128 * 1024;
+
+fn int(value: u64) -> Value {
+    Value::unsigned(value)
+}
+
+fn little(sums: &[u32]) -> Arc<[u8]> {
+    sums.iter().flat_map(|sum| sum.to_le_bytes()).collect()
+}
+
+impl State {
+    /// Takes over what needs no PV: sizes, times and holes of files whose layers hold no data, and tiny files.
+    pub(crate) fn install_dataless(&mut self) -> Result<()> {
+        let waiting: Vec<Ino> = self.waiting.values().copied().collect();
+        for ino in waiting {
+            let Some(inode) = self.inodes.get(&ino) else { continue };
+            let tiny = inode.attr.size <= u64::from(TINY) && inode.open.data() <= u64::from(TINY);
+            if inode.sealed.is_none() && (inode.open.data() == 0 || tiny) {
+                self.install_inline(ino)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts everything pending of a file into its map, data as inline slices.
+    pub(crate) fn install_inline(&mut self, ino: Ino) -> Result<()> {
+        let Some(inode) = self.inodes.get_mut(&ino) else { return Ok(()) };
+        let mut layers = Vec::new();
+        layers.extend(inode.sealed.take().map(|sealed| sealed.layer));
+        layers.push(Arc::new(std::mem::take(&mut inode.open)));
+        let attr = inode.data_attr();
+        if inode.gone {
+            let freed: u64 = layers.iter().map(|layer| layer.data()).sum();
+            self.pending = self.pending.saturating_sub(freed);
+            self.requeue(ino);
+            return Ok(());
+        }
+        for layer in layers {
+            self.pending = self.pending.saturating_sub(layer.data());
+            for (off, piece) in layer.pieces() {
+                match piece {
+                    Piece::Hole(len) => self.map_clear(ino, off, off.saturating_add(*len))?,
+                    Piece::Data(bytes) => self.put_inline(ino, off, bytes)?,
+                }
+            }
+        }
+        self.inode_mut(ino)?.named = attr;
+        self.requeue(ino);
+        Ok(())
+    }
+
+    fn put_inline(&mut self, ino: Ino, off: u64, bytes: &[u8]) -> Result<()> {
+        let id = self.new_slice_id();
+        let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        self.add_slice(SliceRow {
+            id,
+            epoch: self.epoch,
+            le: None,
+            pos: 0,
+            stored: len,
+            raw: len,
+            codec: 0,
+            refs: 0,
+            live: 0,
+            ino,
+            off,
+            blocks: little(&block_sums(&self.family, self.epoch, id, bytes)),
+            data: Some(bytes.into()),
+            data_txg: self.txg.0,
+        });
+        self.map_put(ino, MapRow { off, len, slice: id, skip: 0 })
+    }
+
+    /// Takes the layer that a file's data waits in, on its way to the PVs.
+    pub(crate) fn seal(&mut self, ino: Ino) -> Option<Arc<Layer>> {
+        let inode = self.inodes.get_mut(&ino).filter(|inode| inode.sealed.is_none() && inode.unsealed())?;
+        let layer = Arc::new(std::mem::take(&mut inode.open));
+        inode.sealed = Some(Sealed { layer: Arc::clone(&layer), attr: inode.data_attr() });
+        self.requeue(ino);
+        Some(layer)
+    }
+
+    /// The rows of the open transaction group, which becomes the next commit; a new one is opened.
+    pub(crate) fn freeze(&mut self) -> Commit {
+        let txg = self.txg;
+        let mut ops = Vec::with_capacity(self.dirty.rows().saturating_add(1));
+        let dirty = std::mem::take(&mut self.dirty);
+        for ino in &dirty.inodes {
+            ops.extend(self.inode_op(*ino, txg));
+        }
+        for ((parent, cookie), present) in &dirty.dirents {
+            ops.extend(self.dirent_op(*parent, *cookie, *present, txg));
+        }
+        for (ino, off) in &dirty.maps {
+            ops.push(self.map_op(*ino, *off, txg));
+        }
+        for id in &dirty.slices {
+            ops.extend(self.slice_op(*id));
+        }
+        for le in &dirty.les {
+            ops.extend(self.le_op(*le));
+        }
+        for pv in &dirty.pvs {
+            if let Some((epoch, flush)) = self.pvs.get(pv) {
+                let key = Value::Blob(pv.as_bytes().as_slice().into());
+                ops.push(RowOp::put(Table::Pv, vec![key, int(epoch.0), int(flush.0)]));
+            }
+        }
+        if dirty.fs {
+            ops.push(self.fs_op(txg));
+        }
+        self.txg = Txg(txg.0.saturating_add(1));
+        let mut commit = Commit {
+            family: self.family,
+            epoch: self.epoch,
+            txg,
+            next_slice: SliceId(self.next_slice.load(Ordering::Relaxed)),
+            running: self.now,
+            ops,
+        };
+        commit.seal();
+        commit
+    }
+
+    fn inode_op(&self, ino: Ino, txg: Txg) -> Option<RowOp> {
+        let inode = self.inodes.get(&ino)?;
+        if inode.gone {
+            return Some(RowOp::delete(Table::Inode, vec![Value::Int(FS), int(ino.0)]));
+        }
+        let a = &inode.attr;
+        let directory = a.kind == crate::Kind::Directory;
+        let (size, mtime) = if directory { (a.size, a.mtime) } else { (inode.named.size, inode.named.mtime) };
+        let values = vec![
+            Value::Int(FS),
+            int(ino.0),
+            Value::Int(a.kind.code()),
+            int(a.mode.into()),
+            int(a.uid.into()),
+            int(a.gid.into()),
+            int(a.nlink.into()),
+            int(size),
+            int(inode.mapped),
+            Value::Int(a.atime),
+            Value::Int(mtime),
+            Value::Int(a.ctime),
+            Value::Int(a.btime),
+            int(a.rdev),
+            int(inode.generation),
+            int(inode.flags),
+            int(inode.project),
+            int(inode.parent.0),
+            inode.target.clone().map_or(Value::Null, Value::Blob),
+            int(txg.0),
+        ];
+        Some(RowOp::put(Table::Inode, values))
+    }
+
+    fn dirent_op(&self, parent: Ino, cookie: u64, present: bool, txg: Txg) -> Option<RowOp> {
+        if !present {
+            return Some(RowOp::delete(Table::Dirent, vec![Value::Int(FS), int(parent.0), int(cookie)]));
+        }
+        let bucket = self.dirs.get(&parent)?.buckets.get(&super::directory::bucket_at(cookie))?;
+        let entry = bucket.entries.iter().find(|entry| entry.cookie == cookie)?;
+        let values = vec![
+            Value::Int(FS),
+            int(parent.0),
+            int(cookie),
+            Value::Blob(Arc::clone(&entry.name)),
+            int(entry.ino.0),
+            Value::Int(entry.kind.code()),
+            int(txg.0),
+        ];
+        Some(RowOp::put(Table::Dirent, values))
+    }
+
+    fn map_op(&self, ino: Ino, off: u64, txg: Txg) -> RowOp {
+        let window = self.inodes.get(&ino).and_then(|inode| inode.windows.get(&(off / super::inode::WINDOW)));
+        let key = vec![Value::Int(FS), int(ino.0), int(off)];
+        match window.and_then(|rows| rows.get(&off)) {
+            Some(row) => {
+                let mut values = key;
+                values.extend([int(row.len.into()), int(row.slice.0), int(row.skip.into()), int(txg.0)]);
+                RowOp::put(Table::Map, values)
+            }
+            None => RowOp::delete(Table::Map, key),
+        }
+    }
+
+    fn slice_op(&self, id: SliceId) -> Option<RowOp> {
+        let row = &self.slices.get(&id)?.row;
+        if row.refs == 0 {
+            return Some(RowOp::delete(Table::Slice, vec![int(id.0)]));
+        }
+        let values = vec![
+            int(id.0),
+            int(row.epoch.0),
+            row.le.map_or(Value::Null, |le| int(le.0.into())),
+            int(row.pos.into()),
+            int(row.stored.into()),
+            int(row.raw.into()),
+            int(row.codec.into()),
+            int(row.refs.into()),
+            int(row.live),
+            Value::Int(FS),
+            int(row.ino.0),
+            int(row.off),
+            Value::Blob(Arc::clone(&row.blocks)),
+            row.data.clone().map_or(Value::Null, Value::Blob),
+            Value::Null,
+            int(row.data_txg),
+        ];
+        Some(RowOp::put(Table::Slice, values))
+    }
+
+    fn le_op(&self, index: pv::LeIndex) -> Option<RowOp> {
+        let le = self.space.get(index)?;
+        let since = match le.state {
+            LeState::Live => Value::Null,
+            LeState::Dead { .. } | LeState::Deleting => int(le.since),
+            LeState::Free => return Some(RowOp::delete(Table::Le, vec![int(index.0.into())])),
+            LeState::Away if le.live > 0 => Value::Null,
+            LeState::Away => int(le.since),
+            LeState::Filling => return None,
+        };
+        let values =
+            vec![int(index.0.into()), int(le.epoch.0), int(le.flush.0), int(le.live), int(le.fill.into()), since];
+        Some(RowOp::put(Table::Le, values))
+    }
+
+    fn fs_op(&self, txg: Txg) -> RowOp {
+        let values = vec![
+            Value::Int(FS),
+            Value::Blob(Arc::clone(&self.fs.lv)),
+            Value::Null,
+            Value::Int(0),
+            int(self.fs.name_key),
+            int(self.fs.next_ino),
+            int(self.fs.files),
+            int(txg.0),
+        ];
+        RowOp::put(Table::Fs, values)
+    }
+}

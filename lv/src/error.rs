@@ -1,0 +1,203 @@
+//! What can go wrong with a logical volume.
+
+use std::path::PathBuf;
+
+use pv::{Epoch, LeIndex, PvError};
+
+use crate::Ino;
+
+/// Result of this crate.
+pub type Result<T, E = LvError> = std::result::Result<T, E>;
+
+/// What went wrong, with the object it concerns.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LvError {
+    /// A PV or a metadata volume failed.
+    #[error(transparent)]
+    Pv(#[from] PvError),
+    /// There is no such name.
+    #[error("{}: no such file or directory", name.escape_ascii())]
+    NotFound {
+        /// The name (or path).
+        name: Vec<u8>,
+    },
+    /// There is no such inode.
+    #[error("inode {ino}: no such file")]
+    NoInode {
+        /// The inode.
+        ino: Ino,
+    },
+    /// The name is taken.
+    #[error("{}: file exists", name.escape_ascii())]
+    Exists {
+        /// The name.
+        name: Vec<u8>,
+    },
+    /// Something else than a directory where one is needed.
+    #[error("{}: not a directory", name.escape_ascii())]
+    NotDirectory {
+        /// The name (or path).
+        name: Vec<u8>,
+    },
+    /// A directory where none can be.
+    #[error("{}: is a directory", name.escape_ascii())]
+    IsDirectory {
+        /// The name (or path).
+        name: Vec<u8>,
+    },
+    /// The directory has entries.
+    #[error("{}: directory not empty", name.escape_ascii())]
+    NotEmpty {
+        /// The name.
+        name: Vec<u8>,
+    },
+    /// A name of more than 255 bytes.
+    #[error("{}...: file name too long (at most 255 bytes)", name.get(..32).unwrap_or_default().escape_ascii())]
+    NameTooLong {
+        /// The name.
+        name: Vec<u8>,
+    },
+    /// More than 40 symbolic links in one path.
+    #[error("{}: too many levels of symbolic links", name.escape_ascii())]
+    Loop {
+        /// The path.
+        name: Vec<u8>,
+    },
+    /// The call makes no sense for its arguments.
+    #[error("{what}")]
+    Invalid {
+        /// Why.
+        what: &'static str,
+    },
+    /// Too many names lead to an inode.
+    #[error("inode {ino}: too many links")]
+    TooManyLinks {
+        /// The inode.
+        ino: Ino,
+    },
+    /// The logical volume is full.
+    #[error("no space left on the logical volume ({free} bytes free, {needed} needed)")]
+    NoSpace {
+        /// Bytes that can still be written.
+        free: u64,
+        /// Bytes the write needs.
+        needed: u64,
+    },
+    /// The host's filesystem below the pool is full.
+    #[error("no space left on the host filesystem below {} ({free} bytes free, {needed} needed)", path.display())]
+    HostFull {
+        /// A PV on it.
+        path: PathBuf,
+        /// Bytes free there.
+        free: u64,
+        /// Bytes needed.
+        needed: u64,
+    },
+    /// The volume is read-only.
+    #[error("the logical volume is read-only")]
+    ReadOnly,
+    /// An earlier commit failed; what was not yet synced is unknown until the volume is opened again.
+    #[error("the logical volume stopped after a failed write ({why}); open it again")]
+    Poisoned {
+        /// The first failure, in words.
+        why: String,
+    },
+    /// Another process owns the volume.
+    #[error("the logical volume is in use by {owner}")]
+    InUse {
+        /// Who, in words.
+        owner: String,
+    },
+    /// Data lies on a PV that is not there.
+    #[error("{}: its data at byte {offset} is on the missing physical volume {}", path.escape_ascii(), pv.display())]
+    PvMissing {
+        /// The file inside the volume.
+        path: Vec<u8>,
+        /// Byte in it.
+        offset: u64,
+        /// The PV.
+        pv: PathBuf,
+    },
+    /// Stored data does not match its checksum.
+    #[error("{}: damaged at byte {offset} (physical volume {}, logical extent {le})", path.escape_ascii(), pv.display())]
+    Damaged {
+        /// The file inside the volume.
+        path: Vec<u8>,
+        /// Byte in it.
+        offset: u64,
+        /// The PV.
+        pv: PathBuf,
+        /// The logical extent.
+        le: LeIndex,
+    },
+    /// A catalogue row does not match its checksum or contradicts another.
+    #[error("{}: damaged metadata: {what}", file.display())]
+    DamagedRow {
+        /// The metadata volume.
+        file: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// No copy of the metadata volume can be read.
+    #[error("no copy of the volume's metadata can be read; missing: {missing}")]
+    NoMetadata {
+        /// The copies that were tried, in words.
+        missing: String,
+    },
+    /// A PV is older than the catalogue says it must be.
+    #[error("physical volume {} is an old copy: the volume has written to it since (restored from a backup?)", path.display())]
+    OldPv {
+        /// The PV.
+        path: PathBuf,
+    },
+    /// The metadata is older than a PV says it must be.
+    #[error("{}: the volume's metadata is an old copy: physical volume {} has seen a later commit", file.display(), pv.display())]
+    OldMetadata {
+        /// The metadata volume.
+        file: PathBuf,
+        /// The PV.
+        pv: PathBuf,
+    },
+    /// Another activation took the volume over.
+    #[error("another process has taken the logical volume over (epoch {epoch} is no longer the owner)")]
+    Fenced {
+        /// The epoch that tried.
+        epoch: Epoch,
+    },
+}
+
+impl LvError {
+    /// The POSIX error number that says the same.
+    pub fn errno(&self) -> i32 {
+        match self {
+            Self::NotFound { .. } | Self::NoInode { .. } => 2,
+            Self::Exists { .. } => 17,
+            Self::NotDirectory { .. } => 20,
+            Self::IsDirectory { .. } => 21,
+            Self::Invalid { .. } => 22,
+            Self::NoSpace { .. } | Self::HostFull { .. } | Self::Pv(PvError::NoSpace { .. }) => 28,
+            Self::ReadOnly => 30,
+            Self::TooManyLinks { .. } => 31,
+            Self::NameTooLong { .. } => 36,
+            Self::NotEmpty { .. } => 39,
+            Self::Loop { .. } => 40,
+            Self::InUse { .. } => 16,
+            _ => 5,
+        }
+    }
+
+    /// What to do next, when there is something.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::NoSpace { .. } => "remove files, or make the volume larger with lvextend",
+            Self::HostFull { .. } | Self::Pv(PvError::NoSpace { .. }) => {
+                "make room on the host filesystem, or add a physical volume on another one with vgextend"
+            }
+            Self::InUse { .. } => "close the other process first",
+            Self::PvMissing { .. } => "bring the missing file back into the pool's folder",
+            Self::OldPv { .. } | Self::OldMetadata { .. } => "put the newest copy of the file back",
+            _ => return None,
+        })
+    }
+}

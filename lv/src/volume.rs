@@ -1,0 +1,354 @@
+//! An active logical volume.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use pv::Env;
+use vg::VolumeExtents;
+
+use crate::catalogue::CopyPlace;
+use crate::engine::{Activation, Core, VolumeOptions, lock};
+use crate::path::Parent;
+use crate::{Attr, DirEntry, Ino, Kind, LvError, NewNode, Result, SetAttr, StatFs};
+
+/// An active logical volume: a filesystem whose operations work on inodes.
+///
+/// # Durability
+/// Operations are visible at once and durable after [`fsync`](Self::fsync) or [`sync`](Self::sync), or within the
+/// commit interval (5 s). After a crash the namespace is as after some prefix of the operations that contains all
+/// synced ones; every file's contents are a state it really had, at or after its last fsync.
+///
+/// # Concurrency
+/// All methods take `&self`; clones share the volume. The last clone that is dropped commits everything and gives the
+/// volume free; [`close`](Self::close) does so and says how it went.
+#[derive(Debug, Clone)]
+pub struct Volume {
+    core: Arc<Core>,
+    closer: Arc<Closer>,
+}
+
+#[derive(Debug)]
+struct Closer {
+    core: Arc<Core>,
+    threads: std::sync::Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Closer {
+    fn stop(&self) {
+        lock(&self.core.state).stopping = true;
+        self.core.work.notify_all();
+        for thread in std::mem::take(&mut *lock(&self.threads)) {
+            // A thread that died has left its mark on the state.
+            let _ = thread.join();
+        }
+    }
+
+    fn close(&self) -> Result<()> {
+        if lock(&self.core.locks).is_empty() {
+            return Ok(());
+        }
+        self.stop();
+        let settled = self.core.settle_all();
+        lock(&self.core.locks).clear();
+        settled
+    }
+}
+
+impl Drop for Closer {
+    fn drop(&mut self) {
+        // Nobody is left to tell; whoever wants to know calls `close`.
+        let _ = self.close();
+    }
+}
+
+impl Volume {
+    /// Activates a volume: takes it over, cleans up after a crash, starts its background work.
+    ///
+    /// `copies` are the in-sync copies of its metadata; `dropped` is called for each that cannot be read, before
+    /// anything is committed without it, and must make the volume group forget it (or refuse).
+    ///
+    /// # Errors
+    /// [`LvError::InUse`]: another process has it. [`LvError::NoMetadata`]: no copy can be read. [`LvError::OldPv`],
+    /// [`LvError::OldMetadata`]: a file is an old copy. [`LvError::Pv`] and [`LvError::DamagedRow`]: as they say.
+    pub fn activate(
+        env: &Env,
+        extents: VolumeExtents,
+        copies: &[CopyPlace],
+        options: VolumeOptions,
+        dropped: &mut dyn FnMut(&CopyPlace, &str) -> Result<()>,
+    ) -> Result<Self> {
+        let core = Activation { env, extents, copies, options }.run(dropped)?;
+        let threads = core.start().map_err(|source| {
+            LvError::Pv(pv::PvError::Io { path: std::path::PathBuf::new(), operation: "start a thread", source })
+        })?;
+        let closer = Arc::new(Closer { core: Arc::clone(&core), threads: std::sync::Mutex::new(threads) });
+        Ok(Self { core, closer })
+    }
+
+    fn now(&self) -> i64 {
+        self.core.env.clock.wall()
+    }
+
+    /// The inode that a name in a directory leads to.
+    ///
+    /// # Errors
+    /// [`LvError::NotFound`], [`LvError::NotDirectory`], [`LvError::NameTooLong`].
+    pub fn lookup(&self, parent: Ino, name: &[u8]) -> Result<Attr> {
+        let mut state = self.core.state()?;
+        let found = state.find(parent, name)?.ok_or_else(|| LvError::NotFound { name: name.to_owned() })?;
+        Ok(state.inode(found.0)?.shown())
+    }
+
+    /// The inode that a path leads to; the last symbolic link is followed when `follow`.
+    ///
+    /// # Errors
+    /// [`LvError::NotFound`], [`LvError::NotDirectory`], [`LvError::Loop`], [`LvError::Invalid`] for an empty path or
+    /// one with NUL.
+    pub fn resolve(&self, path: &[u8], follow: bool) -> Result<Attr> {
+        self.core.resolve(path, follow)
+    }
+
+    /// The directory and the last name of a path; the name need not exist.
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve).
+    pub fn resolve_parent(&self, path: &[u8]) -> Result<Parent> {
+        self.core.resolve_parent(path)
+    }
+
+    /// Attributes of an inode.
+    ///
+    /// # Errors
+    /// [`LvError::NoInode`].
+    pub fn getattr(&self, ino: Ino) -> Result<Attr> {
+        Ok(self.core.state()?.inode(ino)?.shown())
+    }
+
+    /// Changes attributes.
+    ///
+    /// # Errors
+    /// [`LvError::NoInode`]; with a size also [`LvError::IsDirectory`] and [`LvError::Invalid`].
+    pub fn setattr(&self, ino: Ino, set: &SetAttr) -> Result<Attr> {
+        if let Some(size) = set.size {
+            self.core.resize(ino, size)?;
+        }
+        let now = self.now();
+        self.core.state()?.set_attr(ino, set, now)
+    }
+
+    /// Makes a file or a special file; the name must be free.
+    ///
+    /// # Errors
+    /// [`LvError::Exists`], [`LvError::NotDirectory`], [`LvError::NameTooLong`], [`LvError::Invalid`].
+    pub fn create(&self, parent: Ino, name: &[u8], node: &NewNode) -> Result<Attr> {
+        if matches!(node.kind, Kind::Directory | Kind::Symlink) {
+            return Err(LvError::Invalid { what: "directories and symbolic links have calls of their own" });
+        }
+        self.make(parent, name, node, None)
+    }
+
+    /// Makes a directory.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn mkdir(&self, parent: Ino, name: &[u8], node: &NewNode) -> Result<Attr> {
+        self.make(parent, name, &NewNode { kind: Kind::Directory, ..*node }, None)
+    }
+
+    /// Makes a symbolic link that holds `target` as it is.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create); [`LvError::Invalid`] for an empty target or one over 4095 bytes.
+    pub fn symlink(&self, parent: Ino, name: &[u8], target: &[u8], node: &NewNode) -> Result<Attr> {
+        if target.is_empty() || target.len() > 4095 || target.contains(&0) {
+            return Err(LvError::Invalid { what: "a symbolic link's target must be 1 to 4095 bytes without NUL" });
+        }
+        self.make(parent, name, &NewNode { kind: Kind::Symlink, ..*node }, Some(target.into()))
+    }
+
+    fn make(&self, parent: Ino, name: &[u8], node: &NewNode, target: Option<Arc<[u8]>>) -> Result<Attr> {
+        let now = self.now();
+        self.core.metadata_room()?;
+        self.core.state()?.make(parent, name, node, target, now)
+    }
+
+    /// The target of a symbolic link.
+    ///
+    /// # Errors
+    /// [`LvError::NoInode`]; [`LvError::Invalid`] when it is none.
+    pub fn readlink(&self, ino: Ino) -> Result<Vec<u8>> {
+        let mut state = self.core.state()?;
+        let target = state.inode(ino)?.target.as_ref().map(|target| target.to_vec());
+        target.ok_or(LvError::Invalid { what: "not a symbolic link" })
+    }
+
+    /// Gives a file one more name.
+    ///
+    /// # Errors
+    /// [`LvError::Exists`], [`LvError::IsDirectory`], [`LvError::NoInode`], [`LvError::TooManyLinks`].
+    pub fn link(&self, ino: Ino, parent: Ino, name: &[u8]) -> Result<Attr> {
+        let now = self.now();
+        self.core.state()?.link(ino, parent, name, now)
+    }
+
+    /// Removes a name of something that is no directory.
+    ///
+    /// # Errors
+    /// [`LvError::NotFound`], [`LvError::IsDirectory`].
+    pub fn unlink(&self, parent: Ino, name: &[u8]) -> Result<()> {
+        let now = self.now();
+        self.core.state()?.unlink(parent, name, now)
+    }
+
+    /// Removes an empty directory.
+    ///
+    /// # Errors
+    /// [`LvError::NotFound`], [`LvError::NotDirectory`], [`LvError::NotEmpty`].
+    pub fn rmdir(&self, parent: Ino, name: &[u8]) -> Result<()> {
+        let now = self.now();
+        self.core.state()?.rmdir(parent, name, now)
+    }
+
+    /// Renames; what the new name led to is replaced, unless `keep` (then [`LvError::Exists`]). Atomic, also in a
+    /// crash: a file renamed over another is not named before its data is durable.
+    ///
+    /// # Errors
+    /// [`LvError::NotFound`], [`LvError::Exists`], [`LvError::IsDirectory`], [`LvError::NotDirectory`],
+    /// [`LvError::NotEmpty`], [`LvError::Invalid`] for a directory moved into itself.
+    pub fn rename(&self, from: (Ino, &[u8]), to: (Ino, &[u8]), keep: bool) -> Result<()> {
+        let now = self.now();
+        self.core.state()?.rename(from, to, keep, now)
+    }
+
+    /// Entries of a directory after `cookie` (0 at first), in cookie order, at most `limit`; fewer only at the end.
+    ///
+    /// # Errors
+    /// [`LvError::NotDirectory`], [`LvError::NoInode`].
+    pub fn readdir(&self, ino: Ino, cookie: u64, limit: usize) -> Result<Vec<DirEntry>> {
+        self.core.state()?.list(ino, cookie, limit)
+    }
+
+    /// Fills `buf` from `off` on; returns how many bytes there were, less than asked only at the end of the file.
+    /// Every stored byte is verified against its checksum.
+    ///
+    /// # Errors
+    /// [`LvError::Damaged`] and [`LvError::PvMissing`] with the path and the PV, [`LvError::IsDirectory`].
+    pub fn read(&self, ino: Ino, off: u64, buf: &mut [u8]) -> Result<usize> {
+        self.core.read(ino, off, buf)
+    }
+
+    /// Writes all of `bytes` at `off`, or nothing.
+    ///
+    /// # Errors
+    /// [`LvError::NoSpace`], [`LvError::HostFull`], [`LvError::IsDirectory`], [`LvError::Invalid`].
+    pub fn write(&self, ino: Ino, off: u64, bytes: &[u8]) -> Result<()> {
+        self.core.write(ino, off, bytes)
+    }
+
+    /// Makes `start..end` read as zeros and gives its space back; the size stays.
+    ///
+    /// # Errors
+    /// [`LvError::IsDirectory`], [`LvError::NoInode`].
+    pub fn punch(&self, ino: Ino, start: u64, end: u64) -> Result<()> {
+        self.core.punch(ino, start, end)
+    }
+
+    /// Keeps an inode alive after its last name is gone, until as many [`release`](Self::release) calls.
+    ///
+    /// # Errors
+    /// [`LvError::NoInode`].
+    pub fn open(&self, ino: Ino) -> Result<()> {
+        let mut state = self.core.state()?;
+        let inode = state.inode(ino)?;
+        inode.opens = inode.opens.saturating_add(1);
+        Ok(())
+    }
+
+    /// The counterpart of [`open`](Self::open): the last one reclaims an inode without names.
+    ///
+    /// # Errors
+    /// [`LvError::NoInode`].
+    pub fn release(&self, ino: Ino) -> Result<()> {
+        let mut state = self.core.state()?;
+        let inode = state.inode(ino)?;
+        inode.opens = inode.opens.saturating_sub(1);
+        if inode.opens == 0 && inode.attr.nlink == 0 {
+            state.bury(ino)?;
+        }
+        Ok(())
+    }
+
+    /// Makes a file's data and all earlier namespace operations durable. Concurrent calls share commits.
+    ///
+    /// # Errors
+    /// Any failure stops the volume: what was written since the last successful sync is unknown until it is opened
+    /// again.
+    pub fn fsync(&self, ino: Ino) -> Result<()> {
+        self.core.fsync(ino)
+    }
+
+    /// Makes everything durable that was done before the call.
+    ///
+    /// # Errors
+    /// As [`fsync`](Self::fsync).
+    pub fn sync(&self) -> Result<()> {
+        self.core.sync()
+    }
+
+    /// Space of the volume.
+    ///
+    /// # Errors
+    /// [`LvError::Poisoned`].
+    pub fn statfs(&self) -> Result<StatFs> {
+        let state = self.core.state()?;
+        Ok(StatFs { total: state.space.total(), free: state.free_bytes(), files: state.fs.files, name_max: 255 })
+    }
+
+    /// One step of background work, for volumes without threads; `true` when there may be more to do.
+    ///
+    /// # Errors
+    /// As [`fsync`](Self::fsync).
+    pub fn step(&self, work: Work) -> Result<bool> {
+        match work {
+            Work::Flush => self.core.flush_some(self.core.options.flush_bytes).map(|()| false),
+            Work::Compact => self.core.compact_once(),
+            Work::Intents => self.core.move_intents(),
+            Work::Delete => self.core.delete_dead_once(),
+            Work::Clean { idle } => self.core.clean_step(idle),
+        }
+    }
+
+    /// Commits everything, tidies up and gives the volume free. Other clones fail from here on.
+    ///
+    /// # Errors
+    /// As [`fsync`](Self::fsync); the volume is free all the same.
+    pub fn close(self) -> Result<()> {
+        self.closer.close()
+    }
+
+    /// Drops the volume as a crash would: nothing is committed, nothing tidied.
+    #[doc(hidden)]
+    pub fn abandon(self) {
+        lock(&self.core.state).poison.get_or_insert_with(|| "abandoned".to_owned());
+        self.closer.stop();
+        lock(&self.core.locks).clear();
+    }
+}
+
+/// A kind of background work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// Place data that waits.
+    Flush,
+    /// Move live bytes of sparse extents together.
+    Compact,
+    /// Move data that fsyncs put into the metadata volume into extents.
+    Intents,
+    /// Delete extents that quarantine has let go of.
+    Delete,
+    /// Whatever is due.
+    Clean {
+        /// Also what only idle time is for.
+        idle: bool,
+    },
+}

@@ -1,0 +1,116 @@
+//! A small volume on memory stores or real PV files.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyfs_lvm_lv::{CopyPlace, LvError, Volume, VolumeOptions, create_catalogue};
+use pv::{Env, ExtentSize, ExtentStore, FamilyUuid, LeCount, LeIndex, LvUuid, MemStore, PeIndex, PvUuid};
+use vg::{PvSlot, Segment, SegmentKind, StripeLeg, VolumeExtents};
+
+pub struct Rig {
+    pub dir: tempfile::TempDir,
+    pub env: Env,
+    pub extents: VolumeExtents,
+    pub copies: Vec<CopyPlace>,
+    pub options: VolumeOptions,
+}
+
+impl Rig {
+    /// `pvs` memory stores with `per_pv` extents each, one catalogue copy.
+    pub fn new(pvs: u8, per_pv: u32, extent: u64) -> Self {
+        Self::with_copies(pvs, per_pv, extent, 1)
+    }
+
+    pub fn with_copies(pvs: u8, per_pv: u32, extent: u64, copies: u8) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let env = Env { threads: false, ..Env::system() };
+        let stores = (0..pvs).map(|_| Arc::new(MemStore::default()) as Arc<dyn ExtentStore>).collect();
+        Self::on(dir, env, stores, per_pv, extent, copies)
+    }
+
+    pub fn on(
+        dir: tempfile::TempDir,
+        env: Env,
+        stores: Vec<Arc<dyn ExtentStore>>,
+        per_pv: u32,
+        extent: u64,
+        copies: u8,
+    ) -> Self {
+        let family = FamilyUuid::random().unwrap();
+        let lv = LvUuid::random().unwrap();
+        let uuids: Vec<PvUuid> = stores.iter().map(|_| PvUuid::random().unwrap()).collect();
+        let slots: Vec<PvSlot> = stores
+            .into_iter()
+            .enumerate()
+            .map(|(n, store)| PvSlot { uuid: uuids[n], path: dir.path().join(format!("p{n}.db")), store: Some(store) })
+            .collect();
+        for slot in &slots {
+            if !slot.path.exists() {
+                std::fs::write(&slot.path, b"stands for a PV").unwrap();
+            }
+        }
+        let mut start = 0;
+        let segments: Vec<Segment> = uuids
+            .iter()
+            .map(|pv| {
+                let segment = Segment {
+                    start: LeIndex(start),
+                    count: LeCount(per_pv),
+                    kind: SegmentKind::Linear(StripeLeg { pv: *pv, pe: PeIndex(0) }),
+                };
+                start += per_pv;
+                segment
+            })
+            .collect();
+        let extents = VolumeExtents {
+            lv,
+            family,
+            extent_size: ExtentSize::for_tests(extent).unwrap(),
+            segments: segments.into(),
+            pvs: slots.into(),
+        };
+        let copies: Vec<CopyPlace> = (0..copies)
+            .map(|n| CopyPlace { pv: uuids[usize::from(n) % uuids.len()], path: dir.path().join(format!("c{n}.meta")) })
+            .collect();
+        for copy in &copies {
+            create_catalogue(&env, &copy.path, family, lv, 12345).unwrap();
+        }
+        let options = VolumeOptions { dirty_bytes: 256 * 1024, flush_bytes: 64 * 1024, ..VolumeOptions::default() };
+        Self { dir, env, extents, copies, options }
+    }
+
+    pub fn open(&self) -> Volume {
+        self.try_open().unwrap()
+    }
+
+    pub fn try_open(&self) -> Result<Volume, LvError> {
+        Volume::activate(&self.env, self.extents.clone(), &self.copies, self.options, &mut |_, why| {
+            panic!("copy lost: {why}")
+        })
+    }
+
+    pub fn copy_path(&self, n: usize) -> PathBuf {
+        self.copies[n].path.clone()
+    }
+}
+
+/// Bytes that differ from place to place.
+pub fn pattern(seed: u64, len: usize) -> Vec<u8> {
+    let mut x = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    (0..len)
+        .map(|_| {
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^= x << 17;
+            (x >> 24) as u8
+        })
+        .collect()
+}
+
+/// A file's whole contents.
+pub fn contents(volume: &Volume, ino: anyfs_lvm_lv::Ino) -> Vec<u8> {
+    let size = volume.getattr(ino).unwrap().size;
+    let mut out = vec![0xEE; usize::try_from(size).unwrap()];
+    assert_eq!(volume.read(ino, 0, &mut out).unwrap(), out.len());
+    out
+}
