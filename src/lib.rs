@@ -1,1 +1,3 @@
 //! An LVM-style volume manager whose disks are SQLite files.
+
+pub use {lv, pv, vg};

@@ -3,8 +3,14 @@
 mod args;
 mod cli;
 mod commands;
+mod devices;
 mod failure;
+mod files;
+mod picture;
 mod report;
+mod session;
+mod sight;
+mod sizes;
 mod suggest;
 mod ui;
 

@@ -1,7 +1,8 @@
 //! Options of the report commands.
 
+use anyfs_lvm::pv::units::Units;
+
 use crate::failure::{Done, Failure};
-use crate::report::units::Units;
 use crate::report::{Defaults, Format, Quotes, Spec, SpecError, Wanted};
 
 /// How a report is written.
@@ -74,7 +75,7 @@ impl ReportArgs {
         spec.style.no_suffix = self.nosuffix;
         spec.style.binary = self.binary;
         if let Some(units) = &self.units {
-            spec.style.units = Units::parse(units).ok_or_else(|| Failure::argument("--units", units, ""))?;
+            spec.style.units = Units::parse(units).map_err(|_| Failure::argument("--units", units, ""))?;
         }
         spec.look.headings = !self.noheadings;
         if let Some(separator) = &self.separator {

@@ -1,5 +1,7 @@
 //! `-L SIZE` and `-l EXTENTS`.
 
+use anyfs_lvm::pv::units::{SizeError, Unit, parse_size};
+
 use crate::failure::{Done, Failure};
 
 /// Whether a size is absolute or relative to the present one.
@@ -44,27 +46,22 @@ pub(crate) enum ExtentsOf {
     Pvs,
 }
 
-/// Reads a size: digits, an optional fraction, an optional unit letter (any case, powers of 1024; megabytes without
-/// one unless `unit` says otherwise).
+/// Reads a size: digits, an optional fraction, an optional unit letter (any case, powers of 1024; `unit` without one).
 ///
 /// # Errors
 /// In LVM's words, exit code 3.
-pub(crate) fn size(option: &str, text: &str, unit: char, plus: bool) -> Done<SizeArg> {
+pub(crate) fn size(option: &str, text: &str, unit: Unit, plus: bool) -> Done<SizeArg> {
     let bad = |reason: &str| Failure::argument(option, text, reason);
-    let (sign, rest) = sign(text, plus).map_err(|reason| bad(reason))?;
-    let letters = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-    let number = rest.strip_suffix(letters).unwrap_or(rest);
-    let letter = match letters.to_ascii_lowercase().as_str() {
-        "" => unit,
-        // "10GiB" and "10GB" are what people type.
-        long => match long.strip_suffix("ib").or_else(|| long.strip_suffix('b').filter(|l| !l.is_empty())).unwrap_or(long) {
-            one if one.len() == 1 => one.chars().next().unwrap_or('?'),
-            _ => '?',
-        },
-    };
-    let factor = factor(letter).ok_or_else(|| bad("Can't parse size argument."))?;
-    let bytes = scaled(number, factor).map_err(|reason| bad(reason))?;
-    Ok(SizeArg { sign, bytes })
+    let (sign, rest) = sign(text, plus).map_err(bad)?;
+    // "10GiB" and "10GB" are what people type.
+    let lower = rest.to_ascii_lowercase();
+    let short = lower.strip_suffix("ib").or_else(|| lower.strip_suffix('b').filter(|s| s.ends_with(char::is_alphabetic)));
+    let bytes = parse_size(short.unwrap_or(&lower), unit).map_err(|error| match error {
+        SizeError::TooLarge(_) => bad("Size is too large."),
+        SizeError::Negative(_) => bad("Size may not be negative."),
+        _ => bad("Can't parse size argument."),
+    })?;
+    Ok(SizeArg { sign, bytes: bytes.get() })
 }
 
 fn sign(text: &str, plus: bool) -> Result<(Sign, &str), &'static str> {
@@ -78,44 +75,13 @@ fn sign(text: &str, plus: bool) -> Result<(Sign, &str), &'static str> {
     }
 }
 
-fn factor(letter: char) -> Option<u64> {
-    Some(match letter {
-        'b' => 1,
-        's' => 512,
-        'k' => 1 << 10,
-        'm' => 1 << 20,
-        'g' => 1 << 30,
-        't' => 1 << 40,
-        'p' => 1 << 50,
-        'e' => 1 << 60,
-        _ => return None,
-    })
-}
-
-/// Exact decimal arithmetic: `1.5` times a factor, rounded down.
-fn scaled(number: &str, factor: u64) -> Result<u64, &'static str> {
-    const UNREADABLE: &str = "Can't parse size argument.";
-    const TOO_LARGE: &str = "Size is too large.";
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if whole.is_empty() && fraction.is_empty() || fraction.contains('.') {
-        return Err(UNREADABLE);
-    }
-    let digits = |text: &str| if text.is_empty() { Ok(0) } else { text.parse::<u64>().map_err(|_| TOO_LARGE) };
-    let bytes = digits(whole)?.checked_mul(factor).ok_or(TOO_LARGE)?;
-    // More than 18 digits behind the point change nothing.
-    let fraction = fraction.get(..18).unwrap_or(fraction);
-    let scale = u32::try_from(fraction.len()).ok().and_then(|len| 10u128.checked_pow(len)).unwrap_or(1);
-    let part = u128::from(digits(fraction)?).saturating_mul(u128::from(factor)).checked_div(scale).unwrap_or(0);
-    bytes.checked_add(u64::try_from(part).unwrap_or(u64::MAX)).ok_or(TOO_LARGE)
-}
-
 /// Reads `-l`: `N`, `N%VG`, `N%FREE`, `N%PVS`, with `+` where allowed.
 ///
 /// # Errors
 /// In LVM's words, exit code 3.
 pub(crate) fn extents(command: &str, text: &str, plus: bool) -> Done<Extents> {
     let bad = |reason: &str| Failure::argument("--extents", text, reason);
-    let (sign, rest) = sign(text, plus).map_err(|reason| bad(reason))?;
+    let (sign, rest) = sign(text, plus).map_err(bad)?;
     let (number, of) = match rest.split_once('%') {
         None => (rest, ExtentsOf::Count),
         Some((number, share)) => match share.to_ascii_uppercase().as_str() {
@@ -137,7 +103,7 @@ mod tests {
     use super::*;
 
     fn bytes(text: &str) -> u64 {
-        size("--size", text, 'm', true).unwrap().bytes
+        size("--size", text, Unit::Mebi, true).unwrap().bytes
     }
 
     #[test]
@@ -153,13 +119,13 @@ mod tests {
 
     #[test]
     fn bad_sizes_get_lvms_words() {
-        let lines = |text| size("--size", text, 'm', false).unwrap_err().lines;
+        let lines = |text| size("--size", text, Unit::Mebi, false).unwrap_err().lines;
         assert_eq!(lines("1x"), ["Can't parse size argument.", "Invalid argument for --size: 1x", "Error during parsing of command line."]);
         assert_eq!(lines("-1m")[0], "Size may not be negative.");
         assert_eq!(lines("99999999999e")[0], "Size is too large.");
         assert_eq!(lines("17e")[0], "Size is too large.");
-        for bad in ["", "m", "1.2.3m", "1 m", "1mm", "0x10", "++1", "é", "."] {
-            assert_eq!(size("--size", bad, 'm', true).unwrap_err().code, 3, "{bad}");
+        for bad in ["", "m", "1.2.3m", "1mm", "0x10", "++1", "é", "."] {
+            assert_eq!(size("--size", bad, Unit::Mebi, true).unwrap_err().code, 3, "{bad}");
         }
     }
 

@@ -1,6 +1,8 @@
 //! A value as text.
 
-use super::units::Units;
+use anyfs_lvm::pv::Bytes;
+use anyfs_lvm::pv::units::Units;
+
 use super::value::{Value, time_text};
 
 /// How values become text.
@@ -22,7 +24,8 @@ impl CellStyle {
             Value::Text(text) => text.clone(),
             Value::List(items) => items.join(","),
             Value::Number(n) => n.to_string(),
-            Value::Size(bytes) => self.units.show(*bytes, !self.no_suffix),
+            Value::Size(bytes) if self.no_suffix => self.units.show_bare(Bytes(*bytes)),
+            Value::Size(bytes) => self.units.show(Bytes(*bytes)),
             Value::Percent(hundredths) => format!("{}.{:02}", hundredths / 100, hundredths % 100),
             Value::Flag(on, _) if self.binary => u8::from(*on).to_string(),
             Value::Flag(true, word) => (*word).to_owned(),

@@ -12,13 +12,14 @@ pub(crate) mod model;
 pub(crate) mod row;
 mod sort;
 mod spec;
-pub(crate) mod units;
 mod value;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use spec::{Defaults, Format, LVS, PVS, Quotes, Spec, SpecError, VGS, Wanted};
+
+pub(crate) use value::time_text;
 
 use model::Model;
 use row::{Row, rows};

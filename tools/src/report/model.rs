@@ -19,6 +19,8 @@ pub(crate) struct Vg {
     pub(crate) extent_size: u64,
     pub(crate) seqno: u64,
     pub(crate) alloc: Alloc,
+    pub(crate) resizeable: bool,
+    pub(crate) exported: bool,
     pub(crate) tags: Vec<String>,
     pub(crate) descriptor_copies: usize,
     pub(crate) pvs: Vec<Pv>,
@@ -27,6 +29,7 @@ pub(crate) struct Vg {
 
 /// A physical volume.
 #[derive(Debug, Default, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a column of its own")]
 pub(crate) struct Pv {
     /// The file, or `[unknown]` while it is missing.
     pub(crate) name: String,
@@ -36,6 +39,7 @@ pub(crate) struct Pv {
     pub(crate) missing: bool,
     pub(crate) allocatable: bool,
     pub(crate) has_descriptor: bool,
+    pub(crate) exported: bool,
     pub(crate) tags: Vec<String>,
     /// Capacity in bytes, whole extents or not.
     pub(crate) dev_size: u64,
@@ -82,8 +86,8 @@ pub(crate) struct Seg {
     pub(crate) legs: Vec<Leg>,
     /// PEs taken on each leg.
     pub(crate) leg_pes: u64,
-    /// Device text of a segment without legs: the file itself.
-    pub(crate) file: Option<String>,
+    /// Devices of a segment without legs: the files themselves.
+    pub(crate) files: Vec<String>,
 }
 
 /// A stripe or mirror leg.

@@ -2,7 +2,7 @@
 
 use super::model::{Alloc, Leg, Lv, Model, Pv, Seg, Vg};
 use super::spec::{Quotes, Wanted};
-use super::units::Units;
+use anyfs_lvm::pv::units::Units;
 use super::*;
 
 const MIB: u64 = 1 << 20;
@@ -26,7 +26,7 @@ fn leg(pv: &Pv, pe: u64) -> Leg {
 
 fn lv(name: &str, uuid: &str, kind: &'static str, count_le: u64, legs: Vec<Leg>) -> Lv {
     let leg_pes = count_le / u64::try_from(legs.len()).unwrap();
-    let segs = vec![Seg { kind, start_le: 0, count_le, legs, leg_pes, file: None }];
+    let segs = vec![Seg { kind, start_le: 0, count_le, legs, leg_pes, files: Vec::new() }];
     Lv { name: name.into(), uuid: uuid.into(), writable: true, segs, ..Lv::default() }
 }
 
@@ -47,6 +47,7 @@ fn state_a() -> Model {
         extent_size: 4 * MIB,
         seqno: 5,
         alloc: Alloc::Normal,
+        resizeable: true,
         descriptor_copies: 2,
         pvs: vec![p0, p1],
         lvs,
@@ -143,7 +144,7 @@ fn a_missing_pv_shows_in_every_report() {
 #[test]
 fn hidden_rows_are_bracketed_and_need_a() {
     let mut model = state_a();
-    let meta = Seg { kind: "linear", file: Some("/p/a.db.d/1f.meta".into()), ..Seg::default() };
+    let meta = Seg { kind: "linear", files: vec!["/p/a.db.d/1f.meta".into()], ..Seg::default() };
     let hidden = Lv { name: "lv0_meta".into(), hidden: true, own_size: Some(MIB), segs: vec![meta], ..Lv::default() };
     model.vgs.first_mut().unwrap().lvs.push(hidden);
     assert!(!report(&model, &LVS, "-olv_name", |_| {}).contains("meta"));

@@ -34,7 +34,7 @@ pub(in super::super) static PV: &[Field] = &[
     field!("pv_allocatable", "Allocatable", 0, Bin, "Set if it may be used for allocation.", |r| pv(r, |p| {
         Value::Flag(r.vg.is_some() && p.allocatable, "allocatable")
     })),
-    field!("pv_exported", "Exported", 10, Bin, "Set if exported.", |r| pv(r, |_| Value::Flag(false, "exported"))),
+    field!("pv_exported", "Exported", 10, Bin, "Set if exported.", |r| pv(r, |p| Value::Flag(p.exported, "exported"))),
     field!("pv_missing", "Missing", 10, Bin, "Set if the file is missing.", |r| pv(r, |p| {
         Value::Flag(p.missing, "missing")
     })),
@@ -80,5 +80,6 @@ fn attr(row: &Row<'_>, pv: &Pv) -> String {
         Some(_) if pv.allocatable => 'a',
         Some(_) => 'u',
     };
-    format!("{allocatable}-{}", if pv.missing { 'm' } else { '-' })
+    let exported = if pv.exported { 'x' } else { '-' };
+    format!("{allocatable}{exported}{}", if pv.missing { 'm' } else { '-' })
 }

@@ -69,10 +69,10 @@ fn seg_start_pe(row: &Row<'_>) -> Value {
 }
 
 fn devices(seg: &Seg) -> Value {
-    match &seg.file {
-        Some(file) => Value::List(vec![file.clone()]),
-        None => Value::List(seg.legs.iter().map(|leg| format!("{}({})", leg.pv_name, leg.pe)).collect()),
+    if seg.legs.is_empty() {
+        return Value::List(seg.files.clone());
     }
+    Value::List(seg.legs.iter().map(|leg| format!("{}({})", leg.pv_name, leg.pe)).collect())
 }
 
 fn ranges(seg: &Seg) -> Value {

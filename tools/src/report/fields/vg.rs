@@ -18,10 +18,10 @@ pub(in super::super) static VG: &[Field] = &[
     field!("vg_name", "VG", 0, Str, "Name.", |r| vg(r, |g| Value::text(&g.name))),
     field!("vg_attr", "Attr", 0, Str, "Attributes.", |r| vg(r, |g| Value::Text(attr(g)))),
     field!("vg_permissions", "VPerms", 10, Str, "Permissions.", |r| vg(r, |_| Value::text("writeable"))),
-    field!("vg_extendable", "Extendable", 0, Bin, "Set if PVs may be added and removed.", |r| vg(r, |_| {
-        Value::Flag(true, "extendable")
+    field!("vg_extendable", "Extendable", 0, Bin, "Set if PVs may be added and removed.", |r| vg(r, |g| {
+        Value::Flag(g.resizeable, "extendable")
     })),
-    field!("vg_exported", "Exported", 10, Bin, "Set if exported.", |r| vg(r, |_| Value::Flag(false, "exported"))),
+    field!("vg_exported", "Exported", 10, Bin, "Set if exported.", |r| vg(r, |g| Value::Flag(g.exported, "exported"))),
     field!("vg_partial", "Partial", 10, Bin, "Set if a PV is missing.", |r| vg(r, |g| {
         Value::Flag(g.partial(), "partial")
     })),
@@ -52,5 +52,7 @@ pub(in super::super) static VG: &[Field] = &[
 ];
 
 fn attr(vg: &Vg) -> String {
-    format!("wz-{}{}-", if vg.partial() { 'p' } else { '-' }, vg.alloc.letter())
+    let resizeable = if vg.resizeable { 'z' } else { '-' };
+    let exported = if vg.exported { 'x' } else { '-' };
+    format!("w{resizeable}{exported}{}{}-", if vg.partial() { 'p' } else { '-' }, vg.alloc.letter())
 }

@@ -1,0 +1,224 @@
+//! `cp`.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyfs_lvm::lv::Ino;
+
+use super::Entry;
+use super::filing::Mounts;
+use crate::args::{Common, FilePath, file_path};
+use crate::cli::Verb;
+use crate::failure::{Done, Failure, code};
+use crate::files::copy::{Item, Options, copy};
+use crate::files::host::{Host, meta_of};
+use crate::files::progress::Progress;
+use crate::files::stop::Stop;
+use crate::files::volume::Mount;
+use crate::files::{Kind, Side, Trouble};
+use crate::session::Session;
+use crate::ui::Ui;
+
+/// Table entry.
+pub(crate) const ENTRY: Entry = Entry::of::<Cp>("Copy files into, out of and between logical volumes");
+
+/// Copy files into, out of and between logical volumes
+///
+/// Returns when everything is durable. Interrupted, it leaves whole files only.
+#[derive(Debug, clap::Parser)]
+#[command(name = "cp", version, disable_version_flag = true)]
+pub(crate) struct Cp {
+    /// What to copy, then where to: host paths and VG/LV:/PATH
+    #[arg(required = true, num_args = 2.., value_name = "PATH")]
+    paths: Vec<OsString>,
+    /// Directories with all they contain
+    #[arg(short, short_alias = 'R', long)]
+    recursive: bool,
+    /// As -r, and keep owner, mode and times
+    #[arg(short, long)]
+    archive: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Verb for Cp {
+    const NAME: &'static str = "cp";
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn run(self, ui: &mut Ui<'_>) -> Done {
+        let Some((target, sources)) = self.paths.split_last() else {
+            return Err(Failure::usage(Self::NAME, "Say what to copy, and where to."));
+        };
+        let session = Session::new(&self.common)?;
+        let mut mounts = Mounts::new(&session, true);
+        let result = self.copy_all(ui, &mut mounts, sources, target);
+        let closed = mounts.close();
+        result.and(closed)
+    }
+}
+
+/// The destination: a directory to copy into, or a new name in one.
+struct Into<D> {
+    dir: D,
+    /// `None`: names are kept.
+    name: Option<Vec<u8>>,
+}
+
+impl Cp {
+    fn tree(&self) -> bool {
+        self.recursive || self.archive
+    }
+
+    fn copy_all(&self, ui: &mut Ui<'_>, mounts: &mut Mounts<'_>, sources: &[OsString], target: &OsStr) -> Done {
+        let several = sources.len() > 1;
+        let stop = Stop::watch()?;
+        let mut worst = code::OK;
+        for source in sources {
+            let one = match (file_path(source), file_path(target)) {
+                (FilePath::Host(from), FilePath::Volume(name, to)) => {
+                    let mount = mounts.get(ui, &name)?;
+                    let into = inside(&mount, &to, several)?;
+                    self.run(ui, &stop, (&Host, &mount), host_source(&from, self.tree())?, into)
+                }
+                (FilePath::Volume(name, from), FilePath::Host(to)) => {
+                    let mount = mounts.get(ui, &name)?;
+                    self.run(ui, &stop, (&mount, &Host), volume_source(&mount, &from, self.tree())?, outside(&to, several)?)
+                }
+                (FilePath::Volume(from, path), FilePath::Volume(name, to)) => {
+                    let (first, second) = (mounts.get(ui, &from)?, mounts.get(ui, &name)?);
+                    let into = inside(&second, &to, several)?;
+                    let mut item = volume_source(&first, &path, self.tree())?;
+                    item.never = (from == name).then_some(into.dir);
+                    self.run(ui, &stop, (&first, &second), item, into)
+                }
+                (FilePath::Host(_), FilePath::Host(_)) => Err(Failure::usage("cp", "Neither path is inside a logical volume.")
+                    .hint("write paths inside one as VG/LV:/path")),
+            };
+            if let Err(failure) = one {
+                ui.failure(&failure);
+                worst = worst.max(failure.code);
+            }
+            stop.check()?;
+        }
+        if worst == code::OK { Ok(()) } else { Err(Failure::silent(worst)) }
+    }
+
+    fn run<S: Side, D: Side>(
+        &self,
+        ui: &mut Ui<'_>,
+        stop: &Stop,
+        (source, target): (&S, &D),
+        what: Source<S::Dir>,
+        into: Into<D::Dir>,
+    ) -> Done {
+        if what.directory && !self.tree() {
+            let failure = Failure::new(format!("{}: is a directory; left out", what.shown));
+            return Err(failure.hint("copy it with all it contains: cp -r"));
+        }
+        let root = into.dir.clone();
+        let (to, new_name) = match (into.name, &what.name) {
+            (Some(name), Some(_)) => (into.dir, name),
+            // What a root contains goes below a new directory of that name.
+            (Some(name), None) => (target.make_dir(&into.dir, &name, 0o755).map_err(|t| t.about(&what.shown))?, Vec::new()),
+            (None, Some(name)) => (into.dir, name.clone()),
+            (None, None) => (into.dir, Vec::new()),
+        };
+        let progress = Progress::new(ui.manner.quiet == 0);
+        let options = Options { archive: self.archive, workers: workers() };
+        let item = Item { from: what.dir, name: what.name, to, new_name, never: what.never };
+        let failures = copy(source, target, vec![item], options, (&progress, stop));
+        let synced = target.sync(&[root]).map_err(|trouble: Trouble| trouble.about("sync"));
+        ui.detail(&progress.finish().text());
+        for failure in &failures {
+            ui.failure(failure);
+        }
+        synced?;
+        let worst = failures.iter().map(|failure| failure.code).max();
+        worst.map_or(Ok(()), |worst| Err(Failure::silent(worst)))
+    }
+}
+
+/// Reading and writing wait for different things, so there are more workers than processors.
+pub(crate) fn workers() -> usize {
+    std::thread::available_parallelism().map_or(4, |n| n.get().saturating_mul(2)).clamp(2, 16)
+}
+
+/// What is copied.
+struct Source<D> {
+    dir: D,
+    name: Option<Vec<u8>>,
+    directory: bool,
+    shown: String,
+    never: Option<D>,
+}
+
+fn host_source(path: &Path, tree: bool) -> Done<Source<Arc<Path>>> {
+    let shown = crate::picture::shown(path);
+    let failed = |error: std::io::Error| Trouble::from(error).about(&shown);
+    // A copied tree keeps links as they are; a single file is what the link leads to.
+    let found = if tree { std::fs::symlink_metadata(path) } else { std::fs::metadata(path) }.map_err(failed)?;
+    let directory = meta_of(&found).kind == Kind::Directory;
+    let real = if tree { path.to_owned() } else { std::fs::canonicalize(path).map_err(failed)? };
+    let named = real.file_name().map(|name| name.as_bytes().to_vec());
+    // "DIR/." means what DIR contains; a path in Rust has lost the dot.
+    let contents = path.as_os_str().as_bytes().ends_with(b"/.");
+    match (named, real.parent()) {
+        (Some(name), Some(parent)) if !contents => {
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            Ok(Source { dir: parent.into(), name: Some(name), directory, shown, never: None })
+        }
+        _ => Ok(Source { dir: real.into(), name: None, directory: true, shown, never: None }),
+    }
+}
+
+fn volume_source(mount: &Mount, path: &[u8], tree: bool) -> Done<Source<Ino>> {
+    let shown = mount.shown(path);
+    let place = mount.place(path, !tree)?;
+    let Some(name) = place.name else {
+        return Ok(Source { dir: place.dir, name: None, directory: true, shown, never: None });
+    };
+    let found = mount.entry(&place.dir, &name).map_err(|trouble| trouble.about(&shown))?;
+    let found = found.ok_or_else(|| Failure::new(format!("{shown}: No such file or directory")))?;
+    let directory = found.kind == Kind::Directory;
+    if directory && path.ends_with(b"/.") {
+        let dir = mount.enter(&place.dir, &name).map_err(|trouble| trouble.about(&shown))?;
+        return Ok(Source { dir, name: None, directory, shown, never: None });
+    }
+    Ok(Source { dir: place.dir, name: Some(name), directory, shown, never: None })
+}
+
+/// A destination in a volume.
+fn inside(mount: &Mount, path: &[u8], several: bool) -> Done<Into<Ino>> {
+    match mount.volume.resolve(path, true) {
+        Ok(found) if found.kind == anyfs_lvm::lv::Kind::Directory => Ok(Into { dir: found.ino, name: None }),
+        Ok(_) if several || path.ends_with(b"/") => Err(Failure::new(format!("{}: Not a directory", mount.shown(path)))),
+        Err(_) if several => Err(Failure::new(format!("{}: No such directory", mount.shown(path)))),
+        _ => {
+            let place = mount.place(path, true)?;
+            Ok(Into { dir: place.dir, name: place.name })
+        }
+    }
+}
+
+/// A destination on the host.
+fn outside(path: &Path, several: bool) -> Done<Into<Arc<Path>>> {
+    let shown = crate::picture::shown(path);
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => return Ok(Into { dir: path.into(), name: None }),
+        Ok(_) if several => return Err(Failure::new(format!("{shown}: Not a directory"))),
+        Err(_) if several => return Err(Failure::new(format!("{shown}: No such directory"))),
+        _ => {}
+    }
+    let name = path.file_name().ok_or_else(|| Failure::new(format!("{shown}: Is a directory")))?;
+    let parent = path.parent().filter(|dir| !dir.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned);
+    match std::fs::metadata(&parent) {
+        Ok(found) if found.is_dir() => Ok(Into { dir: parent.into(), name: Some(name.as_bytes().to_vec()) }),
+        Ok(_) => Err(Failure::new(format!("{}: Not a directory", crate::picture::shown(&parent)))),
+        Err(error) => Err(Trouble::from(error).about(&crate::picture::shown(&parent))),
+    }
+}

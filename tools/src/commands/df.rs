@@ -1,0 +1,110 @@
+//! `df`.
+
+use anyfs_lvm::pv::Bytes;
+use anyfs_lvm::pv::units::Units;
+
+use super::Entry;
+use super::filing::Mounts;
+use crate::args::{Common, LvName, lv_name};
+use crate::cli::Verb;
+use crate::failure::{Done, Failure};
+use crate::session::{Session, group_not_found};
+use crate::ui::Ui;
+
+/// Table entry.
+pub(crate) const ENTRY: Entry = Entry::of::<Df>("Show how full logical volumes are");
+
+/// Show how full logical volumes are
+#[derive(Debug, clap::Parser)]
+#[command(name = "df", version, disable_version_flag = true)]
+pub(crate) struct Df {
+    /// Only these
+    #[arg(value_name = "VG|VG/LV")]
+    names: Vec<String>,
+    /// h, r, b, s, k, m, g, t, p or e; upper case for powers of 1000
+    #[arg(long, value_name = "UNIT")]
+    units: Option<String>,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Verb for Df {
+    const NAME: &'static str = "df";
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn run(self, ui: &mut Ui<'_>) -> Done {
+        let units = match &self.units {
+            None => Units::default(),
+            Some(text) => Units::parse(text).map_err(|_| Failure::argument("--units", text, ""))?,
+        };
+        let session = Session::new(&self.common)?;
+        let (volumes, named) = self.volumes(&session, ui)?;
+        let mut mounts = Mounts::new(&session, false);
+        let mut lines = vec![["LV", "Size", "Used", "Avail", "Use%", "Files"].map(str::to_owned)];
+        let done = session.each(ui, &volumes, |ui, name| {
+            let mount = mounts.get(ui, name)?;
+            let space = mount.volume.statfs().map_err(|error| mount.trouble(&error).about(&name.to_string()))?;
+            let used = space.total.saturating_sub(space.free);
+            let show = |bytes| units.show(Bytes(bytes)).trim_end().to_owned();
+            let percent = percent(used, space.total);
+            let files = space.files.to_string();
+            lines.push([name.to_string(), show(space.total), show(used), show(space.free), percent, files]);
+            Ok(())
+        });
+        if lines.len() > 1 {
+            ui.raw(table(&lines).as_bytes());
+        }
+        named.and(done).and(mounts.close())
+    }
+}
+
+/// Rounded up, so that 100 % is never shown before it is reached from below.
+fn percent(used: u64, total: u64) -> String {
+    let part = u128::from(used).saturating_mul(100).div_ceil(u128::from(total.max(1)));
+    format!("{part}%")
+}
+
+fn table(lines: &[[String; 6]]) -> String {
+    let mut widths = [0; 6];
+    for line in lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let row = |line: &[String; 6]| {
+        let cells = line.iter().zip(widths).enumerate();
+        let cells = cells.map(|(i, (cell, width))| if i == 0 { format!("{cell:width$}") } else { format!("{cell:>width$}") });
+        format!("  {}\n", cells.collect::<Vec<_>>().join(" "))
+    };
+    lines.iter().map(row).collect()
+}
+
+impl Df {
+    /// The volumes meant, and how it went with the names.
+    fn volumes(&self, session: &Session, ui: &mut Ui<'_>) -> Done<(Vec<LvName>, Done)> {
+        let model = session.model(ui)?;
+        let mut out = Vec::new();
+        let all = |vg: &crate::report::model::Vg| -> Vec<LvName> {
+            let visible = vg.lvs.iter().filter(|lv| !lv.hidden);
+            visible.map(|lv| LvName { vg: vg.name.clone(), lv: lv.name.clone() }).collect()
+        };
+        if self.names.is_empty() {
+            return Ok((model.vgs.iter().flat_map(all).collect(), Ok(())));
+        }
+        let done = session.each(ui, &self.names, |_, name| {
+            // "VG/LV:/path" is what df gets elsewhere.
+            let name = name.split_once(':').map_or(name.as_str(), |(name, _)| name);
+            if let Some(target) = lv_name(name) {
+                out.push(target);
+                return Ok(());
+            }
+            let vg = model.vgs.iter().find(|vg| vg.name == name).ok_or_else(|| group_not_found(name))?;
+            out.extend(all(vg));
+            Ok(())
+        });
+        Ok((out, done))
+    }
+}

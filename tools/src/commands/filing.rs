@@ -1,0 +1,86 @@
+//! What the file commands have in common.
+
+use std::ffi::OsStr;
+
+use anyfs_lvm::lv::{Attr, Ino, Kind};
+
+use crate::args::{FilePath, LvName, file_path};
+use crate::failure::{Done, Failure, chain};
+use crate::files::volume::Mount;
+use crate::session::Session;
+use crate::ui::Ui;
+
+/// The volume and path of an argument that must be inside a volume.
+pub(crate) fn inside(command: &str, text: &OsStr) -> Done<(LvName, Vec<u8>)> {
+    match file_path(text) {
+        FilePath::Volume(name, path) => Ok((name, path)),
+        FilePath::Host(path) => {
+            let shown = crate::picture::shown(&path);
+            let failure = Failure::usage(command, format!("{shown}: not a path inside a logical volume."));
+            Err(failure.hint("write it as VG/LV:/path"))
+        }
+    }
+}
+
+/// Volumes opened once each, however many arguments name them.
+#[derive(Debug)]
+pub(crate) struct Mounts<'a> {
+    session: &'a Session,
+    write: bool,
+    open: Vec<Mount>,
+}
+
+impl<'a> Mounts<'a> {
+    /// None yet. `write`: volumes are opened for writing.
+    pub(crate) fn new(session: &'a Session, write: bool) -> Self {
+        Self { session, write, open: Vec::new() }
+    }
+
+    /// The volume of that name.
+    pub(crate) fn get(&mut self, ui: &mut Ui<'_>, name: &LvName) -> Done<Mount> {
+        if let Some(mount) = self.open.iter().find(|mount| mount.name == *name) {
+            return Ok(mount.clone());
+        }
+        let mount = self.session.mount(ui, name, self.write)?;
+        self.open.push(mount.clone());
+        Ok(mount)
+    }
+
+    /// Makes everything durable and closes the volumes.
+    pub(crate) fn close(self) -> Done {
+        let mut result = Ok(());
+        for mount in self.open {
+            if self.write {
+                result = result.and(mount.sync());
+            }
+            let name = mount.name.to_string();
+            let closed = mount.volume.close().map_err(|error| Failure::new(format!("{name}: {}", chain(&error))));
+            result = result.and(closed);
+        }
+        result
+    }
+}
+
+/// The regular file that a path leads to.
+pub(crate) fn regular(mount: &Mount, path: &[u8]) -> Done<Attr> {
+    let attr = mount.resolve(path)?;
+    match attr.kind {
+        Kind::File => Ok(attr),
+        Kind::Directory => Err(Failure::new(format!("{}: Is a directory", mount.shown(path)))),
+        _ => Err(Failure::new(format!("{}: Not a regular file", mount.shown(path)))),
+    }
+}
+
+/// Reads a file from start to end in pieces.
+pub(crate) fn pieces(mount: &Mount, path: &[u8], ino: Ino, mut take: impl FnMut(&[u8]) -> bool) -> Done {
+    let mut buffer = vec![0; 256 * 1024];
+    let mut at = 0;
+    loop {
+        let count = mount.volume.read(ino, at, &mut buffer).map_err(|error| mount.failure(path, &error))?;
+        let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { return Ok(()) };
+        if !take(bytes) {
+            return Ok(());
+        }
+        at = at.saturating_add(u64::try_from(count).unwrap_or(0));
+    }
+}

@@ -1,0 +1,145 @@
+//! `ls`.
+
+use std::ffi::OsString;
+
+use anyfs_lvm::lv::{Attr, Ino, Kind};
+
+use super::Entry;
+use super::filing::{Mounts, inside};
+use crate::args::Common;
+use crate::cli::Verb;
+use crate::failure::Done;
+use crate::files::show;
+use crate::files::volume::Mount;
+use crate::report::time_text;
+use crate::session::Session;
+use crate::ui::Ui;
+
+/// Table entry.
+pub(crate) const ENTRY: Entry = Entry::of::<Ls>("List files of a logical volume");
+
+/// List files of a logical volume
+#[derive(Debug, clap::Parser)]
+#[command(name = "ls", version, disable_version_flag = true)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent switch of the command line")]
+pub(crate) struct Ls {
+    /// Files and directories
+    #[arg(required = true, value_name = "VG/LV:/PATH")]
+    paths: Vec<OsString>,
+    /// Mode, links, owner, group, size and time
+    #[arg(short, long)]
+    long: bool,
+    /// Also names that begin with a dot
+    #[arg(short, long)]
+    all: bool,
+    /// Directories below as well
+    #[arg(short = 'R', long)]
+    recursive: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Verb for Ls {
+    const NAME: &'static str = "ls";
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn run(self, ui: &mut Ui<'_>) -> Done {
+        let session = Session::new(&self.common)?;
+        let mut mounts = Mounts::new(&session, false);
+        let done = session.each(ui, &self.paths, |ui, path| {
+            let (name, path) = inside(Self::NAME, path)?;
+            let mount = mounts.get(ui, &name)?;
+            self.list(ui, &mount, &path)
+        });
+        done.and(mounts.close())
+    }
+}
+
+impl Ls {
+    fn list(&self, ui: &mut Ui<'_>, mount: &Mount, path: &[u8]) -> Done {
+        let found = mount.resolve(path)?;
+        if found.kind != Kind::Directory {
+            let lines = self.lines(mount, vec![(path.to_vec(), found)])?;
+            ui.raw(lines.as_bytes());
+            return Ok(());
+        }
+        let titled = self.recursive || self.paths.len() > 1;
+        let mut open = vec![(path.to_vec(), found.ino)];
+        let mut first = true;
+        // A stack, not recursion: trees may be of any depth.
+        while let Some((path, ino)) = open.pop() {
+            if ui.closed() {
+                return Ok(());
+            }
+            if titled {
+                let gap = if first { "" } else { "\n" };
+                ui.raw(format!("{gap}{}:\n", mount.shown(&path)).as_bytes());
+            }
+            first = false;
+            let entries = self.entries(mount, &path, ino)?;
+            if self.recursive {
+                let below = entries.iter().rev().filter(|(_, attr)| attr.kind == Kind::Directory);
+                open.extend(below.map(|(name, attr)| (join(&path, name), attr.ino)));
+            }
+            ui.raw(self.lines(mount, entries)?.as_bytes());
+        }
+        Ok(())
+    }
+
+    fn entries(&self, mount: &Mount, path: &[u8], ino: Ino) -> Done<Vec<(Vec<u8>, Attr)>> {
+        let failed = |error| mount.failure(path, &error);
+        let mut out = Vec::new();
+        for entry in mount.entries(ino).map_err(failed)? {
+            if self.all || !entry.name.starts_with(b".") {
+                out.push((entry.name, mount.volume.getattr(entry.ino).map_err(failed)?));
+            }
+        }
+        out.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        Ok(out)
+    }
+
+    fn lines(&self, mount: &Mount, entries: Vec<(Vec<u8>, Attr)>) -> Done<String> {
+        if !self.long {
+            return Ok(entries.iter().map(|(name, _)| format!("{}\n", show::name(name))).collect());
+        }
+        let width = |number: fn(&Attr) -> u64| {
+            entries.iter().map(|(_, attr)| number(attr).to_string().len()).max().unwrap_or(0)
+        };
+        let links = width(|attr| u64::from(attr.nlink));
+        let (uid, gid, size) = (width(|a| u64::from(a.uid)), width(|a| u64::from(a.gid)), width(|a| a.size));
+        let mut out = String::new();
+        for (name, attr) in entries {
+            let mut text = show::name(&name);
+            if attr.kind == Kind::Symlink {
+                let target = mount.volume.readlink(attr.ino).map_err(|error| mount.failure(&name, &error))?;
+                text = format!("{text} -> {}", show::name(&target));
+            }
+            let mode = show::mode(letter(attr.kind), attr.mode);
+            let time = time_text(attr.mtime.div_euclid(1_000_000_000));
+            let time = time.strip_suffix(" +0000").unwrap_or(&time);
+            let (n, u, g, s) = (attr.nlink, attr.uid, attr.gid, attr.size);
+            out.push_str(&format!("{mode} {n:links$} {u:uid$} {g:gid$} {s:size$} {time} {text}\n"));
+        }
+        Ok(out)
+    }
+}
+
+fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
+    let path = path.strip_suffix(b"/").unwrap_or(path);
+    [path, name].join(b"/".as_slice())
+}
+
+fn letter(kind: Kind) -> char {
+    match kind {
+        Kind::Directory => 'd',
+        Kind::Symlink => 'l',
+        Kind::Fifo => 'p',
+        Kind::Socket => 's',
+        Kind::CharDevice => 'c',
+        Kind::BlockDevice => 'b',
+        _ => '-',
+    }
+}

@@ -1,0 +1,173 @@
+//! `pvcreate`.
+
+use std::path::{Path, PathBuf};
+
+use anyfs_lvm::pv::units::Unit;
+use anyfs_lvm::pv::{Access, Bytes, Pv, PvError, PvOptions, PvUuid};
+
+use super::Entry;
+use crate::args::{Common, size};
+use crate::cli::Verb;
+use crate::failure::{Done, Failure, chain};
+use crate::picture::shown;
+use crate::session::Session;
+use crate::sizes::long;
+use crate::ui::Ui;
+
+/// Table entry.
+pub(crate) const ENTRY: Entry = Entry::of::<PvCreate>("Make files physical volumes (PV)");
+
+/// How new PVs are made; also taken by vgcreate and vgextend, which make the files that do not exist.
+#[derive(Debug, clap::Args)]
+pub(crate) struct NewPv {
+    /// What the file may grow to (default 16g)
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
+    setphysicalvolumesize: Option<String>,
+    /// Take the host's space now instead of growing with use
+    #[arg(long)]
+    preallocate: bool,
+    /// Accepted as LVM does, without effect
+    #[arg(short = 'Z', long, hide = true)]
+    zero: Option<String>,
+    /// Accepted as LVM does, without effect
+    #[arg(long, hide = true)]
+    metadatasize: Option<String>,
+    /// Accepted as LVM does, without effect
+    #[arg(long, hide = true)]
+    dataalignment: Option<String>,
+    /// Accepted as LVM does, without effect
+    #[arg(long, hide = true)]
+    labelsector: Option<String>,
+}
+
+impl NewPv {
+    /// The options in the library's terms.
+    pub(crate) fn options(&self) -> Done<PvOptions> {
+        let mut options = PvOptions { preallocate: self.preallocate, ..PvOptions::default() };
+        if let Some(text) = &self.setphysicalvolumesize {
+            options.capacity = Bytes(size("--setphysicalvolumesize", text, Unit::Mebi, false)?.bytes);
+        }
+        Ok(options)
+    }
+}
+
+/// Make files physical volumes (PV)
+///
+/// A PV is an SQLite file. It is created; a file that exists already is only replaced with -ff.
+#[derive(Debug, clap::Parser)]
+#[command(name = "pvcreate", version, disable_version_flag = true)]
+pub(crate) struct PvCreate {
+    /// The files, by custom NAME.db
+    #[arg(required = true, value_name = "PV")]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    new: NewPv,
+    /// Give the PV this UUID
+    #[arg(short, long)]
+    uuid: Option<String>,
+    /// Accepted as LVM does, without effect
+    #[arg(long, hide = true)]
+    norestorefile: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Verb for PvCreate {
+    const NAME: &'static str = "pvcreate";
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn run(self, ui: &mut Ui<'_>) -> Done {
+        let session = Session::new(&self.common)?;
+        let mut options = self.new.options()?;
+        if let Some(text) = &self.uuid {
+            let uuid: PvUuid = text.parse().map_err(|_| Failure::argument("--uuid", text, ""))?;
+            if self.paths.len() > 1 {
+                return Err(Failure::usage(Self::NAME, "Can only set uuid on one volume at once"));
+            }
+            options.uuid = Some(uuid);
+        }
+        let force = self.common.force;
+        session.each(ui, &self.paths, |ui, path| initialize(&session, ui, path, &options, force))
+    }
+}
+
+/// Makes `path` a PV, asking and refusing as LVM does.
+pub(crate) fn initialize(session: &Session, ui: &mut Ui<'_>, path: &Path, options: &PvOptions, force: u8) -> Done {
+    let name = shown(path);
+    let mut options = options.clone();
+    options.force = allowed(session, ui, path, force)
+        .map_err(|failure| failure.line(format!("{name}: physical volume not initialized.")))?;
+    if let Some(free) = session.host_free(path)
+        && free < options.capacity.get()
+        && !options.preallocate
+    {
+        ui.warn(&format!(
+            "{name} may grow to {}, but its host filesystem has only {} free.",
+            long(options.capacity.get()),
+            long(free)
+        ));
+    }
+    if session.test {
+        session.check_new(path)?;
+    } else {
+        let pv = Pv::create(&session.env, path, &options).map_err(|error| refused(&error))?;
+        session.register(pv.label().pv, pv.path())?;
+    }
+    ui.say(&format!("Physical volume \"{name}\" successfully created."));
+    Ok(())
+}
+
+fn refused(error: &PvError) -> Failure {
+    let failure = Failure::new(chain(error));
+    match error {
+        PvError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            failure.hint("make its folder first")
+        }
+        _ => failure,
+    }
+}
+
+/// Whether an existing file is to be replaced; fails when it must not be.
+fn allowed(session: &Session, ui: &mut Ui<'_>, path: &Path, force: u8) -> Done<bool> {
+    if std::fs::symlink_metadata(path).is_err() {
+        return Ok(false);
+    }
+    let name = shown(path);
+    let unforced = |failure: Failure| failure.hint(format!("replace it with: anyfs-lvm pvcreate -ff {name}"));
+    match Pv::open(&session.env, path, Access::Immutable) {
+        Ok(pv) => match &pv.label().membership {
+            Some(member) if force < 2 => Err(Failure::new(format!(
+                "Can't initialize physical volume \"{name}\" of volume group \"{}\" without -ff",
+                member.name
+            ))),
+            Some(member) => {
+                let group = &member.name;
+                let ask = format!("Really INITIALIZE physical volume \"{name}\" of volume group \"{group}\" [y/n]? ");
+                agreed(ui, &ask)
+            }
+            None if force == 0 => {
+                let line = format!("{name}: already a physical volume of no volume group.");
+                Err(Failure::new(line).hint(format!("use it as it is, or make it anew with: anyfs-lvm pvcreate -f {name}")))
+            }
+            None => Ok(true),
+        },
+        Err(PvError::Foreign { what, .. }) if force < 2 => {
+            Err(unforced(Failure::new(format!("{name}: exists already and is {what}"))))
+        }
+        Err(PvError::Foreign { what, .. }) => {
+            agreed(ui, &format!("WARNING: {what} detected on {name}. Wipe it? [y/n]: "))
+        }
+        Err(error) if force < 2 => Err(unforced(Failure::new(chain(&error)))),
+        Err(error) => agreed(ui, &format!("WARNING: {}. Wipe it? [y/n]: ", chain(&error))),
+    }
+}
+
+fn agreed(ui: &mut Ui<'_>, question: &str) -> Done<bool> {
+    if ui.confirm(question) {
+        return Ok(true);
+    }
+    Err(Failure { code: crate::failure::code::FAILED, lines: Vec::new(), hint: None })
+}

@@ -1,0 +1,59 @@
+//! `sha256sum`.
+
+use std::ffi::OsString;
+
+use sha2::{Digest, Sha256};
+
+use super::filing::{Mounts, inside, pieces, regular};
+use super::Entry;
+use crate::args::Common;
+use crate::cli::Verb;
+use crate::failure::Done;
+use crate::session::Session;
+use crate::ui::Ui;
+
+/// Table entry.
+pub(crate) const ENTRY: Entry = Entry::of::<Sha256sum>("Print SHA-256 sums of files of a logical volume");
+
+/// Print SHA-256 sums of files of a logical volume
+#[derive(Debug, clap::Parser)]
+#[command(name = "sha256sum", version, disable_version_flag = true)]
+pub(crate) struct Sha256sum {
+    /// The files
+    #[arg(required = true, value_name = "VG/LV:/PATH")]
+    paths: Vec<OsString>,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Verb for Sha256sum {
+    const NAME: &'static str = "sha256sum";
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn run(self, ui: &mut Ui<'_>) -> Done {
+        let session = Session::new(&self.common)?;
+        let mut mounts = Mounts::new(&session, false);
+        let done = session.each(ui, &self.paths, |ui, path| {
+            let (name, path) = inside(Self::NAME, path)?;
+            let mount = mounts.get(ui, &name)?;
+            let file = regular(&mount, &path)?;
+            let mut hash = Sha256::new();
+            pieces(&mount, &path, file.ino, |bytes| {
+                hash.update(bytes);
+                true
+            })?;
+            let line = format!("{}  {}\n", hex(&hash.finalize()), mount.shown(&path));
+            ui.raw(line.as_bytes());
+            Ok(())
+        });
+        done.and(mounts.close())
+    }
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,322 @@
+//! Copying trees: one walker, several workers that copy files whole.
+
+use std::io::{Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use super::progress::Progress;
+use super::stop::Stop;
+use super::{Kind, Meta, Res, Side, Trouble, Whole, show};
+use crate::failure::Failure;
+
+/// Bytes moved at a time.
+const BUFFER: usize = 256 * 1024;
+/// Files waiting for a worker.
+const QUEUE: usize = 256;
+/// Failures told one by one.
+const TOLD: usize = 100;
+
+/// How to copy.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Options {
+    /// Keep owner, mode and times.
+    pub(crate) archive: bool,
+    /// Workers.
+    pub(crate) workers: usize,
+}
+
+/// One thing to copy.
+#[derive(Debug)]
+pub(crate) struct Item<S: Side, D: Side> {
+    pub(crate) from: S::Dir,
+    /// `None`: what `from` contains.
+    pub(crate) name: Option<Vec<u8>>,
+    pub(crate) to: D::Dir,
+    pub(crate) new_name: Vec<u8>,
+    /// A directory of the source that must not be entered: the destination, when it is in the same volume.
+    pub(crate) never: Option<S::Dir>,
+}
+
+struct Job<S: Side, D: Side> {
+    from: S::Dir,
+    name: Vec<u8>,
+    to: D::Dir,
+    new_name: Vec<u8>,
+    meta: Meta,
+    shown: String,
+}
+
+struct Shared<'a, S: Side, D: Side> {
+    source: &'a S,
+    target: &'a D,
+    options: Options,
+    progress: &'a Progress,
+    stop: &'a Stop,
+    full: AtomicBool,
+    failures: Mutex<Vec<Failure>>,
+}
+
+impl<S: Side, D: Side> Shared<'_, S, D> {
+    fn ended(&self) -> bool {
+        self.stop.asked() || self.full.load(Ordering::Relaxed)
+    }
+
+    fn failed(&self, shown: &str, trouble: Trouble) {
+        let first_full = trouble.is_full() && !self.full.swap(true, Ordering::Relaxed);
+        if trouble.is_full() && !first_full {
+            // Every worker meets the same wall; one line is enough.
+            return;
+        }
+        let failure = trouble.about(shown);
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        if failures.len() == TOLD && !first_full {
+            failures.push(Failure::new("... and more like these"));
+        } else if failures.len() < TOLD || first_full {
+            failures.push(failure);
+        }
+    }
+}
+
+/// Copies everything; what could not be copied is returned.
+pub(crate) fn copy<S: Side, D: Side>(
+    source: &S,
+    target: &D,
+    items: Vec<Item<S, D>>,
+    options: Options,
+    watch: (&Progress, &Stop),
+) -> Vec<Failure> {
+    let (progress, stop) = watch;
+    let full = AtomicBool::new(false);
+    let shared = Shared { source, target, options, progress, stop, full, failures: Mutex::new(Vec::new()) };
+    let (send, receive) = sync_channel(QUEUE);
+    let receive = Mutex::new(receive);
+    let mut made = Vec::new();
+    thread::scope(|scope| {
+        for _ in 0..options.workers.max(1) {
+            scope.spawn(|| work(&shared, &receive));
+        }
+        for item in items {
+            walk(&shared, item, &send, &mut made);
+        }
+        drop(send);
+    });
+    // Last, and children before parents: making an entry changes the times of its directory.
+    for (dir, meta) in made.iter().rev() {
+        if let Err(trouble) = target.keep(dir, meta) {
+            shared.failed("directory", trouble);
+        }
+    }
+    shared.failures.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn work<S: Side, D: Side>(shared: &Shared<'_, S, D>, jobs: &Mutex<Receiver<Job<S, D>>>) {
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = next else { return };
+        if shared.ended() {
+            continue;
+        }
+        if let Err(trouble) = copy_file(shared, &job, &mut buffer) {
+            shared.failed(&job.shown, trouble);
+        }
+    }
+}
+
+fn copy_file<S: Side, D: Side>(shared: &Shared<'_, S, D>, job: &Job<S, D>, buffer: &mut [u8]) -> Res<()> {
+    let mut reader = shared.source.reader(&job.from, &job.name)?;
+    let mut writer = shared.target.writer(&job.to, &job.new_name, job.meta.mode)?;
+    loop {
+        if shared.ended() {
+            // Dropped unfinished, the writer leaves nothing behind.
+            return Ok(());
+        }
+        let count = reader.read(buffer)?;
+        let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
+        writer.write_all(bytes)?;
+        shared.progress.advance(u64::try_from(count).unwrap_or(0));
+    }
+    writer.finish(shared.options.archive.then_some(&job.meta))?;
+    shared.progress.file();
+    Ok(())
+}
+
+/// A directory to go through, with its place in the target and its name for messages.
+struct Open<S: Side, D: Side> {
+    from: S::Dir,
+    to: D::Dir,
+    shown: String,
+}
+
+fn walk<S: Side, D: Side>(
+    shared: &Shared<'_, S, D>,
+    item: Item<S, D>,
+    jobs: &SyncSender<Job<S, D>>,
+    made: &mut Vec<(D::Dir, Meta)>,
+) {
+    let mut open = Vec::new();
+    match item.name {
+        None => open.push(Open { from: item.from, to: item.to, shown: String::new() }),
+        Some(name) => {
+            let parent = Open { from: item.from, to: item.to, shown: String::new() };
+            visit(shared, &parent, (&name, &item.new_name), jobs, &mut open, made);
+        }
+    }
+    // A stack, not recursion: trees may be of any depth.
+    while let Some(dir) = open.pop() {
+        if shared.ended() {
+            return;
+        }
+        if item.never.as_ref() == Some(&dir.from) {
+            shared.failed("", Failure::new(format!("{}: cannot copy a directory into itself", dir.shown)).into());
+            continue;
+        }
+        match shared.source.list(&dir.from) {
+            Err(trouble) => shared.failed(&dir.shown, trouble),
+            Ok(names) => {
+                for name in names {
+                    visit(shared, &dir, (&name, &name), jobs, &mut open, made);
+                }
+            }
+        }
+    }
+}
+
+fn visit<S: Side, D: Side>(
+    shared: &Shared<'_, S, D>,
+    dir: &Open<S, D>,
+    names: (&[u8], &[u8]),
+    jobs: &SyncSender<Job<S, D>>,
+    open: &mut Vec<Open<S, D>>,
+    made: &mut Vec<(D::Dir, Meta)>,
+) {
+    let (name, new_name) = names;
+    let shown = if dir.shown.is_empty() { show::name(name) } else { format!("{}/{}", dir.shown, show::name(name)) };
+    let done = place(shared, dir, names, &shown).and_then(|placed| match placed {
+        Placed::Done => Ok(()),
+        Placed::Directory(from, to, meta) => {
+            if shared.options.archive {
+                made.push((to.clone(), meta));
+            }
+            open.push(Open { from, to, shown: shown.clone() });
+            Ok(())
+        }
+        Placed::File(meta) => {
+            shared.progress.expect(meta.size);
+            let (from, to) = (dir.from.clone(), dir.to.clone());
+            let job = Job { from, name: name.to_vec(), to, new_name: new_name.to_vec(), meta, shown: shown.clone() };
+            jobs.send(job).map_err(|_| Failure::new("the copy ended early").into())
+        }
+    });
+    if let Err(trouble) = done {
+        shared.failed(&shown, trouble);
+    }
+}
+
+/// What became of an entry.
+enum Placed<S: Side, D: Side> {
+    Done,
+    Directory(S::Dir, D::Dir, Meta),
+    File(Meta),
+}
+
+fn place<S: Side, D: Side>(
+    shared: &Shared<'_, S, D>,
+    dir: &Open<S, D>,
+    (name, new_name): (&[u8], &[u8]),
+    shown: &str,
+) -> Res<Placed<S, D>> {
+    let Some(meta) = shared.source.entry(&dir.from, name)? else {
+        return Err(Failure::new(format!("{shown}: No such file or directory")).into());
+    };
+    match meta.kind {
+        Kind::File => Ok(Placed::File(meta)),
+        Kind::Directory => {
+            let from = shared.source.enter(&dir.from, name)?;
+            let to = shared.target.make_dir(&dir.to, new_name, meta.mode)?;
+            Ok(Placed::Directory(from, to, meta))
+        }
+        Kind::Symlink => {
+            let target = shared.source.link_target(&dir.from, name)?;
+            shared.target.make_link(&dir.to, new_name, &target, shared.options.archive.then_some(&meta))?;
+            shared.progress.file();
+            Ok(Placed::Done)
+        }
+        Kind::Other => Err(Failure::new(format!("{shown}: not a file, directory or link; left out")).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::super::host::Host;
+    use super::*;
+
+    fn run(from: &Path, to: &Path, archive: bool) -> Vec<Failure> {
+        let dir = |path: &Path| -> Arc<Path> { path.into() };
+        let item = Item { from: dir(from), name: None, to: dir(to), new_name: Vec::new(), never: None };
+        let (progress, stop) = (Progress::new(false), Stop::default());
+        copy(&Host, &Host, vec![item], Options { archive, workers: 3 }, (&progress, &stop))
+    }
+
+    #[test]
+    fn a_tree_arrives_whole_with_modes_times_and_links() {
+        let temp = tempfile::tempdir().unwrap();
+        let (from, to) = (temp.path().join("a"), temp.path().join("b"));
+        fs::create_dir_all(from.join("x/y")).unwrap();
+        fs::create_dir(&to).unwrap();
+        for i in 0..300 {
+            fs::write(from.join(format!("x/y/{i}")), vec![1u8; i * 13]).unwrap();
+        }
+        fs::set_permissions(from.join("x/y/7"), fs::Permissions::from_mode(0o751)).unwrap();
+        symlink("../nowhere", from.join("x/link")).unwrap();
+        assert_eq!(run(&from, &to, true), []);
+        for i in 0..300 {
+            assert_eq!(fs::read(to.join(format!("x/y/{i}"))).unwrap(), vec![1u8; i * 13]);
+        }
+        let (a, b) = (fs::metadata(from.join("x/y/7")).unwrap(), fs::metadata(to.join("x/y/7")).unwrap());
+        assert_eq!((a.mode(), a.mtime_nsec()), (b.mode(), b.mtime_nsec()));
+        let (a, b) = (fs::metadata(from.join("x")).unwrap(), fs::metadata(to.join("x")).unwrap());
+        assert_eq!((a.mode(), a.mtime_nsec()), (b.mode(), b.mtime_nsec()));
+        assert_eq!(fs::read_link(to.join("x/link")).unwrap(), Path::new("../nowhere"));
+    }
+
+    #[test]
+    fn a_link_in_the_target_leads_nowhere() {
+        let temp = tempfile::tempdir().unwrap();
+        let (from, to, outside) = (temp.path().join("a"), temp.path().join("b"), temp.path().join("c"));
+        for dir in [&from.join("d"), &to, &outside] {
+            fs::create_dir_all(dir).unwrap();
+        }
+        fs::write(from.join("d/f"), b"evil").unwrap();
+        fs::write(from.join("g"), b"new").unwrap();
+        fs::write(outside.join("g"), b"old").unwrap();
+        symlink(&outside, to.join("d")).unwrap();
+        symlink(outside.join("g"), to.join("g")).unwrap();
+        let failures = run(&from, &to, false);
+        assert_eq!(failures.len(), 1, "{failures:?}");
+        assert!(!outside.join("f").exists());
+        assert_eq!(fs::read(outside.join("g")).unwrap(), b"old");
+        assert_eq!(fs::read(to.join("g")).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_stopped_copy_leaves_whole_files_only() {
+        let temp = tempfile::tempdir().unwrap();
+        let (from, to) = (temp.path().join("a"), temp.path().join("b"));
+        fs::create_dir(&from).unwrap();
+        fs::create_dir(&to).unwrap();
+        fs::write(from.join("big"), vec![7u8; 1 << 20]).unwrap();
+        let dir: Arc<Path> = to.as_path().into();
+        let mut writer = Host.writer(&dir, b"big", 0o644).unwrap();
+        writer.write_all(b"half").unwrap();
+        drop(writer);
+        assert_eq!(fs::read_dir(&to).unwrap().count(), 0);
+    }
+}

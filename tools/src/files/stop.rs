@@ -1,0 +1,40 @@
+//! Ctrl-C and SIGTERM: a flag that long commands look at, so that they end between files.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::failure::{Done, Failure};
+
+/// Whether the user asked to stop.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Watches for signals from now on.
+    pub(crate) fn watch() -> Done<Self> {
+        let stop = Self::default();
+        for signal in [SIGINT, SIGTERM] {
+            // The second signal ends the process at once: a hung disk must not make it unkillable by Ctrl-C.
+            let first = signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop.0));
+            first.and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop.0))).map_err(|error| failed(&error))?;
+        }
+        Ok(stop)
+    }
+
+    /// Whether to end.
+    pub(crate) fn asked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// The failure of a command that ended so.
+    pub(crate) fn check(&self) -> Done {
+        if self.asked() { Err(Failure::new("Interrupted.")) } else { Ok(()) }
+    }
+}
+
+fn failed(error: &io::Error) -> Failure {
+    Failure::new(format!("cannot watch for signals: {error}"))
+}

@@ -1,0 +1,303 @@
+//! A logical volume's side of a copy, and paths inside it.
+
+use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyfs_lvm::lv::{Attr, DirEntry, Ino, Kind as LvKind, LvError, NewNode, SetAttr, Volume};
+
+use super::{Kind, Meta, Res, Side, Trouble, Whole, show};
+use crate::args::LvName;
+use crate::failure::{Failure, chain};
+
+/// Entries of a directory read at a time.
+const LISTED: usize = 1024;
+/// The error number of everything that is full.
+const ENOSPC: i32 = 28;
+/// Most symbolic links in one path, as the library's own limit.
+const HOPS: usize = 40;
+
+/// An open volume with its name.
+#[derive(Debug, Clone)]
+pub(crate) struct Mount {
+    pub(crate) volume: Volume,
+    pub(crate) name: LvName,
+}
+
+/// Where a path leads: a name in a directory, or (for the root) a directory alone.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) dir: Ino,
+    pub(crate) name: Option<Vec<u8>>,
+}
+
+/// What copies keep of an inode.
+pub(crate) fn meta_of(attr: &Attr) -> Meta {
+    let kind = match attr.kind {
+        LvKind::File => Kind::File,
+        LvKind::Directory => Kind::Directory,
+        LvKind::Symlink => Kind::Symlink,
+        _ => Kind::Other,
+    };
+    Meta {
+        kind,
+        mode: attr.mode,
+        uid: attr.uid,
+        gid: attr.gid,
+        size: attr.size,
+        atime: attr.atime,
+        mtime: attr.mtime,
+    }
+}
+
+/// The parts of a path, `.` and empty ones left out.
+pub(crate) fn parts(path: &[u8]) -> Vec<Vec<u8>> {
+    path.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".").map(<[u8]>::to_vec).collect()
+}
+
+/// A path without its last part, with the slash.
+fn above(path: &[u8]) -> Vec<u8> {
+    let mut all = parts(path);
+    all.pop();
+    all.into_iter().fold(b"/".to_vec(), |mut path, part| {
+        path.extend_from_slice(&part);
+        path.push(b'/');
+        path
+    })
+}
+
+impl Mount {
+    /// `VG/LV:/path` for messages.
+    pub(crate) fn shown(&self, path: &[u8]) -> String {
+        format!("{}:{}", self.name, show::name(path))
+    }
+
+    /// What an error of the volume means for the user.
+    pub(crate) fn trouble(&self, error: &LvError) -> Trouble {
+        let mut failure = Failure::new(format!("{}: {}", self.name, chain(error)));
+        failure.hint = error.hint().map(str::to_owned);
+        let full = error.errno() == ENOSPC;
+        if full && matches!(error, LvError::NoSpace { .. }) {
+            failure = failure.hint(format!("make room with: anyfs-lvm lvextend -L +SIZE {}", self.name));
+        }
+        if full { Trouble::Full(failure) } else { Trouble::Failure(failure) }
+    }
+
+    /// The same about a path.
+    pub(crate) fn failure(&self, path: &[u8], error: &LvError) -> Failure {
+        match error {
+            LvError::NotFound { .. } => Failure::new(format!("{}: No such file or directory", self.shown(path))),
+            LvError::NotDirectory { .. } => Failure::new(format!("{}: Not a directory", self.shown(path))),
+            LvError::IsDirectory { .. } => Failure::new(format!("{}: Is a directory", self.shown(path))),
+            LvError::NotEmpty { .. } => Failure::new(format!("{}: Directory not empty", self.shown(path))),
+            LvError::Exists { .. } => Failure::new(format!("{}: File exists", self.shown(path))),
+            _ => self.trouble(error).about(&self.shown(path)),
+        }
+    }
+
+    fn res<T>(&self, result: Result<T, LvError>) -> Res<T> {
+        result.map_err(|error| self.trouble(&error))
+    }
+
+    /// The inode a path leads to, links followed.
+    pub(crate) fn resolve(&self, path: &[u8]) -> Result<Attr, Failure> {
+        self.volume.resolve(path, true).map_err(|error| self.failure(path, &error))
+    }
+
+    /// The directory and name of a path's last part; the last part itself is not followed unless `follow`.
+    pub(crate) fn place(&self, path: &[u8], follow: bool) -> Result<Place, Failure> {
+        let mut path = path.to_vec();
+        for _ in 0..=HOPS {
+            if parts(&path).last().is_none_or(|last| last == b"..") {
+                return Ok(Place { dir: self.resolve(&path)?.ino, name: None });
+            }
+            let parent = self.volume.resolve_parent(&path).map_err(|error| self.failure(&path, &error))?;
+            let found = self.find(parent.ino, &parent.name).map_err(|error| self.failure(&path, &error))?;
+            let Some(link) = found.filter(|found| follow && found.kind == LvKind::Symlink) else {
+                return Ok(Place { dir: parent.ino, name: Some(parent.name) });
+            };
+            let target = self.volume.readlink(link.ino).map_err(|error| self.failure(&path, &error))?;
+            path = if target.starts_with(b"/") { target } else { [above(&path), target].concat() };
+        }
+        Err(Failure::new(format!("{}: too many levels of symbolic links", self.shown(&path))))
+    }
+
+    /// All entries of a directory.
+    pub(crate) fn entries(&self, dir: Ino) -> Result<Vec<DirEntry>, LvError> {
+        let mut all: Vec<DirEntry> = Vec::new();
+        loop {
+            let cookie = all.last().map_or(0, |entry| entry.cookie);
+            let more = self.volume.readdir(dir, cookie, LISTED)?;
+            if more.is_empty() {
+                return Ok(all);
+            }
+            all.extend(more);
+        }
+    }
+
+    /// The inode `name`, if there is one.
+    pub(crate) fn find(&self, dir: Ino, name: &[u8]) -> Result<Option<Attr>, LvError> {
+        match self.volume.lookup(dir, name) {
+            Ok(attr) => Ok(Some(attr)),
+            Err(LvError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes everything durable.
+    pub(crate) fn sync(&self) -> Result<(), Failure> {
+        self.volume.sync().map_err(|error| self.trouble(&error).about(&self.name.to_string()))
+    }
+}
+
+/// A new inode of the user who runs the command.
+pub(crate) fn owned(node: NewNode) -> NewNode {
+    node.owned_by(rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
+}
+
+fn kept(meta: &Meta) -> SetAttr {
+    SetAttr {
+        mode: (meta.kind != Kind::Symlink).then_some(meta.mode),
+        uid: Some(meta.uid),
+        gid: Some(meta.gid),
+        atime: Some(meta.atime),
+        mtime: Some(meta.mtime),
+        ..SetAttr::default()
+    }
+}
+
+/// A name that no other copy uses: process, and a number that rises.
+fn temporary() -> Vec<u8> {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    format!(".anyfs-lvm.{}.{number}.tmp", std::process::id()).into_bytes()
+}
+
+/// Reads a file from its start.
+#[derive(Debug)]
+pub(crate) struct VolumeReader {
+    mount: Mount,
+    ino: Ino,
+    at: u64,
+}
+
+impl Read for VolumeReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.mount.res(self.mount.volume.read(self.ino, self.at, buffer))?;
+        self.at = self.at.saturating_add(u64::try_from(count).unwrap_or(0));
+        Ok(count)
+    }
+}
+
+/// A file being made under a temporary name.
+#[derive(Debug)]
+pub(crate) struct VolumeWriter {
+    mount: Mount,
+    dir: Ino,
+    temporary: Vec<u8>,
+    name: Vec<u8>,
+    ino: Ino,
+    at: u64,
+    named: bool,
+}
+
+impl Write for VolumeWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.mount.res(self.mount.volume.write(self.ino, self.at, bytes))?;
+        self.at = self.at.saturating_add(u64::try_from(bytes.len()).unwrap_or(0));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Whole for VolumeWriter {
+    fn finish(mut self, keep: Option<&Meta>) -> Res<()> {
+        let volume = &self.mount.volume;
+        if let Some(meta) = keep {
+            self.mount.res(volume.setattr(self.ino, &kept(meta)))?;
+        }
+        self.mount.res(volume.rename((self.dir, &self.temporary), (self.dir, &self.name), false))?;
+        self.named = true;
+        Ok(())
+    }
+}
+
+impl Drop for VolumeWriter {
+    fn drop(&mut self) {
+        if !self.named {
+            // After a failed commit this fails, too; the file then was never committed.
+            let _ = self.mount.volume.unlink(self.dir, &self.temporary);
+        }
+    }
+}
+
+impl Side for Mount {
+    type Dir = Ino;
+    type Reader = VolumeReader;
+    type Writer = VolumeWriter;
+
+    fn entry(&self, dir: &Ino, name: &[u8]) -> Res<Option<Meta>> {
+        Ok(self.res(self.find(*dir, name))?.map(|attr| meta_of(&attr)))
+    }
+
+    fn enter(&self, dir: &Ino, name: &[u8]) -> Res<Ino> {
+        let attr = self.res(self.volume.lookup(*dir, name))?;
+        if attr.kind == LvKind::Directory {
+            return Ok(attr.ino);
+        }
+        Err(io::Error::from(io::ErrorKind::NotADirectory).into())
+    }
+
+    fn list(&self, dir: &Ino) -> Res<Vec<Vec<u8>>> {
+        let mut names: Vec<_> = self.res(self.entries(*dir))?.into_iter().map(|entry| entry.name).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn link_target(&self, dir: &Ino, name: &[u8]) -> Res<Vec<u8>> {
+        let attr = self.res(self.volume.lookup(*dir, name))?;
+        self.res(self.volume.readlink(attr.ino))
+    }
+
+    fn reader(&self, dir: &Ino, name: &[u8]) -> Res<VolumeReader> {
+        let attr = self.res(self.volume.lookup(*dir, name))?;
+        Ok(VolumeReader { mount: self.clone(), ino: attr.ino, at: 0 })
+    }
+
+    fn make_dir(&self, dir: &Ino, name: &[u8], mode: u32) -> Res<Ino> {
+        match self.volume.mkdir(*dir, name, &owned(NewNode::directory(mode))) {
+            Ok(attr) => Ok(attr.ino),
+            Err(LvError::Exists { .. }) => self.enter(dir, name),
+            Err(error) => Err(self.trouble(&error)),
+        }
+    }
+
+    fn make_link(&self, dir: &Ino, name: &[u8], target: &[u8], keep: Option<&Meta>) -> Res<()> {
+        let temporary = temporary();
+        let attr = self.res(self.volume.symlink(*dir, &temporary, target, &owned(NewNode::file(0o777))))?;
+        let made = keep
+            .map_or(Ok(()), |meta| self.volume.setattr(attr.ino, &kept(meta)).map(drop))
+            .and_then(|()| self.volume.rename((*dir, &temporary), (*dir, name), false));
+        if made.is_err() {
+            let _ = self.volume.unlink(*dir, &temporary);
+        }
+        self.res(made)
+    }
+
+    fn writer(&self, dir: &Ino, name: &[u8], mode: u32) -> Res<VolumeWriter> {
+        let temporary = temporary();
+        let attr = self.res(self.volume.create(*dir, &temporary, &owned(NewNode::file(mode))))?;
+        let (mount, name) = (self.clone(), name.to_vec());
+        Ok(VolumeWriter { mount, dir: *dir, temporary, name, ino: attr.ino, at: 0, named: false })
+    }
+
+    fn keep(&self, dir: &Ino, meta: &Meta) -> Res<()> {
+        self.res(self.volume.setattr(*dir, &kept(meta))).map(drop)
+    }
+
+    fn sync(&self, _roots: &[Ino]) -> Res<()> {
+        Ok(Mount::sync(self)?)
+    }
+}
