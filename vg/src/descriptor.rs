@@ -182,6 +182,9 @@ pub struct Descriptor {
     pub parent: Option<Hash>,
     /// Random, made anew with each change.
     pub change: [u8; 16],
+    /// The holders of the generation before, where they differ from the present ones; else empty. The next change
+    /// needs a majority of these too.
+    pub prior_holders: BTreeSet<PvUuid>,
     /// Forced changes in this history, oldest first.
     pub forks: Vec<Fork>,
     /// Bytes per extent.

@@ -21,6 +21,7 @@ pub(crate) struct DescriptorSave {
     pub(crate) seqno: u64,
     pub(crate) parent: Option<String>,
     pub(crate) change: String,
+    pub(crate) prior_holders: Vec<String>,
     pub(crate) forks: Vec<ForkSave>,
     pub(crate) extent_size: u64,
     pub(crate) alloc: String,

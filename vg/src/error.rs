@@ -1,0 +1,269 @@
+//! What can go wrong with a volume group.
+
+use std::io;
+use std::path::PathBuf;
+
+use pv::{PvError, PvUuid, Seqno};
+
+use crate::{AllocError, CodecError, Fault, LvName, NameError, VgName};
+
+/// Result of this crate.
+pub type Result<T, E = VgError> = std::result::Result<T, E>;
+
+/// What went wrong, with the objects it concerns. LVM's words where LVM has any.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VgError {
+    /// A PV failed.
+    #[error(transparent)]
+    Pv(#[from] PvError),
+    /// A text that is not a name.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// A file operation outside SQLite failed.
+    #[error("{}: cannot {operation}", path.display())]
+    Host {
+        /// The file.
+        path: PathBuf,
+        /// What was tried.
+        operation: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The operating system gave no random bytes.
+    #[error("cannot choose a random number")]
+    Random(#[source] io::Error),
+    /// A stored descriptor cannot be read.
+    #[error("{}: the copy of the volume group's descriptor cannot be used: {source}", path.display())]
+    Stored {
+        /// The PV.
+        path: PathBuf,
+        /// Why.
+        source: CodecError,
+    },
+    /// The descriptor that a change would make cannot be stored.
+    #[error("volume group \"{vg}\" cannot be changed so: {source}")]
+    Unstorable {
+        /// The VG.
+        vg: VgName,
+        /// Why.
+        source: CodecError,
+    },
+    /// No VG of that name.
+    #[error("Volume group \"{0}\" not found")]
+    NotFound(String),
+    /// No VG at all.
+    #[error("{}: no volume group found", .0.display())]
+    NoGroup(PathBuf),
+    /// Several VGs, and none was named.
+    #[error("several volume groups found ({0}); name one")]
+    Ambiguous(String),
+    /// No PV with that path in the VG.
+    #[error("Failed to find physical volume \"{}\".", .0.display())]
+    PvNotFound(PathBuf),
+    /// No LV of that name.
+    #[error("Failed to find logical volume \"{vg}/{lv}\"")]
+    LvNotFound {
+        /// The VG.
+        vg: VgName,
+        /// The name.
+        lv: String,
+    },
+    /// The VG's name is taken.
+    #[error("A volume group called {0} already exists.")]
+    VgExists(VgName),
+    /// The LV is active.
+    #[error("Logical volume {vg}/{lv} in use.")]
+    LvInUse {
+        /// The VG.
+        vg: VgName,
+        /// The LV.
+        lv: LvName,
+    },
+    /// The LV's name is taken.
+    #[error("Logical Volume \"{lv}\" already exists in volume group \"{vg}\"")]
+    LvExists {
+        /// The VG.
+        vg: VgName,
+        /// The name.
+        lv: LvName,
+    },
+    /// The PV belongs to a VG.
+    #[error("Physical volume '{}' is already in volume group '{vg}'", path.display())]
+    AlreadyMember {
+        /// The PV.
+        path: PathBuf,
+        /// Its VG.
+        vg: String,
+    },
+    /// A PV has extents or metadata copies of LVs.
+    #[error("Physical volume \"{}\" still in use", .0.display())]
+    PvInUse(PathBuf),
+    /// The VG would have no PV.
+    #[error("Can't remove final physical volume \"{}\" from volume group \"{vg}\"", path.display())]
+    FinalPv {
+        /// The PV.
+        path: PathBuf,
+        /// The VG.
+        vg: VgName,
+    },
+    /// A PV too small for one extent.
+    #[error("{}: too small for one extent of the volume group", .0.display())]
+    TooSmall(PathBuf),
+    /// The VG has LVs.
+    #[error("Volume group \"{vg}\" still contains {lvs} logical volume(s)")]
+    LvsRemain {
+        /// The VG.
+        vg: VgName,
+        /// How many.
+        lvs: usize,
+    },
+    /// The VG is exported.
+    #[error("Volume group {0} is exported")]
+    Exported(VgName),
+    /// PVs may be neither added nor removed.
+    #[error("Volume group {0} is not resizeable.")]
+    NotResizeable(VgName),
+    /// PVs are missing.
+    #[error("Cannot change VG {0} while PVs are missing.")]
+    MissingPvs(VgName),
+    /// Too few copies of the descriptor can be reached.
+    #[error("volume group \"{vg}\" cannot be changed: {reachable} of {holders} copies of its descriptor can be used")]
+    NoMajority {
+        /// The VG.
+        vg: VgName,
+        /// Copies that can be used.
+        reachable: usize,
+        /// Copies there are.
+        holders: usize,
+    },
+    /// Two copies went different ways.
+    #[error("{} and {}: volume group \"{vg}\" was changed in two different ways", first.display(), second.display())]
+    Forked {
+        /// The VG.
+        vg: String,
+        /// A PV with one history.
+        first: PathBuf,
+        /// A PV with the other.
+        second: PathBuf,
+    },
+    /// A change that reached too few copies: it may or may not come to stand.
+    #[error("volume group \"{vg}\": the change reached only {written} of {holders} copies of the descriptor")]
+    Unacknowledged {
+        /// The VG.
+        vg: VgName,
+        /// Copies written.
+        written: usize,
+        /// Copies there are.
+        holders: usize,
+    },
+    /// The newest change was interrupted and must be completed first.
+    #[error("volume group \"{vg}\": an interrupted change (generation {seqno}) must be completed first")]
+    Unsettled {
+        /// The VG.
+        vg: VgName,
+        /// Its generation.
+        seqno: Seqno,
+    },
+    /// Others keep changing the VG.
+    #[error("volume group \"{0}\" is being changed by another process")]
+    Busy(VgName),
+    /// A lock of another VG.
+    #[error("volume group \"{0}\" is not locked by this change")]
+    NotLocked(VgName),
+    /// Too few free extents in the VG.
+    #[error("Volume group \"{vg}\" has insufficient free space ({free} extents): {needed} required.")]
+    InsufficientFree {
+        /// The VG.
+        vg: VgName,
+        /// Free extents.
+        free: u64,
+        /// Extents asked for.
+        needed: u64,
+    },
+    /// Free extents, but not where they are needed.
+    #[error("Insufficient suitable allocatable extents for logical volume {lv}: {more} more required")]
+    Unsuitable {
+        /// The LV.
+        lv: LvName,
+        /// Extents without a place.
+        more: u64,
+    },
+    /// The allocator refused otherwise.
+    #[error(transparent)]
+    Alloc(AllocError),
+    /// An extension that does not extend.
+    #[error("New size given ({new} extents) not larger than existing size ({old} extents)")]
+    NotLarger {
+        /// Extents asked for.
+        new: u32,
+        /// Extents there are.
+        old: u32,
+    },
+    /// The last metadata copy of an LV, or one that is not there.
+    #[error("logical volume {vg}/{lv}: {what}")]
+    Copies {
+        /// The VG.
+        vg: VgName,
+        /// The LV.
+        lv: LvName,
+        /// What is wrong, in words.
+        what: &'static str,
+    },
+    /// Two files claim to be one PV.
+    #[error("{} and {} are both physical volume {uuid}", first.display(), second.display())]
+    Duplicate {
+        /// The PV.
+        uuid: PvUuid,
+        /// One file.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+    /// A PV listed twice in one command, perhaps under two names.
+    #[error("{} and {} are one file", first.display(), second.display())]
+    SameFile {
+        /// One name.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+    /// What the caller's part of a change reported.
+    #[error("logical volume {lv}: its metadata volume cannot be made or removed")]
+    Hook {
+        /// The LV.
+        lv: LvName,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl VgError {
+    /// What to do next, for people.
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::NoMajority { vg, .. } => format!(
+                "bring the missing PVs back, or give them up with: anyfs-lvm vgreduce --removemissing --force {vg}"
+            ),
+            Self::MissingPvs(_) => "See vgreduce --removemissing and vgextend --restoremissing.".to_owned(),
+            Self::Unacknowledged { vg, .. } | Self::Unsettled { vg, .. } => {
+                format!("complete or overrule it with: anyfs-lvm vgck --updatemetadata {vg}")
+            }
+            Self::Forked { .. } => "move the PVs of one of the two histories away".to_owned(),
+            Self::Exported(vg) => format!("take it into use with: anyfs-lvm vgimport {vg}"),
+            Self::NotResizeable(vg) => format!("allow it with: anyfs-lvm vgchange -x y {vg}"),
+            Self::PvInUse(path) => format!("move its extents away with: anyfs-lvm pvmove {}", path.display()),
+            Self::Duplicate { .. } => "move one of the two files away; a copy needs a uuid of its own".to_owned(),
+            Self::LvsRemain { .. } => "remove them first with: anyfs-lvm lvremove".to_owned(),
+            Self::InsufficientFree { vg, .. } => format!("add a PV with: anyfs-lvm vgextend {vg} PV"),
+            Self::Ambiguous(_) => "name the volume group, or give the path of one of its PVs".to_owned(),
+            Self::Busy(_) => "try again when the other command has ended".to_owned(),
+            _ => return None,
+        };
+        Some(text)
+    }
+
+    pub(crate) fn invalid(vg: &VgName, fault: Fault) -> Self {
+        Self::Unstorable { vg: vg.clone(), source: CodecError::Invalid(fault) }
+    }
+}

@@ -1,0 +1,233 @@
+//! Finding the PVs of a VG: from one of them, from a folder, or from a list.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pv::{Access, Env, PvUuid, VgUuid};
+
+use crate::quorum::{Choice, Replica, Undecided, choose};
+use crate::scan::{Scan, ScannedPv, files, scan};
+use crate::{Descriptor, Notice, Result, VgError, VgName};
+
+/// Where a VG is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PoolFiles {
+    /// From any one of its PVs: hints in the descriptor lead to the others, then the folders of those found.
+    Pv(PathBuf),
+    /// Among the `*.db` files of a folder, and where hints lead from there.
+    Dir(PathBuf),
+    /// Among these files only.
+    Files(Vec<PathBuf>),
+}
+
+/// How a VG is opened.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// `ReadWrite` for changes and for activating LVs, `ReadOnly` for reports.
+    pub access: Access,
+    /// Which VG, where there are several.
+    pub vg: Option<VgName>,
+    /// Folder for the descriptors before each change; `None` = no archive.
+    pub archive: Option<PathBuf>,
+    /// The command line, for the archive.
+    pub command: String,
+    /// Wait for other commands that change the VG.
+    pub wait: bool,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self { access: Access::ReadWrite, vg: None, archive: None, command: String::new(), wait: true }
+    }
+}
+
+/// A VG whose files were found.
+#[derive(Debug)]
+pub(crate) struct Located {
+    pub(crate) scan: Scan,
+    pub(crate) choice: Choice,
+    pub(crate) descriptor: Descriptor,
+}
+
+/// Finds a VG.
+pub(crate) fn locate(env: &Env, pool: &PoolFiles, options: &OpenOptions) -> Result<Located> {
+    let (paths, search) = match pool {
+        PoolFiles::Pv(path) | PoolFiles::Dir(path) => (vec![path.clone()], true),
+        PoolFiles::Files(paths) => (paths.clone(), false),
+    };
+    let mut found = scan(env, &paths, options.access)?;
+    if let (PoolFiles::Pv(path), None) = (pool, found.pvs().next()) {
+        // Says why the one file that was named cannot be used.
+        pv::Pv::open(env, path, options.access)?;
+    }
+    let vg = group(&found, options.vg.as_ref(), paths.first().map(PathBuf::as_path))?;
+    loop {
+        let (choice, descriptor) = decide(&found, vg)?;
+        let missing: BTreeSet<PvUuid> =
+            descriptor.pvs.iter().map(|pv| pv.uuid).filter(|uuid| found.pv(*uuid).is_none()).collect();
+        let progress = search && !missing.is_empty() && widen(env, &mut found, &descriptor, &missing, options.access)?;
+        if !progress {
+            notice(env, &mut found, vg, &choice, &descriptor);
+            return Ok(Located { scan: found, choice, descriptor });
+        }
+    }
+}
+
+/// The VG that is meant.
+fn group(found: &Scan, name: Option<&VgName>, place: Option<&Path>) -> Result<VgUuid> {
+    let mut groups = found.groups();
+    for pv in found.pvs() {
+        // Labels may remember an old name.
+        if let Some(descriptor) = &pv.state.descriptor {
+            if let Some(known) = groups.get_mut(&descriptor.vg) {
+                *known = descriptor.name.to_string();
+            }
+        }
+    }
+    if let Some(name) = name {
+        groups.retain(|_, known| known == name.as_str());
+    }
+    let mut each = groups.iter();
+    match (each.next(), each.next(), name) {
+        (Some((vg, _)), None, _) => Ok(*vg),
+        (Some(_), Some(_), None) => Err(VgError::Ambiguous(groups.values().cloned().collect::<Vec<_>>().join(", "))),
+        (Some(_), Some(_), Some(name)) => Err(VgError::Ambiguous(format!("{name}, twice"))),
+        (None, _, Some(name)) => Err(VgError::NotFound(name.to_string())),
+        (None, _, None) => Err(VgError::NoGroup(place.map(Path::to_owned).unwrap_or_default())),
+    }
+}
+
+/// Whether a found PV may be one of the VG's: it says so, or says nothing (a change was interrupted).
+pub(crate) fn may_belong(pv: &ScannedPv, vg: VgUuid) -> bool {
+    pv.vg().is_none_or(|said| said == vg)
+}
+
+fn decide(found: &Scan, vg: VgUuid) -> Result<(Choice, Descriptor)> {
+    let says_so = |pv: &&ScannedPv| pv.vg() == Some(vg);
+    let held = |pv: &ScannedPv| -> Replica {
+        let mut replica = pv.state.replica.clone();
+        if pv.state.descriptor.as_ref().is_some_and(|held| held.vg != vg) {
+            replica.newest = None;
+        }
+        replica
+    };
+    let mut replicas: Vec<Replica> = found.pvs().filter(says_so).map(held).collect();
+    let pick = |replicas: &[Replica]| choose(replicas).map_err(|undecided| undecided_error(found, vg, &undecided));
+    let first = pick(&replicas)?;
+    let unlabelled = first.newest.holders.iter().filter_map(|pv| found.pv(*pv)).filter(|pv| pv.vg().is_none());
+    replicas.extend(unlabelled.map(held));
+    let choice = pick(&replicas)?;
+    let holder = choice.current.first().and_then(|pv| found.pv(*pv));
+    let descriptor = holder.and_then(|pv| pv.state.descriptor.clone());
+    Ok((choice, descriptor.ok_or_else(|| VgError::NotFound(vg.to_string()))?))
+}
+
+fn undecided_error(found: &Scan, vg: VgUuid, undecided: &Undecided) -> VgError {
+    let name = found.groups().remove(&vg).unwrap_or_else(|| vg.to_string());
+    let path = |pv: &PvUuid| found.pv(*pv).map(|pv| pv.pv.path().to_owned()).unwrap_or_default();
+    match undecided {
+        Undecided::Nothing => VgError::NotFound(name),
+        Undecided::Forked { first, second } => VgError::Forked { vg: name, first: path(first), second: path(second) },
+    }
+}
+
+/// The folder that hints start from, as seen from a PV at `path` whose hint is `hint`.
+fn base<'a>(path: &'a Path, hint: &str) -> Option<&'a Path> {
+    if hint.is_empty() { None } else { path.ancestors().nth(hint.split('/').count()) }
+}
+
+/// Where the missing PVs may be, hints first.
+fn candidates(found: &Scan, descriptor: &Descriptor, missing: &BTreeSet<PvUuid>) -> Vec<(PathBuf, PvUuid)> {
+    let mut out = Vec::new();
+    for known in &descriptor.pvs {
+        let path = found.pv(known.uuid).map(|pv| pv.pv.path());
+        let Some(base) = path.and_then(|path| base(path, &known.hint)) else { continue };
+        for lost in descriptor.pvs.iter().filter(|pv| missing.contains(&pv.uuid) && !pv.hint.is_empty()) {
+            out.push((base.join(&lost.hint), lost.uuid));
+        }
+    }
+    out
+}
+
+/// Looks at more files; `false` when nothing new was found.
+fn widen(
+    env: &Env,
+    found: &mut Scan,
+    descriptor: &Descriptor,
+    missing: &BTreeSet<PvUuid>,
+    access: Access,
+) -> Result<bool> {
+    for (path, _) in candidates(found, descriptor, missing) {
+        if env.host.stat(&path).is_ok_and(|id| id.regular) {
+            found.look_quietly(env, &path, access);
+        }
+    }
+    let still = |found: &Scan| missing.iter().filter(|uuid| found.pv(**uuid).is_none()).count();
+    if still(found) > 0 {
+        let members = found.pvs().filter(|pv| descriptor.pv(pv.uuid()).is_some());
+        let folders: BTreeSet<PathBuf> = members.filter_map(|pv| pv.pv.path().parent().map(Path::to_owned)).collect();
+        for folder in folders {
+            for file in files(env, &folder)?.unwrap_or_default() {
+                found.look_quietly(env, &file, access);
+            }
+        }
+    }
+    Ok(still(found) < missing.len())
+}
+
+fn notice(env: &Env, found: &mut Scan, vg: VgUuid, choice: &Choice, descriptor: &Descriptor) {
+    let name = descriptor.name.to_string();
+    let mut notices = Vec::new();
+    let missing: BTreeSet<PvUuid> = descriptor
+        .pvs
+        .iter()
+        .filter(|pv| !found.pv(pv.uuid).is_some_and(|found| may_belong(found, vg)))
+        .map(|pv| pv.uuid)
+        .collect();
+    for (path, expected) in candidates(found, descriptor, &missing) {
+        let canonical = env.host.canonical(&path).unwrap_or(path);
+        if let Some(other) = found.pvs().find(|pv| pv.pv.path() == canonical) {
+            notices.push(Notice::Swapped { path: canonical, expected, found: other.uuid() });
+        }
+    }
+    for lost in descriptor.pvs.iter().filter(|pv| missing.contains(&pv.uuid)) {
+        notices.push(Notice::Missing { vg: name.clone(), uuid: lost.uuid, hint: lost.hint.clone() });
+    }
+    for pv in found.pvs().filter(|pv| pv.vg() == Some(vg)) {
+        let path = pv.pv.path().to_owned();
+        if descriptor.pv(pv.uuid()).is_none() {
+            notices.push(Notice::NotMember { path, vg: name.clone() });
+        } else if choice.stale.contains(&pv.uuid()) {
+            let seqno = pv.state.replica.newest.as_ref().map(|newest| newest.seqno);
+            notices.push(Notice::Stale { path, seqno, newest: descriptor.seqno });
+        }
+    }
+    if !choice.majority() {
+        notices.push(Notice::NoMajority { vg: name });
+    } else if !choice.acknowledged() {
+        notices.push(Notice::Unsettled { vg: name, seqno: descriptor.seqno });
+    }
+    notices.sort_by_key(ToString::to_string);
+    notices.dedup_by_key(|notice| notice.to_string());
+    found.notices.extend(notices);
+}
+
+/// Hints for PVs at these canonical paths, relative to the deepest folder they share; empty where a path is not UTF-8.
+pub(crate) fn hints(paths: &[PathBuf]) -> Vec<String> {
+    let mut shared: Option<PathBuf> = None;
+    for parent in paths.iter().filter_map(|path| path.parent()) {
+        shared = Some(match shared {
+            None => parent.to_owned(),
+            Some(so_far) => {
+                so_far.ancestors().find(|folder| parent.starts_with(folder)).map(Path::to_owned).unwrap_or_default()
+            }
+        });
+    }
+    let shared: Arc<Path> = shared.unwrap_or_default().into();
+    let hint = |path: &PathBuf| {
+        let parts = path.strip_prefix(&shared).ok()?.components();
+        parts.map(|part| part.as_os_str().to_str()).collect::<Option<Vec<_>>>().map(|parts| parts.join("/"))
+    };
+    paths.iter().map(|path| hint(path).unwrap_or_default()).collect()
+}

@@ -1,0 +1,179 @@
+//! Looking at files: which are PVs, of which VG, and what is wrong with the others.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pv::{Access, Env, FileId, Pv, PvUuid, VgUuid};
+
+use crate::replica::{Decoded, DescriptorReplica};
+use crate::{CodecError, Notice, VgError};
+
+/// How the name of a PV file ends.
+const PV_ENDING: &str = "db";
+
+/// A PV that was found.
+#[derive(Debug, Clone)]
+pub struct ScannedPv {
+    /// The PV, open.
+    pub pv: Pv,
+    /// Its file.
+    pub file: FileId,
+    pub(crate) state: Decoded,
+}
+
+impl ScannedPv {
+    /// Its identity.
+    pub fn uuid(&self) -> PvUuid {
+        self.pv.label().pv
+    }
+
+    /// The VG that its label names.
+    pub fn vg(&self) -> Option<VgUuid> {
+        self.pv.label().membership.as_ref().map(|member| member.vg)
+    }
+}
+
+/// What a number of files turned out to be.
+#[derive(Debug, Default)]
+pub struct Scan {
+    pvs: BTreeMap<PvUuid, ScannedPv>,
+    refused: BTreeSet<PvUuid>,
+    seen: BTreeSet<PathBuf>,
+    /// What is out of order.
+    pub notices: Vec<Notice>,
+}
+
+/// Looks at `paths`: files, and folders whose `*.db` files are meant. Opens PVs through SQLite only; never waits for
+/// more than one lock at a time.
+///
+/// # Errors
+/// [`VgError::Host`] when a folder cannot be listed. What is wrong with a file is a notice.
+pub fn scan(env: &Env, paths: &[PathBuf], access: Access) -> Result<Scan, VgError> {
+    let mut out = Scan::default();
+    for path in paths {
+        match files(env, path)? {
+            Some(files) => files.iter().for_each(|file| out.look(env, file, access)),
+            None => out.look(env, path, access),
+        }
+    }
+    Ok(out)
+}
+
+/// The `*.db` files of a folder; `None` when `path` is not a folder.
+pub(crate) fn files(env: &Env, path: &Path) -> Result<Option<Vec<PathBuf>>, VgError> {
+    if env.host.stat(path).is_ok_and(|id| id.regular) {
+        return Ok(None);
+    }
+    match env.host.list(path) {
+        Ok(mut files) => {
+            files.retain(|file| file.extension().is_some_and(|end| end == PV_ENDING));
+            files.retain(|file| env.host.stat(file).is_ok_and(|id| id.regular));
+            Ok(Some(files))
+        }
+        // A path that is neither file nor folder is looked at as a file, which says what is wrong.
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(source) => Err(VgError::Host { path: path.to_owned(), operation: "list it", source }),
+    }
+}
+
+impl Scan {
+    /// The PVs found, by uuid. Duplicates are not among them.
+    pub fn pvs(&self) -> impl Iterator<Item = &ScannedPv> {
+        self.pvs.values()
+    }
+
+    /// The PV with that uuid.
+    pub fn pv(&self, uuid: PvUuid) -> Option<&ScannedPv> {
+        self.pvs.get(&uuid)
+    }
+
+    /// The PVs of no VG.
+    pub fn orphans(&self) -> impl Iterator<Item = &ScannedPv> {
+        self.pvs().filter(|pv| pv.vg().is_none())
+    }
+
+    /// The VGs that labels name, with the names that the labels remember.
+    pub fn groups(&self) -> BTreeMap<VgUuid, String> {
+        let member = |pv: &ScannedPv| pv.pv.label().membership.clone();
+        self.pvs().filter_map(member).map(|member| (member.vg, member.name)).collect()
+    }
+
+    /// Looks at one more file. One that was looked at is not looked at again.
+    pub(crate) fn look(&mut self, env: &Env, path: &Path, access: Access) {
+        // Links are told by device and inode below; the path as given tells a second look at the same name.
+        if !self.seen.insert(path.to_owned()) {
+            return;
+        }
+        let found = Pv::open(env, path, access).and_then(|pv| {
+            let io = |source| pv::PvError::Io { path: path.to_owned(), operation: "look at it", source };
+            let file = env.host.stat(pv.path()).map_err(io)?;
+            let state = DescriptorReplica::read(&pv)?;
+            Ok((pv, file, state))
+        });
+        let (pv, file, state) = match found {
+            Ok(found) => found,
+            Err(error) => return self.notices.push(Notice::Unusable { error: Arc::new(error) }),
+        };
+        let uuid = pv.label().pv;
+        if self.is_known(&pv, path, file) {
+            return;
+        }
+        match state.decode(uuid) {
+            Ok(state) => self.keep(ScannedPv { pv, file, state }),
+            Err(error) => {
+                let features = if let CodecError::Newer(version) = error { u64::from(version) } else { 0 };
+                let error = pv::PvError::Newer { path: pv.path().to_owned(), features };
+                self.notices.push(Notice::Unusable { error: Arc::new(error) });
+            }
+        }
+    }
+
+    /// As [`Scan::look`], for files that nobody named: what is no PV, or was looked at before, is not worth a notice.
+    pub(crate) fn look_quietly(&mut self, env: &Env, path: &Path, access: Access) {
+        let Ok(path) = env.host.canonical(path) else { return };
+        if self.pvs().any(|known| known.pv.path() == path) {
+            return;
+        }
+        let before = self.notices.len();
+        self.look(env, &path, access);
+        let foreign = |notice: &Notice| matches!(notice, Notice::Unusable { error } if matches!(**error, pv::PvError::Foreign { .. }));
+        let mut at = 0usize;
+        self.notices.retain(|notice| {
+            at = at.saturating_add(1);
+            at <= before || !foreign(notice)
+        });
+    }
+
+    /// Whether the PV was found before, under another name or in another file.
+    fn is_known(&mut self, pv: &Pv, path: &Path, file: FileId) -> bool {
+        let uuid = pv.label().pv;
+        let Some(known) = self.pvs.get(&uuid) else { return self.refused.contains(&uuid) };
+        let (used, other) = (known.pv.path().to_owned(), pv.path().to_owned());
+        if (known.file.device, known.file.inode) == (file.device, file.inode) {
+            if other == used && path == used {
+                return true;
+            }
+            let other = if other == used { path.to_owned() } else { other };
+            self.notices.push(Notice::SameFile { used, other });
+            return true;
+        }
+        self.notices.push(Notice::Duplicate { uuid, first: used, second: other });
+        self.pvs.remove(&uuid);
+        self.refused.insert(uuid);
+        true
+    }
+
+    fn keep(&mut self, found: ScannedPv) {
+        let path = found.pv.path().to_owned();
+        if found.pv.recovered() {
+            self.notices.push(Notice::Recovered { path: path.clone() });
+        }
+        if found.state.damaged > 0 {
+            self.notices.push(Notice::DamagedCopies { path, count: found.state.damaged });
+        }
+        self.pvs.insert(found.uuid(), found);
+    }
+}

@@ -1,0 +1,3 @@
+//! Volume groups of real PV files.
+
+mod cases;
