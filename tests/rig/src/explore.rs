@@ -9,7 +9,8 @@ use crate::disk::{Disk, Settings};
 use crate::image::{Image, Mode, Model, Spec};
 use crate::log::Op;
 use crate::prng::Prng;
-use crate::report::Report;
+use crate::report::{Report, name};
+use crate::watch::watched;
 
 /// Images made before they are judged together.
 const BATCH: usize = 128;
@@ -192,12 +193,17 @@ fn specs(options: &Options, at: u64, next: Option<&Op>) -> Vec<Spec> {
     specs
 }
 
+fn verify(crash: &Crash, disk: &Disk, check: &impl Check) -> Result<(), String> {
+    let _watched = watched(|| format!("image {}", name(&crash.path)));
+    check.verify(crash, disk)
+}
+
 /// Judges one image, and crashes in its recovery when it is one of those.
 fn judge_one(crash: &Crash, options: &Options, check: &impl Check) -> Report {
     let mut report = Report::default();
     if options.only.len() != 2 {
         let disk = Disk::from_image(&crash.image, options.settings);
-        report.count(&crash.path, check.verify(crash, &disk));
+        report.count(&crash.path, verify(crash, &disk, check));
     }
     let seed = crash.path.last().map_or(0, |spec| spec.seed ^ spec.at);
     let chosen = options.deep_one_in > 0 && Prng::derived(options.seed, &[seed]).one_in(options.deep_one_in);
@@ -211,6 +217,7 @@ fn judge_one(crash: &Crash, options: &Options, check: &impl Check) -> Report {
 fn judge_recovery(crash: &Crash, options: &Options, check: &impl Check, report: &mut Report) {
     let disk = Disk::from_image(&crash.image, options.settings);
     disk.start_recording();
+    let _watched = watched(|| format!("recovery of {}", name(&crash.path)));
     if check.recover(crash, &disk).is_err() {
         return;
     }
@@ -237,7 +244,7 @@ fn judge_recovery(crash: &Crash, options: &Options, check: &impl Check, report: 
         if let (Some(image), true) = (image, rng.one_in(one_in)) {
             let deep = Crash { path: crash.path.iter().copied().chain([spec]).collect(), image, mark: crash.mark };
             let disk = Disk::from_image(&deep.image, options.settings);
-            report.count(&deep.path, check.verify(&deep, &disk));
+            report.count(&deep.path, verify(&deep, &disk, check));
         }
     }
 }

@@ -12,7 +12,9 @@
 mod clock;
 mod content;
 mod disk;
+mod engine;
 mod explore;
+mod fs;
 mod host;
 mod image;
 mod log;
@@ -21,11 +23,14 @@ mod report;
 mod toy;
 #[expect(unsafe_code, reason = "SQLite calls a VFS through C; see the module for what it relies on")]
 mod vfs;
+mod watch;
 
 pub use clock::TestClock;
 pub use content::Content;
 pub use disk::{Disk, Settings};
+pub use engine::{Pool, Run, Shape, Weakness, Workload};
 pub use explore::{Check, Crash, Explorer, Options};
+pub use fs::{FsOp, Generator, History, Mix, Outcome, Place, Snapshot, apply};
 pub use host::MemHost;
 pub use image::{Image, Mode, Model, ParseSpecError, Spec};
 pub use log::{Inode, Name, NameOp, Node, Op};
@@ -33,3 +38,4 @@ pub use prng::Prng;
 pub use report::{Failure, Report, Tally};
 pub use toy::Toy;
 pub use vfs::seed_sqlite;
+pub use watch::watch;

@@ -36,9 +36,13 @@ pub struct Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path: Vec<String> = self.path.iter().map(Spec::to_string).collect();
-        write!(f, "{}: {}", path.join("/"), self.message)
+        write!(f, "{}: {}", name(&self.path), self.message)
     }
+}
+
+/// A crash, and the crash during the recovery from it, as one word.
+pub(crate) fn name(path: &[Spec]) -> String {
+    path.iter().map(Spec::to_string).collect::<Vec<_>>().join("/")
 }
 
 /// Counts per kind of crash, and the first failures.

@@ -1,7 +1,7 @@
 //! `explore`: runs a workload, judges the disks that crashes leave, says what it found.
 //!
 //! ```text
-//! explore [--seed N] [--seconds S] [--workload toy] [--steps N] [--threads N] [--deep N] [--image SPEC[/SPEC]]
+//! explore [--seed N] [--seconds S] [--workload random|tight|copies|toy] [--steps N] [--threads N] [--deep N] [--image SPEC[/SPEC]]
 //! ```
 //!
 //! Without a seed it takes a fresh one; it always prints the seed. Each round of a workload has a seed of its own,
@@ -12,7 +12,10 @@ use std::io::{Write, stdout};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyfs_lvm_rig::{Options, Report, Spec, Toy};
+use anyfs_lvm_rig::{Options, Report, Spec, Toy, Workload, watch};
+
+/// Nothing that is looked at takes this long.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    watch(PATIENCE);
     let seed = arguments.options.seed;
     let _ = writeln!(out, "explore --workload {} --seed {seed} --steps {}", arguments.workload, arguments.steps);
     match run(&arguments) {
@@ -69,14 +73,17 @@ fn round(arguments: &Arguments, seed: u64) -> Result<Report, String> {
     let options = Options { seed, ..arguments.options.clone() };
     match arguments.workload.as_str() {
         "toy" => Toy::RIGHT.explore(options, arguments.steps).map_err(|error| error.to_string()),
-        other => Err(format!("no workload {other}")),
+        other => {
+            let workload = Workload::named(other).ok_or_else(|| format!("no workload {other}"))?;
+            Workload { steps: arguments.steps, ..workload }.explore(options)
+        }
     }
 }
 
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     let fresh = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| u64::from(now.subsec_nanos()));
     let options = Options { seed: fresh, ..Options::default() };
-    let mut arguments = Arguments { seconds: 0, workload: "toy".to_owned(), steps: 40, options };
+    let mut arguments = Arguments { seconds: 0, workload: "random".to_owned(), steps: 120, options };
     while let Some(name) = words.next() {
         let value = words.next().ok_or_else(|| format!("{name} needs a value"))?;
         let wrong = |_| format!("{name}: {value} is no number");

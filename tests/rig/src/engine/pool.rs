@@ -1,0 +1,116 @@
+//! A small pool: a few PVs with tiny extents, one family, one or more copies of its metadata.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lv::{CopyPlace, LvError, Volume, VolumeOptions, create_catalogue};
+use pv::{
+    Access, Bytes, Env, ExtentSize, ExtentStore, FamilyUuid, LeCount, LeIndex, LvUuid, PeIndex, Pv, PvOptions, PvUuid,
+    side_folder,
+};
+use vg::{PvSlot, Segment, SegmentKind, StripeLeg, VolumeExtents};
+
+use super::weak::Weakness;
+
+/// How a pool is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// PV files.
+    pub pvs: u8,
+    /// Bytes of an extent (from 4096).
+    pub extent: u64,
+    /// Extents of the volume on each PV.
+    pub extents: u32,
+    /// Copies of the metadata, each beside another PV.
+    pub copies: u8,
+}
+
+/// A pool that has been made. It knows names, not connections.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    shape: Shape,
+    dir: PathBuf,
+}
+
+const FAMILY: FamilyUuid = FamilyUuid::from_bytes([0xfa; 16]);
+const LV: LvUuid = LvUuid::from_bytes([0x1f; 16]);
+
+impl Pool {
+    /// Makes the files of a pool in `dir`.
+    ///
+    /// # Errors
+    /// As the engine says.
+    pub fn create(env: &Env, dir: &Path, shape: Shape) -> Result<Self, LvError> {
+        let pool = Self { shape, dir: dir.to_owned() };
+        for number in 0..shape.pvs {
+            let options = PvOptions {
+                capacity: Bytes(shape.extent * u64::from(shape.extents).max(64)),
+                uuid: Some(uuid(number)),
+                ..PvOptions::default()
+            };
+            Pv::create(env, &pool.path(number), &options)?;
+        }
+        for place in pool.copies() {
+            let folder = place.path.parent().unwrap_or(dir);
+            let io = |source| pv::PvError::Io { path: folder.to_owned(), operation: "make", source };
+            env.host.make_dir(folder).map_err(io)?;
+            create_catalogue(env, &place.path, FAMILY, LV, 7)?;
+            env.host.sync_dir(dir).map_err(io)?;
+        }
+        Ok(pool)
+    }
+
+    /// Activates the volume; PVs first, so that what a crash interrupted is rolled back.
+    ///
+    /// # Errors
+    /// As the engine says.
+    pub fn activate(&self, env: &Env, options: VolumeOptions, weakness: Weakness) -> Result<Volume, LvError> {
+        let mut slots = Vec::new();
+        for number in 0..self.shape.pvs {
+            let pv = Pv::open(env, &self.path(number), Access::ReadWrite)?;
+            let store: Arc<dyn ExtentStore> = pv.store()?;
+            slots.push(PvSlot { uuid: uuid(number), path: self.path(number), store: Some(weakness.wrap(store)) });
+        }
+        let extents = VolumeExtents {
+            lv: LV,
+            family: FAMILY,
+            extent_size: ExtentSize::for_tests(self.shape.extent).ok_or(LvError::ReadOnly)?,
+            segments: self.segments().into(),
+            pvs: slots.into(),
+        };
+        let options = weakness.options(options);
+        Volume::activate(env, extents, &self.copies(), options, &mut |place, why| {
+            Err(LvError::NoMetadata { missing: format!("{}: {why}", place.path.display()) })
+        })
+    }
+
+    /// The path of a PV.
+    pub fn path(&self, number: u8) -> PathBuf {
+        self.dir.join(format!("p{number}.db"))
+    }
+
+    /// Bytes of all extents together.
+    pub fn bytes(&self) -> u64 {
+        self.shape.extent * u64::from(self.shape.extents) * u64::from(self.shape.pvs)
+    }
+
+    /// The copies of the metadata.
+    pub fn copies(&self) -> Vec<CopyPlace> {
+        let place =
+            |number: u8| CopyPlace { pv: uuid(number), path: side_folder(&self.path(number)).join("family.meta") };
+        (0..self.shape.copies).map(place).collect()
+    }
+
+    fn segments(&self) -> Vec<Segment> {
+        let segment = |number: u8| Segment {
+            start: LeIndex(self.shape.extents * u32::from(number)),
+            count: LeCount(self.shape.extents),
+            kind: SegmentKind::Linear(StripeLeg { pv: uuid(number), pe: PeIndex(0) }),
+        };
+        (0..self.shape.pvs).map(segment).collect()
+    }
+}
+
+const fn uuid(number: u8) -> PvUuid {
+    PvUuid::from_bytes([number + 1; 16])
+}

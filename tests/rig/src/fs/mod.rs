@@ -1,0 +1,11 @@
+//! What the engine promises, in a model: operations, what they lead to, and which states may follow a crash.
+
+mod generate;
+mod history;
+mod op;
+mod snapshot;
+
+pub use generate::{Generator, Mix};
+pub use history::History;
+pub use op::{FsOp, Outcome, Place, apply};
+pub use snapshot::Snapshot;

@@ -1,0 +1,131 @@
+//! All of a volume, read through its own calls.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lv::{Attr, Ino, Kind, LvError, Volume};
+
+use super::op::Place;
+
+/// Entries asked for at once: few, so that listings are continued.
+const LISTING: usize = 5;
+
+/// Names, links and the digests of contents.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// What every name leads to.
+    pub(super) names: BTreeMap<Place, (Ino, Code)>,
+    /// Digest and length of every file, and of every link's target.
+    pub(super) contents: BTreeMap<Ino, Digest>,
+    /// The bytes of every file and link's target.
+    pub(super) bytes: BTreeMap<Ino, Vec<u8>>,
+}
+
+/// A kind as something ordered.
+pub(super) type Code = u8;
+
+/// What tells one state of a file from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Digest {
+    pub(super) sum: u64,
+    pub(super) len: u64,
+}
+
+pub(super) const FILE: Code = 1;
+pub(super) const DIRECTORY: Code = 2;
+pub(super) const SYMLINK: Code = 3;
+
+pub(super) fn digest(bytes: &[u8]) -> Digest {
+    Digest { sum: sum(bytes), len: bytes.len() as u64 }
+}
+
+/// A 64-bit digest.
+pub(super) fn sum(bytes: &[u8]) -> u64 {
+    pv::row_sum(0, bytes).cast_unsigned()
+}
+
+impl Snapshot {
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// In words: what cannot be read, or contradicts itself.
+    pub fn read(volume: &Volume) -> Result<Self, String> {
+        let mut found = Self::default();
+        let mut dirs = vec![Ino::ROOT];
+        while let Some(dir) = dirs.pop() {
+            let entries = list(volume, dir).map_err(|error| format!("directory {dir}: {error}"))?;
+            let attr = volume.getattr(dir).map_err(|error| format!("directory {dir}: {error}"))?;
+            let below = entries.iter().filter(|(_, _, kind)| *kind == DIRECTORY).count();
+            if attr.size != entries.len() as u64 || u64::from(attr.nlink) != 2 + below as u64 {
+                return Err(format!("directory {dir}: size {}, nlink {}: {entries:?}", attr.size, attr.nlink));
+            }
+            for (name, ino, kind) in entries {
+                if kind == DIRECTORY {
+                    dirs.push(ino);
+                }
+                found.names.insert((dir, name), (ino, kind));
+            }
+        }
+        let inodes: BTreeSet<(Ino, Code)> = found.names.values().copied().collect();
+        for (ino, kind) in inodes {
+            let what = |error: LvError| format!("inode {ino}: {error}");
+            let attr = volume.getattr(ino).map_err(what)?;
+            found.check_attr(&attr, kind)?;
+            let bytes = match kind {
+                FILE => read(volume, &attr).map_err(what)?,
+                SYMLINK => volume.readlink(ino).map_err(what)?,
+                _ => continue,
+            };
+            if bytes.len() as u64 != attr.size {
+                return Err(format!("inode {ino}: size {}, but {} bytes can be read", attr.size, bytes.len()));
+            }
+            found.contents.insert(ino, digest(&bytes));
+            found.bytes.insert(ino, bytes);
+        }
+        Ok(found)
+    }
+
+    fn check_attr(&self, attr: &Attr, kind: Code) -> Result<(), String> {
+        let names = self.names.values().filter(|(ino, _)| *ino == attr.ino).count();
+        if code(attr.kind) != kind || (kind != DIRECTORY && names as u64 != u64::from(attr.nlink)) {
+            return Err(format!("inode {}: {names} names of kind {kind}, but it says {attr:?}", attr.ino));
+        }
+        Ok(())
+    }
+}
+
+fn code(kind: Kind) -> Code {
+    match kind {
+        Kind::File => FILE,
+        Kind::Directory => DIRECTORY,
+        Kind::Symlink => SYMLINK,
+        _ => 0,
+    }
+}
+
+fn list(volume: &Volume, dir: Ino) -> Result<Vec<(Vec<u8>, Ino, Code)>, LvError> {
+    let mut all = Vec::new();
+    let mut cookie = 0;
+    loop {
+        let some = volume.readdir(dir, cookie, LISTING)?;
+        let last = some.len() < LISTING;
+        cookie = some.last().map_or(cookie, |entry| entry.cookie);
+        all.extend(some.into_iter().map(|entry| (entry.name, entry.ino, code(entry.kind))));
+        if last {
+            return Ok(all);
+        }
+    }
+}
+
+fn read(volume: &Volume, attr: &Attr) -> Result<Vec<u8>, LvError> {
+    // One byte more than there should be.
+    let mut bytes = vec![0; usize::try_from(attr.size).unwrap_or(usize::MAX).saturating_add(1)];
+    let mut done = 0;
+    loop {
+        match volume.read(attr.ino, done as u64, &mut bytes[done..])? {
+            0 => break,
+            n => done += n,
+        }
+    }
+    bytes.truncate(done);
+    Ok(bytes)
+}

@@ -1,0 +1,51 @@
+//! Notices when something never ends.
+//!
+//! A livelock in the engine must not look like a slow rig: whatever is [watched](watched) says what it is, and when it
+//! takes longer than the limit the process says so and aborts.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::time::{Duration, Instant};
+
+static RUNNING: Mutex<BTreeMap<u64, (Instant, String)>> = Mutex::new(BTreeMap::new());
+static NEXT: AtomicU64 = AtomicU64::new(0);
+static LIMIT: Once = Once::new();
+
+fn running() -> MutexGuard<'static, BTreeMap<u64, (Instant, String)>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// From now on nothing watched may take longer than `limit` (the first caller's counts).
+pub fn watch(limit: Duration) {
+    LIMIT.call_once(|| {
+        std::thread::spawn(move || {
+            loop {
+                std::thread::sleep(Duration::from_millis(500));
+                let late = running().values().find(|(since, _)| since.elapsed() > limit).map(|(_, what)| what.clone());
+                if let Some(what) = late {
+                    let _ = writeln!(std::io::stderr(), "after {limit:?} still running: {what}");
+                    std::process::abort();
+                }
+            }
+        });
+    });
+}
+
+/// Something that should end.
+#[derive(Debug)]
+pub(crate) struct Watched(u64);
+
+/// Watches until the guard is dropped.
+pub(crate) fn watched(what: impl FnOnce() -> String) -> Watched {
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    running().insert(number, (Instant::now(), what()));
+    Watched(number)
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        running().remove(&self.0);
+    }
+}
