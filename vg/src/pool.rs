@@ -63,7 +63,11 @@ pub(crate) fn locate(env: &Env, pool: &PoolFiles, options: &OpenOptions) -> Resu
     }
     let vg = group(&found, options.vg.as_ref(), paths.first().map(PathBuf::as_path))?;
     loop {
-        let (choice, descriptor) = decide(&found, vg)?;
+        let (choice, descriptor) = match decide(&found, vg) {
+            // A PV without a copy leads nowhere by itself.
+            Err(VgError::NotFound(_)) if search && look_around(env, &mut found, |_| true, options.access)? => continue,
+            other => other?,
+        };
         let missing: BTreeSet<PvUuid> =
             descriptor.pvs.iter().map(|pv| pv.uuid).filter(|uuid| found.pv(*uuid).is_none()).collect();
         let progress = search && !missing.is_empty() && widen(env, &mut found, &descriptor, &missing, options.access)?;
@@ -165,15 +169,22 @@ fn widen(
     }
     let still = |found: &Scan| missing.iter().filter(|uuid| found.pv(**uuid).is_none()).count();
     if still(found) > 0 {
-        let members = found.pvs().filter(|pv| descriptor.pv(pv.uuid()).is_some());
-        let folders: BTreeSet<PathBuf> = members.filter_map(|pv| pv.pv.path().parent().map(Path::to_owned)).collect();
-        for folder in folders {
-            for file in files(env, &folder)?.unwrap_or_default() {
-                found.look_quietly(env, &file, access);
-            }
-        }
+        look_around(env, found, |uuid| descriptor.pv(uuid).is_some(), access)?;
     }
     Ok(still(found) < missing.len())
+}
+
+/// Looks at what lies beside the found PVs that `near` picks; `false` when that is nothing new.
+fn look_around(env: &Env, found: &mut Scan, near: impl Fn(PvUuid) -> bool, access: Access) -> Result<bool> {
+    let before = found.pvs().count();
+    let picked = found.pvs().filter(|pv| near(pv.uuid()));
+    let folders: BTreeSet<PathBuf> = picked.filter_map(|pv| pv.pv.path().parent().map(Path::to_owned)).collect();
+    for folder in folders {
+        for file in files(env, &folder)?.unwrap_or_default() {
+            found.look_quietly(env, &file, access);
+        }
+    }
+    Ok(found.pvs().count() > before)
 }
 
 fn notice(env: &Env, found: &mut Scan, vg: VgUuid, choice: &Choice, descriptor: &Descriptor) {

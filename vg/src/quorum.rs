@@ -223,3 +223,6 @@ impl Round {
         self.base.majority(&self.installed) && is_majority(&self.holders, &self.installed)
     }
 }
+
+#[cfg(test)]
+mod model;

@@ -20,6 +20,8 @@ pub struct ScannedPv {
     /// Its file.
     pub file: FileId,
     pub(crate) state: Decoded,
+    /// The name it was found under, which may be a link.
+    name: PathBuf,
 }
 
 impl ScannedPv {
@@ -122,7 +124,7 @@ impl Scan {
             return;
         }
         match state.decode(uuid) {
-            Ok(state) => self.keep(ScannedPv { pv, file, state }),
+            Ok(state) => self.keep(ScannedPv { pv, file, state, name: path.to_owned() }),
             Err(error) => {
                 let features = if let CodecError::Newer(version) = error { u64::from(version) } else { 0 };
                 let error = pv::PvError::Newer { path: pv.path().to_owned(), features };
@@ -153,11 +155,10 @@ impl Scan {
         let Some(known) = self.pvs.get(&uuid) else { return self.refused.contains(&uuid) };
         let (used, other) = (known.pv.path().to_owned(), pv.path().to_owned());
         if (known.file.device, known.file.inode) == (file.device, file.inode) {
-            if other == used && path == used {
-                return true;
+            let names = [other, path.to_owned(), known.name.clone()];
+            if let Some(other) = names.into_iter().find(|name| *name != used) {
+                self.notices.push(Notice::SameFile { used, other });
             }
-            let other = if other == used { path.to_owned() } else { other };
-            self.notices.push(Notice::SameFile { used, other });
             return true;
         }
         self.notices.push(Notice::Duplicate { uuid, first: used, second: other });

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use pv::{Access, Bytes, Env, ExtentSize, LeCount, Pv, PvOptions, Seqno};
-use tempfile::TempDir;
-use vg::{
+use anyfs_lvm_vg::{
     LvExtension, LvName, LvRecord, LvRequest, Notice, OpenOptions, PoolFiles, SegmentKind, VgError, VgName, VgOptions,
     VolumeGroup, scan,
 };
+use pv::{Access, Bytes, Env, ExtentSize, LeCount, Pv, PvOptions, Seqno};
+use tempfile::TempDir;
 
 const EXTENTS: u64 = 32;
 
