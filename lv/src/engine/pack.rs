@@ -64,11 +64,11 @@ impl Packer<'_> {
     pub(crate) fn pack(&self, runs: &mut std::collections::VecDeque<Run<'_>>, limit: usize) -> Vec<Packed> {
         let mut out: Vec<Packed> = Vec::new();
         while let Some(run) = runs.pop_front() {
-            if run.bytes.is_empty() {
+            let whole = matches!(run.origin, Origin::Whole { .. });
+            if run.bytes.is_empty() || (whole && run.bytes.len() > self.extent) {
                 continue;
             }
             let room = self.extent.saturating_sub(out.last().map_or(self.extent, |packed| packed.data.len()));
-            let whole = matches!(run.origin, Origin::Whole { .. });
             if room == 0 || (whole && room < run.bytes.len()) {
                 if out.len() == limit {
                     runs.push_front(run);

@@ -166,6 +166,11 @@ impl Space {
         self.extent.saturating_mul(u64::from(usable))
     }
 
+    /// Bytes per extent.
+    pub(crate) fn extent(&self) -> usize {
+        usize::try_from(self.extent).unwrap_or(usize::MAX)
+    }
+
     pub(crate) fn live_total(&self) -> u64 {
         self.live_total
     }

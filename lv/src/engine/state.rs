@@ -154,9 +154,10 @@ impl State {
         }
     }
 
-    /// Bytes that can still be written.
+    /// Bytes that can still be written. Intents count: they have an extent to move to.
     pub(crate) fn free_bytes(&self) -> u64 {
-        self.space.total().saturating_sub(self.space.live_total()).saturating_sub(self.pending)
+        let used = self.space.live_total().saturating_add(self.pending).saturating_add(self.intents);
+        self.space.total().saturating_sub(used)
     }
 
     /// Drops from memory what is committed and was not used since the last pass.

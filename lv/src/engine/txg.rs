@@ -61,7 +61,14 @@ impl State {
             for (off, piece) in layer.pieces() {
                 match piece {
                     Piece::Hole(len) => self.map_clear(ino, off, off.saturating_add(*len))?,
-                    Piece::Data(bytes) => self.put_inline(ino, off, bytes)?,
+                    Piece::Data(bytes) => {
+                        // No longer than an extent: a slice moves whole.
+                        let mut at = off;
+                        for part in bytes.chunks(self.space.extent()) {
+                            self.put_inline(ino, at, part)?;
+                            at = at.saturating_add(u64::try_from(part.len()).unwrap_or(0));
+                        }
+                    }
                 }
             }
         }

@@ -117,7 +117,7 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, max_shrink_iters: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, max_shrink_iters: 400, ..ProptestConfig::default() })]
     #[test]
     fn the_engine_behaves_as_a_map_of_byte_strings(ops in prop::collection::vec(op(), 1..120)) {
         // 2 x 40 extents of 4 KiB for up to 6 files of up to 80 KB: full often, compaction always busy.

@@ -7,28 +7,30 @@ use anyfs_lvm_lv::{CopyPlace, LvError, Volume, VolumeOptions, create_catalogue};
 use pv::{Env, ExtentSize, ExtentStore, FamilyUuid, LeCount, LeIndex, LvUuid, MemStore, PeIndex, PvUuid};
 use vg::{PvSlot, Segment, SegmentKind, StripeLeg, VolumeExtents};
 
-pub struct Rig {
-    pub dir: tempfile::TempDir,
-    pub env: Env,
-    pub extents: VolumeExtents,
-    pub copies: Vec<CopyPlace>,
-    pub options: VolumeOptions,
+pub(crate) struct Rig {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) env: Env,
+    pub(crate) extents: VolumeExtents,
+    pub(crate) copies: Vec<CopyPlace>,
+    pub(crate) options: VolumeOptions,
 }
 
 impl Rig {
     /// `pvs` memory stores with `per_pv` extents each, one catalogue copy.
-    pub fn new(pvs: u8, per_pv: u32, extent: u64) -> Self {
+    pub(crate) fn new(pvs: u8, per_pv: u32, extent: u64) -> Self {
         Self::with_copies(pvs, per_pv, extent, 1)
     }
 
-    pub fn with_copies(pvs: u8, per_pv: u32, extent: u64, copies: u8) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+    pub(crate) fn with_copies(pvs: u8, per_pv: u32, extent: u64, copies: u8) -> Self {
+        // Durability is the crash rig's subject: here memory will do.
+        let memory = std::path::Path::new("/dev/shm");
+        let dir = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let env = Env { threads: false, ..Env::system() };
         let stores = (0..pvs).map(|_| Arc::new(MemStore::default()) as Arc<dyn ExtentStore>).collect();
         Self::on(dir, env, stores, per_pv, extent, copies)
     }
 
-    pub fn on(
+    pub(crate) fn on(
         dir: tempfile::TempDir,
         env: Env,
         stores: Vec<Arc<dyn ExtentStore>>,
@@ -79,23 +81,23 @@ impl Rig {
         Self { dir, env, extents, copies, options }
     }
 
-    pub fn open(&self) -> Volume {
+    pub(crate) fn open(&self) -> Volume {
         self.try_open().unwrap()
     }
 
-    pub fn try_open(&self) -> Result<Volume, LvError> {
+    pub(crate) fn try_open(&self) -> Result<Volume, LvError> {
         Volume::activate(&self.env, self.extents.clone(), &self.copies, self.options, &mut |_, why| {
             panic!("copy lost: {why}")
         })
     }
 
-    pub fn copy_path(&self, n: usize) -> PathBuf {
+    pub(crate) fn copy_path(&self, n: usize) -> PathBuf {
         self.copies[n].path.clone()
     }
 }
 
 /// Bytes that differ from place to place.
-pub fn pattern(seed: u64, len: usize) -> Vec<u8> {
+pub(crate) fn pattern(seed: u64, len: usize) -> Vec<u8> {
     let mut x = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     (0..len)
         .map(|_| {
@@ -108,7 +110,7 @@ pub fn pattern(seed: u64, len: usize) -> Vec<u8> {
 }
 
 /// A file's whole contents.
-pub fn contents(volume: &Volume, ino: anyfs_lvm_lv::Ino) -> Vec<u8> {
+pub(crate) fn contents(volume: &Volume, ino: anyfs_lvm_lv::Ino) -> Vec<u8> {
     let size = volume.getattr(ino).unwrap().size;
     let mut out = vec![0xEE; usize::try_from(size).unwrap()];
     assert_eq!(volume.read(ino, 0, &mut out).unwrap(), out.len());
