@@ -48,6 +48,11 @@ impl Devices {
         self.dir.join("devices")
     }
 
+    /// Folder for archived descriptors.
+    pub(crate) fn archive(&self) -> PathBuf {
+        self.dir.join("archive")
+    }
+
     /// What is listed; nothing when there is no list.
     pub(crate) fn read(&self) -> Result<Listed, Failure> {
         match fs::read(self.file()) {

@@ -7,6 +7,7 @@ mod devices;
 mod failure;
 mod files;
 mod picture;
+mod quickstart;
 mod report;
 mod session;
 mod sight;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use anyfs_lvm::pv::{Env, PvUuid, side_folder};
+use anyfs_lvm::pv::{Env, PvUuid};
 use anyfs_lvm::vg::{AllocPolicy, Descriptor, LvRecord, PvRecord, Segment, SegmentKind};
 
 use crate::report::model::{Alloc, Leg, Lv, Pv, Seg, Vg};
@@ -43,16 +43,24 @@ pub(crate) fn other(path: &Path) -> Pv {
     Pv { name: shown(path), ..Pv::default() }
 }
 
-/// A volume group. `active` tells whether a process has an LV open.
-pub(crate) fn group(env: &Env, descriptor: &Descriptor, files: &Files, active: impl Fn(&LvRecord) -> Option<bool>) -> Vg {
+/// What only the open group can tell about an LV.
+pub(crate) struct Look<'a> {
+    /// Whether a process has it.
+    pub(crate) active: &'a dyn Fn(&LvRecord) -> Option<bool>,
+    /// Where its catalogue lies beside a PV.
+    pub(crate) catalogue: &'a dyn Fn(&LvRecord, PvUuid) -> Option<PathBuf>,
+}
+
+/// A volume group.
+pub(crate) fn group(env: &Env, descriptor: &Descriptor, files: &Files, look: &Look<'_>) -> Vg {
     let pvs: Vec<Pv> = descriptor.pvs.iter().map(|record| member(env, descriptor, record, files)).collect();
     let mut lvs = Vec::new();
     for record in &descriptor.lvs {
         let partial = record.segments.iter().flat_map(legs).any(|(uuid, _)| is_missing(descriptor, uuid, files));
         let mut lv = volume(record, files);
-        lv.active = active(record);
+        lv.active = (look.active)(record);
         lv.partial = partial;
-        let meta = catalogue(record, files, lv.active);
+        let meta = catalogue(record, look, lv.active);
         lvs.push(lv);
         lvs.extend(meta);
     }
@@ -126,9 +134,8 @@ fn volume(record: &LvRecord, files: &Files) -> Lv {
 }
 
 /// The hidden LV that stands for the copies of a catalogue: one segment, whose devices are the files.
-fn catalogue(record: &LvRecord, files: &Files, active: Option<bool>) -> Option<Lv> {
-    let file = |uuid: PvUuid| files.get(&uuid).map(|found| catalogue_file(&found.path, record));
-    let copies: Vec<Option<PathBuf>> = record.copies.iter().map(|copy| file(copy.pv)).collect();
+fn catalogue(record: &LvRecord, look: &Look<'_>, active: Option<bool>) -> Option<Lv> {
+    let copies: Vec<Option<PathBuf>> = record.copies.iter().map(|copy| (look.catalogue)(record, copy.pv)).collect();
     let size = copies.iter().flatten().filter_map(|path| std::fs::metadata(path).ok()).map(|found| found.len()).max();
     let names = copies.iter().map(|path| path.as_deref().map_or_else(|| UNKNOWN.to_owned(), shown));
     let files: Vec<String> = names.collect();
@@ -145,11 +152,6 @@ fn catalogue(record: &LvRecord, files: &Files, active: Option<bool>) -> Option<L
         segs: vec![Seg { kind: "linear", files, ..Seg::default() }],
         ..Lv::default()
     })
-}
-
-/// Where the copy of an LV's catalogue lies beside a PV.
-pub(crate) fn catalogue_file(pv: &Path, record: &LvRecord) -> PathBuf {
-    side_folder(pv).join(format!("{}.meta", record.family.short()))
 }
 
 fn legs(segment: &Segment) -> Vec<(PvUuid, u32)> {

@@ -45,6 +45,11 @@ impl Session {
         Ok(Self { env: Env::system(), test: common.test, place })
     }
 
+    /// A session on the pool in `dir`.
+    pub(crate) fn in_folder(dir: &Path) -> Done<Self> {
+        Ok(Self { env: Env::system(), test: false, place: Place::Folder(existing_folder(dir)?) })
+    }
+
     /// Files and folders to look at.
     pub(crate) fn paths(&self) -> Done<Vec<PathBuf>> {
         match &self.place {
@@ -58,6 +63,21 @@ impl Session {
     /// Whether PVs are found through the devices list.
     pub(crate) fn is_listed(&self) -> bool {
         matches!(self.place, Place::Listed)
+    }
+
+    /// Whether PVs are those named with `--devices`.
+    pub(crate) fn is_files(&self) -> bool {
+        matches!(self.place, Place::Files(_))
+    }
+
+    /// Whether PVs are those of a folder.
+    pub(crate) fn is_folder(&self) -> bool {
+        matches!(self.place, Place::Folder(_))
+    }
+
+    /// Where descriptors are kept before each change: beside the devices list, for pools that are found through it.
+    pub(crate) fn archive(&self) -> Option<PathBuf> {
+        if self.is_listed() { Devices::from_env().ok().map(|devices| devices.archive()) } else { None }
     }
 
     /// Remembers where a PV is, for commands without `--pool` and `--devices`.

@@ -1,20 +1,180 @@
 //! What a session sees: volume groups, free PVs, files that are none.
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyfs_lvm::lv::VolumeOptions;
+use anyfs_lvm::pv::{Access, PvError, PvUuid, VgUuid};
+use anyfs_lvm::vg::{self, Notice, OpenOptions, PoolFiles, Scan, VgError, VolumeGroup};
+
 use crate::args::LvName;
-use crate::failure::{Done, Failure};
+use crate::failure::{Done, Failure, chain};
 use crate::files::volume::Mount;
+use crate::picture::{self, Files, Found};
 use crate::report::model::Model;
-use crate::session::Session;
+use crate::session::{Session, group_not_found};
 use crate::ui::Ui;
 
+/// A failure of the volume group layer in LVM's manner.
+pub(crate) fn vg_failure(error: &VgError) -> Failure {
+    let mut failure = Failure::new(chain(error));
+    if let VgError::MissingPvs(_) = error {
+        // LVM's second line, not a hint.
+        return failure.line(error.hint().unwrap_or_default());
+    }
+    failure.hint = error.hint();
+    failure
+}
+
+/// Warnings, each said once however many groups report it.
+#[derive(Debug, Default)]
+struct Told(BTreeSet<String>);
+
+impl Told {
+    fn tell(&mut self, ui: &mut Ui<'_>, session: &Session, notices: &[Notice]) {
+        for notice in notices {
+            // A folder may hold databases of other programs: only `pvs -a` shows them.
+            let foreign = matches!(notice, Notice::Unusable { error } if matches!(**error, PvError::Foreign { .. }));
+            let text = notice.to_string();
+            if !(foreign && session.is_folder()) && self.0.insert(text.clone()) {
+                ui.warn(&text);
+            }
+        }
+    }
+}
+
 impl Session {
+    /// Looks at the files in sight.
+    pub(crate) fn scan(&self, access: Access) -> Done<Scan> {
+        vg::scan(&self.env, &self.paths()?, access).map_err(|error| vg_failure(&error))
+    }
+
+    /// How volume groups are opened by this command.
+    pub(crate) fn options(&self, access: Access) -> OpenOptions {
+        let command = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ");
+        OpenOptions { access, archive: self.archive(), command, ..OpenOptions::default() }
+    }
+
+    /// Opens the group that the labels of some of the scanned PVs name.
+    fn open_group(&self, scan: &Scan, uuid: VgUuid, access: Access) -> Result<VolumeGroup, VgError> {
+        let members = scan.pvs().filter(|pv| pv.vg() == Some(uuid)).map(|pv| pv.pv.path().to_owned());
+        let members: Vec<PathBuf> = members.collect();
+        let files = match members.first() {
+            // Without a list of files, the siblings of any one PV are looked for, too.
+            Some(first) if !self.is_files() => PoolFiles::Pv(first.clone()),
+            _ => PoolFiles::Files(members),
+        };
+        VolumeGroup::open(&self.env, &files, &self.options(access))
+    }
+
     /// The picture that reports show.
-    pub(crate) fn model(&self, _ui: &mut Ui<'_>) -> Done<Model> {
-        Ok(Model::default())
+    pub(crate) fn model(&self, ui: &mut Ui<'_>) -> Done<Model> {
+        let scan = self.scan(Access::ReadOnly)?;
+        let mut told = Told::default();
+        told.tell(ui, self, &scan.notices);
+        let mut model = Model::default();
+        let mut seen: Vec<(PvUuid, PathBuf)> = Vec::new();
+        for uuid in scan.groups().into_keys() {
+            let group = match self.open_group(&scan, uuid, Access::ReadOnly) {
+                Ok(group) => group,
+                Err(error) => {
+                    ui.failure(&vg_failure(&error));
+                    continue;
+                }
+            };
+            told.tell(ui, self, group.notices());
+            let files = files(&group);
+            seen.extend(files.iter().map(|(uuid, found)| (*uuid, found.path.clone())));
+            let active = |lv: &vg::LvRecord| Some(group.activation_lock_paths(lv).iter().any(|path| is_held(path)));
+            let catalogue = |lv: &vg::LvRecord, pv| group.metadata_copy_path(pv, lv);
+            model.vgs.push(picture::group(&self.env, group.descriptor(), &files, &picture::Look { active: &active, catalogue: &catalogue }));
+        }
+        for free in scan.orphans().filter(|free| !seen.iter().any(|(uuid, _)| *uuid == free.uuid())) {
+            let found = Found { path: free.pv.path().to_owned(), capacity: free.pv.label().capacity.get() };
+            model.orphans.push(picture::orphan(&self.env, free.uuid(), &found));
+        }
+        model.others = scan.notices.iter().filter_map(foreign).map(picture::other).collect();
+        self.heal(&seen)?;
+        Ok(model)
+    }
+
+    /// The volume group of that name, with what is out of order told to the user.
+    pub(crate) fn group(&self, ui: &mut Ui<'_>, name: &str, access: Access) -> Done<VolumeGroup> {
+        // Labels may remember an old name, so those that say another are asked last.
+        let scan = self.scan(Access::ReadOnly)?;
+        let mut groups: Vec<_> = scan.groups().into_iter().collect();
+        groups.sort_by_key(|(_, label)| label != name);
+        let mut found: Option<VolumeGroup> = None;
+        for (uuid, label) in groups {
+            if found.is_some() && label != name {
+                break;
+            }
+            match self.open_group(&scan, uuid, access) {
+                Ok(group) if group.name().as_str() != name => {}
+                Ok(_) if found.is_some() => {
+                    let failure = Failure::new(format!("Multiple volume groups are named \"{name}\"."));
+                    return Err(failure.hint("choose one with --devices FILE,.."));
+                }
+                Ok(group) => found = Some(group),
+                Err(error) if label == name => return Err(vg_failure(&error)),
+                Err(_) => {}
+            }
+        }
+        let group = found.ok_or_else(|| group_not_found(name))?;
+        let mut told = Told::default();
+        let ours = |notice: &&Notice| !matches!(notice, Notice::Unusable { .. });
+        told.tell(ui, self, &group.notices().iter().filter(ours).cloned().collect::<Vec<_>>());
+        let seen: Vec<_> = files(&group).into_iter().map(|(uuid, found)| (uuid, found.path)).collect();
+        self.heal(&seen)?;
+        Ok(group)
     }
 
     /// Opens a volume.
-    pub(crate) fn mount(&self, _ui: &mut Ui<'_>, _name: &LvName, _write: bool) -> Done<Mount> {
-        Err(Failure::new("no"))
+    pub(crate) fn mount(&self, ui: &mut Ui<'_>, name: &LvName) -> Done<Mount> {
+        let mut group = self.group(ui, &name.vg, Access::ReadWrite)?;
+        let missing = || Failure::new(format!("Failed to find logical volume \"{name}\""));
+        let lv = vg::LvName::new(&name.lv).map_err(|_| missing())?;
+        let volume = anyfs_lvm::activate(&self.env, &mut group, &lv, VolumeOptions::default()).map_err(|error| {
+            let mut failure = Failure::new(format!("{name}: {}", chain(&error)));
+            failure.hint = error.hint();
+            match error {
+                anyfs_lvm::Error::Vg(VgError::LvNotFound { .. }) => missing(),
+                _ => failure,
+            }
+        })?;
+        Ok(Mount { volume, name: name.clone() })
     }
+}
+
+fn foreign(notice: &Notice) -> Option<&Path> {
+    match notice {
+        Notice::Unusable { error } => match &**error {
+            PvError::Foreign { path, .. } => Some(path),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The PV files of a group that are there.
+fn files(group: &VolumeGroup) -> Files {
+    let found = |member: &vg::Member| {
+        let pv = member.pv()?;
+        Some((member.uuid, Found { path: member.path.clone(), capacity: pv.label().capacity.get() }))
+    };
+    group.pvs().iter().filter_map(found).collect()
+}
+
+/// Whether a living process holds the lock file. A lock whose note names a dead process is not even tried: trying
+/// could make an activation that begins at this moment fail.
+fn is_held(path: &Path) -> bool {
+    let Ok(note) = std::fs::read_to_string(path) else { return false };
+    let pid = note.split_whitespace().next_back().and_then(|word| word.parse().ok()).and_then(rustix::process::Pid::from_raw);
+    let alive = pid.is_none_or(|pid| match rustix::process::test_kill_process(pid) {
+        Ok(()) => true,
+        Err(error) => error == rustix::io::Errno::PERM,
+    });
+    alive
+        && std::fs::File::open(path)
+            .is_ok_and(|file| matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
 }

@@ -7,8 +7,8 @@ mod target;
 
 pub(crate) use errors::translate;
 pub(crate) use report::ReportArgs;
-pub(crate) use size::{Extents, ExtentsOf, Sign, SizeArg, extents, size};
-pub(crate) use target::{FilePath, LvName, PvRange, file_path, lv_name, pv_range};
+pub(crate) use size::{Extents, ExtentsOf, Sign, extents, size};
+pub(crate) use target::{FilePath, LvName, file_path, lv_name};
 
 use std::path::PathBuf;
 

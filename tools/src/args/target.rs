@@ -1,10 +1,8 @@
-//! Names of objects on the command line: `VG/LV`, `FILE:PE-PE`, `VG/LV:/path`.
+//! Names of objects on the command line: `VG/LV`, `VG/LV:/path`.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-
-use crate::failure::{Done, Failure};
 
 /// A logical volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,53 +22,6 @@ pub(crate) fn lv_name(text: &str) -> Option<LvName> {
     let (vg, lv) = text.strip_prefix("/dev/").unwrap_or(text).split_once('/')?;
     let plain = !vg.is_empty() && !lv.is_empty() && !lv.contains('/');
     plain.then(|| LvName { vg: vg.to_owned(), lv: lv.to_owned() })
-}
-
-/// A PV with the extents that may be used, all when there are none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PvRange {
-    pub(crate) path: PathBuf,
-    /// First and last, inclusive.
-    pub(crate) ranges: Vec<(u32, u32)>,
-}
-
-/// Reads `FILE`, `FILE:3-9`, `FILE:3-`, `FILE:3+5`, several ranges joined by colons. A file whose name ends like a
-/// range is taken as a file when it exists.
-///
-/// # Errors
-/// A range runs backwards.
-pub(crate) fn pv_range(command: &str, text: &OsStr) -> Done<PvRange> {
-    let whole = || PvRange { path: PathBuf::from(text), ranges: Vec::new() };
-    if std::fs::symlink_metadata(text).is_ok() {
-        return Ok(whole());
-    }
-    let mut rest = text.as_bytes();
-    let mut ranges = Vec::new();
-    while let Some(colon) = rest.iter().rposition(|byte| *byte == b':') {
-        let Some((head, tail)) = rest.split_at_checked(colon) else { break };
-        let tail = tail.get(1..).and_then(|tail| std::str::from_utf8(tail).ok());
-        let Some(range) = tail.and_then(range) else { break };
-        if range.1 < range.0 {
-            let line = format!("PE range {}-{} runs backwards.", range.0, range.1);
-            return Err(Failure::usage(command, line));
-        }
-        ranges.push(range);
-        rest = head;
-    }
-    ranges.reverse();
-    Ok(PvRange { path: PathBuf::from(OsStr::from_bytes(rest)), ranges })
-}
-
-fn range(text: &str) -> Option<(u32, u32)> {
-    if let Some((first, count)) = text.split_once('+') {
-        let (first, count): (u32, u32) = (first.parse().ok()?, count.parse().ok()?);
-        return Some((first, first.checked_add(count.checked_sub(1)?)?));
-    }
-    match text.split_once('-') {
-        Some((first, "")) => Some((first.parse().ok()?, u32::MAX)),
-        Some((first, last)) => Some((first.parse().ok()?, last.parse().ok()?)),
-        None => text.parse().ok().map(|one| (one, one)),
-    }
 }
 
 /// Where a file lies.
@@ -116,17 +67,6 @@ mod tests {
         for bad in ["vg0", "vg0/", "/home", "a/b/c", ""] {
             assert_eq!(lv_name(bad), None, "{bad}");
         }
-    }
-
-    #[test]
-    fn pv_ranges_follow_the_file() {
-        let read = |text: &str| pv_range("lvcreate", OsStr::new(text)).unwrap();
-        assert_eq!(read("/nosuch/a.db").ranges, []);
-        assert_eq!(read("/nosuch/a.db:0-9"), PvRange { path: "/nosuch/a.db".into(), ranges: vec![(0, 9)] });
-        assert_eq!(read("/nosuch/a.db:20-").ranges, [(20, u32::MAX)]);
-        assert_eq!(read("/nosuch/a.db:3+5:9").ranges, [(3, 7), (9, 9)]);
-        assert_eq!(read("/nosuch/c:d.db").path, PathBuf::from("/nosuch/c:d.db"));
-        assert_eq!(pv_range("lvcreate", OsStr::new("/nosuch/a.db:9-3")).unwrap_err().code, 3);
     }
 
     #[test]

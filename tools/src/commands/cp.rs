@@ -39,6 +39,9 @@ pub(crate) struct Cp {
     /// As -r, and keep owner, mode and times
     #[arg(short, long)]
     archive: bool,
+    /// Leave out files that are there with the same size and time (goes on with a copy made by -a)
+    #[arg(short, long)]
+    update: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -76,71 +79,115 @@ impl Cp {
 
     fn copy_all(&self, ui: &mut Ui<'_>, mounts: &mut Mounts<'_>, sources: &[OsString], target: &OsStr) -> Done {
         let several = sources.len() > 1;
-        let stop = Stop::watch()?;
-        let mut worst = code::OK;
+        let mut found = Sources { host: Vec::new(), volumes: Vec::new(), worst: code::OK };
         for source in sources {
-            let one = match (file_path(source), file_path(target)) {
-                (FilePath::Host(from), FilePath::Volume(name, to)) => {
-                    let mount = mounts.get(ui, &name)?;
-                    let into = inside(&mount, &to, several)?;
-                    self.run(ui, &stop, (&Host, &mount), host_source(&from, self.tree())?, into)
-                }
-                (FilePath::Volume(name, from), FilePath::Host(to)) => {
-                    let mount = mounts.get(ui, &name)?;
-                    self.run(ui, &stop, (&mount, &Host), volume_source(&mount, &from, self.tree())?, outside(&to, several)?)
-                }
-                (FilePath::Volume(from, path), FilePath::Volume(name, to)) => {
-                    let (first, second) = (mounts.get(ui, &from)?, mounts.get(ui, &name)?);
-                    let into = inside(&second, &to, several)?;
-                    let mut item = volume_source(&first, &path, self.tree())?;
-                    item.never = (from == name).then_some(into.dir);
-                    self.run(ui, &stop, (&first, &second), item, into)
-                }
-                (FilePath::Host(_), FilePath::Host(_)) => Err(Failure::usage("cp", "Neither path is inside a logical volume.")
-                    .hint("write paths inside one as VG/LV:/path")),
-            };
-            if let Err(failure) = one {
+            if let Err(failure) = self.find(ui, mounts, source, &mut found) {
                 ui.failure(&failure);
-                worst = worst.max(failure.code);
+                found.worst = found.worst.max(failure.code);
             }
-            stop.check()?;
         }
+        let stop = Stop::watch()?;
+        let mut worst = found.worst;
+        match file_path(target) {
+            FilePath::Volume(name, path) => {
+                let mount = mounts.get(ui, &name)?;
+                let into = inside(&mount, &path, several)?;
+                worst = worst.max(self.run(ui, &stop, (&Host, &mount), found.host, &into)?);
+                for (from, mut sources) in found.volumes {
+                    let never = (from.name == name).then_some(into.dir);
+                    sources.iter_mut().for_each(|source| source.never = never);
+                    worst = worst.max(self.run(ui, &stop, (&from, &mount), sources, &into)?);
+                }
+            }
+            FilePath::Host(path) => {
+                if !found.host.is_empty() {
+                    let failure = Failure::usage(Self::NAME, "Neither path is inside a logical volume.");
+                    return Err(failure.hint("write paths inside one as VG/LV:/path"));
+                }
+                let into = outside(&path, several)?;
+                for (from, sources) in found.volumes {
+                    worst = worst.max(self.run(ui, &stop, (&from, &Host), sources, &into)?);
+                }
+            }
+        }
+        stop.check()?;
         if worst == code::OK { Ok(()) } else { Err(Failure::silent(worst)) }
     }
 
+    fn find(&self, ui: &mut Ui<'_>, mounts: &mut Mounts<'_>, source: &OsStr, found: &mut Sources) -> Done {
+        match file_path(source) {
+            FilePath::Host(path) => found.host.push(host_source(&path, self.tree())?),
+            FilePath::Volume(name, path) => {
+                let mount = mounts.get(ui, &name)?;
+                let source = volume_source(&mount, &path, self.tree())?;
+                match found.volumes.iter_mut().find(|(known, _)| known.name == name) {
+                    Some((_, sources)) => sources.push(source),
+                    None => found.volumes.push((mount, vec![source])),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies from one side to another; the highest exit code of what was reported.
     fn run<S: Side, D: Side>(
         &self,
         ui: &mut Ui<'_>,
         stop: &Stop,
         (source, target): (&S, &D),
-        what: Source<S::Dir>,
-        into: Into<D::Dir>,
-    ) -> Done {
+        sources: Vec<Source<S::Dir>>,
+        into: &Into<D::Dir>,
+    ) -> Done<u8> {
+        let mut worst = code::OK;
+        let mut items = Vec::new();
+        for what in sources {
+            match self.item(target, what, into) {
+                Ok(item) => items.push(item),
+                Err(failure) => {
+                    ui.failure(&failure);
+                    worst = worst.max(failure.code);
+                }
+            }
+        }
+        if items.is_empty() {
+            return Ok(worst);
+        }
+        let progress = Progress::new(ui.manner.quiet == 0);
+        let options = Options { archive: self.archive, update: self.update, workers: workers() };
+        let failures = copy(source, target, items, options, (&progress, stop));
+        let synced = target.sync(std::slice::from_ref(&into.dir)).map_err(|trouble: Trouble| trouble.about("sync"));
+        let total = progress.finish();
+        for failure in &failures {
+            ui.failure(failure);
+            worst = worst.max(failure.code);
+        }
+        synced?;
+        ui.detail(&total.text());
+        Ok(worst)
+    }
+
+    fn item<S: Side, D: Side>(&self, target: &D, what: Source<S::Dir>, into: &Into<D::Dir>) -> Done<Item<S, D>> {
         if what.directory && !self.tree() {
             let failure = Failure::new(format!("{}: is a directory; left out", what.shown));
             return Err(failure.hint("copy it with all it contains: cp -r"));
         }
-        let root = into.dir.clone();
-        let (to, new_name) = match (into.name, &what.name) {
-            (Some(name), Some(_)) => (into.dir, name),
+        let dir = into.dir.clone();
+        let (to, new_name) = match (&into.name, &what.name) {
+            (Some(name), Some(_)) => (dir, name.clone()),
             // What a root contains goes below a new directory of that name.
-            (Some(name), None) => (target.make_dir(&into.dir, &name, 0o755).map_err(|t| t.about(&what.shown))?, Vec::new()),
-            (None, Some(name)) => (into.dir, name.clone()),
-            (None, None) => (into.dir, Vec::new()),
+            (Some(name), None) => (target.make_dir(&dir, name, 0o755).map_err(|t| t.about(&what.shown))?, Vec::new()),
+            (None, Some(name)) => (dir, name.clone()),
+            (None, None) => (dir, Vec::new()),
         };
-        let progress = Progress::new(ui.manner.quiet == 0);
-        let options = Options { archive: self.archive, workers: workers() };
-        let item = Item { from: what.dir, name: what.name, to, new_name, never: what.never };
-        let failures = copy(source, target, vec![item], options, (&progress, stop));
-        let synced = target.sync(&[root]).map_err(|trouble: Trouble| trouble.about("sync"));
-        ui.detail(&progress.finish().text());
-        for failure in &failures {
-            ui.failure(failure);
-        }
-        synced?;
-        let worst = failures.iter().map(|failure| failure.code).max();
-        worst.map_or(Ok(()), |worst| Err(Failure::silent(worst)))
+        Ok(Item { from: what.dir, name: what.name, to, new_name, never: what.never })
     }
+}
+
+/// Everything to copy, by side.
+struct Sources {
+    host: Vec<Source<Arc<Path>>>,
+    volumes: Vec<(Mount, Vec<Source<Ino>>)>,
+    worst: u8,
 }
 
 /// Reading and writing wait for different things, so there are more workers than processors.

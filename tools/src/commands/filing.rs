@@ -41,7 +41,7 @@ impl<'a> Mounts<'a> {
         if let Some(mount) = self.open.iter().find(|mount| mount.name == *name) {
             return Ok(mount.clone());
         }
-        let mount = self.session.mount(ui, name, self.write)?;
+        let mount = self.session.mount(ui, name)?;
         self.open.push(mount.clone());
         Ok(mount)
     }

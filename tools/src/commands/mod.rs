@@ -5,21 +5,34 @@ use std::ffi::OsString;
 use crate::failure::Done;
 use crate::ui::Ui;
 
+pub(crate) use cp::workers;
+
 mod cat;
 mod cp;
 mod df;
 mod filing;
 pub(crate) mod help;
 mod ls;
+mod lvcreate;
+mod lvextend;
+mod lvremove;
+mod lvrename;
 mod lvs;
+mod lvsizing;
 mod mkdir;
 mod put;
 mod pvcreate;
+mod pvremove;
 mod pvs;
+mod quickstart;
 mod reporting;
 mod rm;
 mod sha256sum;
 pub(crate) mod version;
+mod vgcreate;
+mod vgextend;
+mod vgreduce;
+mod vgremove;
 mod vgs;
 
 /// A command in the table.
@@ -38,8 +51,17 @@ pub(crate) struct Entry {
 /// Every command, in the order of `help`.
 pub(crate) static ALL: &[Entry] = &[
     pvcreate::ENTRY,
+    pvremove::ENTRY,
     pvs::ENTRY,
+    vgcreate::ENTRY,
+    vgextend::ENTRY,
+    vgreduce::ENTRY,
+    vgremove::ENTRY,
     vgs::ENTRY,
+    lvcreate::ENTRY,
+    lvextend::ENTRY,
+    lvremove::ENTRY,
+    lvrename::ENTRY,
     lvs::ENTRY,
     cp::ENTRY,
     ls::ENTRY,
@@ -49,6 +71,7 @@ pub(crate) static ALL: &[Entry] = &[
     mkdir::ENTRY,
     df::ENTRY,
     sha256sum::ENTRY,
+    quickstart::ENTRY,
     help::ENTRY,
     version::ENTRY,
 ];

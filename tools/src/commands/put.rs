@@ -1,7 +1,7 @@
 //! `put`.
 
 use std::ffi::OsString;
-use std::io::{Read, Write};
+use std::io::Write;
 
 use super::filing::inside;
 use super::Entry;
@@ -40,7 +40,7 @@ impl Verb for Put {
     fn run(self, ui: &mut Ui<'_>) -> Done {
         let session = Session::new(&self.common)?;
         let (name, path) = inside(Self::NAME, &self.path)?;
-        let mount = session.mount(ui, &name, true)?;
+        let mount = session.mount(ui, &name)?;
         let place = mount.place(&path, true)?;
         let shown = mount.shown(&path);
         let last = place.name.ok_or_else(|| Failure::new(format!("{shown}: Is a directory")))?;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyfs_lvm::pv::units::Unit;
-use anyfs_lvm::pv::{Access, Bytes, Pv, PvError, PvOptions, PvUuid};
+use anyfs_lvm::pv::{Access, Bytes, ExtentSize, Pv, PvError, PvOptions, PvUuid};
 
 use super::Entry;
 use crate::args::{Common, size};
@@ -118,6 +118,25 @@ pub(crate) fn initialize(session: &Session, ui: &mut Ui<'_>, path: &Path, option
     }
     ui.say(&format!("Physical volume \"{name}\" successfully created."));
     Ok(())
+}
+
+/// Makes those of `paths` PVs that do not exist, for commands that add PVs to a group. Nothing is made unless each new
+/// one would hold an extent.
+pub(super) fn prepare(
+    session: &Session,
+    ui: &mut Ui<'_>,
+    paths: &[PathBuf],
+    options: &PvOptions,
+    extent: ExtentSize,
+) -> Done {
+    let new: Vec<&PathBuf> = paths.iter().filter(|path| std::fs::symlink_metadata(path).is_err()).collect();
+    if let Some(path) = new.first()
+        && options.capacity.get() < extent.bytes()
+    {
+        let (size, extent) = (long(options.capacity.get()), long(extent.bytes()));
+        return Err(Failure::new(format!("{}: {size} is less than one extent ({extent}).", shown(path))));
+    }
+    new.into_iter().try_for_each(|path| initialize(session, ui, path, options, 0))
 }
 
 fn refused(error: &PvError) -> Failure {

@@ -23,6 +23,8 @@ const TOLD: usize = 100;
 pub(crate) struct Options {
     /// Keep owner, mode and times.
     pub(crate) archive: bool,
+    /// Leave out files that are there with the same size and time.
+    pub(crate) update: bool,
     /// Workers.
     pub(crate) workers: usize,
 }
@@ -232,6 +234,7 @@ fn place<S: Side, D: Side>(
         return Err(Failure::new(format!("{shown}: No such file or directory")).into());
     };
     match meta.kind {
+        Kind::File if shared.options.update && is_same(shared.target, &dir.to, new_name, &meta)? => Ok(Placed::Done),
         Kind::File => Ok(Placed::File(meta)),
         Kind::Directory => {
             let from = shared.source.enter(&dir.from, name)?;
@@ -248,6 +251,11 @@ fn place<S: Side, D: Side>(
     }
 }
 
+fn is_same<D: Side>(target: &D, dir: &D::Dir, name: &[u8], meta: &Meta) -> Res<bool> {
+    let found = target.entry(dir, name)?;
+    Ok(found.is_some_and(|there| (there.kind, there.size, there.mtime) == (meta.kind, meta.size, meta.mtime)))
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -262,7 +270,7 @@ mod tests {
         let dir = |path: &Path| -> Arc<Path> { path.into() };
         let item = Item { from: dir(from), name: None, to: dir(to), new_name: Vec::new(), never: None };
         let (progress, stop) = (Progress::new(false), Stop::default());
-        copy(&Host, &Host, vec![item], Options { archive, workers: 3 }, (&progress, &stop))
+        copy(&Host, &Host, vec![item], Options { archive, update: false, workers: 3 }, (&progress, &stop))
     }
 
     #[test]

@@ -26,8 +26,8 @@ pub(in super::super) static LV: &[Field] = &[
     field!("lv_name", "LV", 4, Str, "Name, in brackets when internal.", |r| lv(r, |l| Value::Text(l.shown_name()))),
     field!("lv_full_name", "LV", 4, Str, "VG/LV.", |r| full_name(r)),
     field!("lv_parent", "Parent", 0, Str, "The LV that an internal one belongs to.", |r| lv(r, |l| Value::text(&l.parent))),
-    field!("lv_layout", "Layout", 10, List, "Layout.", |r| lv(r, |l| layout(l))),
-    field!("lv_role", "Role", 10, List, "Role.", |r| lv(r, |l| role(l))),
+    field!("lv_layout", "Layout", 10, List, "Layout.", |r| lv(r, layout)),
+    field!("lv_role", "Role", 10, List, "Role.", |r| lv(r, role)),
     field!("lv_allocation_policy", "AllocPol", 10, Str, "Allocation policy.", |r| lv(r, |l| {
         Value::text(l.alloc.map_or("inherit", super::super::model::Alloc::word))
     })),
