@@ -303,3 +303,6 @@ impl Attempt {
         pvs.into_iter().take(self.width).map(|(_, uuid)| uuid).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pv::Env;
 
-use crate::{CodecError, Descriptor, Result, VgError};
+use crate::{CodecError, Descriptor, Hash, Result, VgError};
 
 /// Descriptors kept per VG.
 const KEPT: usize = 32;
@@ -27,7 +27,7 @@ pub(crate) fn keep(env: &Env, folder: &Path, descriptor: &Descriptor, command: &
     let bytes = serde_json::to_vec_pretty(&entry).map_err(shape)?;
     env.host.make_dir(folder).map_err(failed)?;
     let prefix = format!("{}-{}_", descriptor.name, descriptor.vg.short());
-    let name = format!("{prefix}{:010}-{}.{ENDING}", descriptor.seqno.0, hex4(descriptor.change));
+    let name = format!("{prefix}{:010}-{}.{ENDING}", descriptor.seqno.0, Hash::of(&descriptor.change).short());
     env.host.write(&folder.join(name), &bytes).map_err(failed)?;
     let ours = |path: &std::path::PathBuf| {
         path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(&prefix))
@@ -38,8 +38,4 @@ pub(crate) fn keep(env: &Env, folder: &Path, descriptor: &Descriptor, command: &
         env.host.remove_file(old).map_err(failed)?;
     }
     Ok(())
-}
-
-fn hex4(id: [u8; 16]) -> String {
-    id.iter().take(4).map(|b| format!("{b:02x}")).collect()
 }

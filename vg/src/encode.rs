@@ -103,7 +103,8 @@ impl Descriptor {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn unhex<const N: usize>(text: &str, field: &'static str) -> Result<[u8; N]> {
@@ -264,3 +265,6 @@ fn load(save: DescriptorSave) -> Result<Descriptor> {
         pvs,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,6 +40,11 @@ impl Member {
         self.pv.as_ref()
     }
 
+    /// Whether its file is there.
+    pub fn present(&self) -> bool {
+        self.pv.is_some()
+    }
+
     /// The host device of its file.
     pub fn device(&self) -> Option<u64> {
         self.file.map(|file| file.device)
@@ -98,7 +103,7 @@ impl VolumeGroup {
         })
     }
 
-    pub(crate) fn new(env: &Env, options: &OpenOptions, descriptor: Descriptor, members: Vec<Member>) -> Result<Self> {
+    pub(crate) fn new(env: &Env, options: &OpenOptions, descriptor: &Descriptor, members: &[Member]) -> Result<Self> {
         let paths: Vec<PathBuf> = members.iter().map(|member| member.path.clone()).collect();
         let mut options = options.clone();
         options.vg = Some(descriptor.name.clone());

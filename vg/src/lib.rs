@@ -11,6 +11,8 @@ mod free_map;
 mod group;
 mod lock;
 mod lv_ops;
+mod lv_remove;
+mod metadata_copies;
 mod name;
 mod notice;
 mod pool;
@@ -18,6 +20,8 @@ mod protocol;
 mod pv_range;
 mod quorum;
 mod replica;
+#[cfg(test)]
+mod sample;
 mod save;
 mod scan;
 mod segment;

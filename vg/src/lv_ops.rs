@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pv::{Epoch, FamilyUuid, LeCount, LvUuid, PvUuid};
 
-use crate::group::{Member, find_lv, metadata_path};
+use crate::group::find_lv;
 use crate::lock::VgLock;
 use crate::{
     AllocError, AllocPolicy, AllocRequest, Descriptor, FreeMap, LvKind, LvName, LvRecord, MetadataCopy, PvRange,
-    Removal, Result, SegmentKind, Tag, VgError, VolumeGroup, allocate, join, whole_rows,
+    Result, SegmentKind, Tag, VgError, VolumeGroup, allocate, join, whole_rows,
 };
 
 /// What a caller's part of a change may fail with.
@@ -80,7 +80,7 @@ fn refused(descriptor: &Descriptor, lv: &LvName, map: &FreeMap, error: AllocErro
 
 fn default_name(descriptor: &Descriptor) -> Result<LvName> {
     let taken: BTreeSet<&str> = descriptor.lvs.iter().map(|lv| lv.name.as_str()).collect();
-    let free = (0u32..).map(|n| format!("lvol{n}")).find(|name| !taken.contains(name.as_str()));
+    let free = (0..=u32::MAX).map(|n| format!("lvol{n}")).find(|name| !taken.contains(name.as_str()));
     Ok(LvName::new(&free.unwrap_or_default())?)
 }
 
@@ -104,7 +104,7 @@ fn copy_places(wanted: u32, devices: &BTreeMap<PvUuid, u64>, descriptor: &Descri
 }
 
 impl VolumeGroup {
-    fn writable(&self) -> Result<()> {
+    pub(crate) fn writable(&self) -> Result<()> {
         if self.descriptor.exported {
             return Err(VgError::Exported(self.name().clone()));
         }
@@ -217,79 +217,6 @@ impl VolumeGroup {
         self.lv(name).cloned()
     }
 
-    /// Removes an LV and everything in it. The descriptor forgets the name first; then its metadata volumes and its
-    /// extents are deleted, and only then may the extents be used again. What is interrupted is finished by the next
-    /// change that needs it, or by [`VolumeGroup::settle`].
-    ///
-    /// # Errors
-    /// [`VgError::LvNotFound`], [`VgError::LvInUse`] while it is active anywhere, [`VgError::MissingPvs`]; as
-    /// [`VolumeGroup::change`].
-    pub fn lv_remove(&mut self, lock: &VgLock, name: &LvName) -> Result<()> {
-        self.writable()?;
-        let lv = self.lv(name)?.clone();
-        let mut held = Vec::new();
-        for path in self.activation_lock_paths(&lv) {
-            match self.env.host.lock(&path, false, "being removed\n") {
-                Ok(Some(lock)) => held.push(lock),
-                Ok(None) => return Err(VgError::LvInUse { vg: self.name().clone(), lv: name.clone() }),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(source) => return Err(VgError::Host { path, operation: "lock it", source }),
-            }
-        }
-        self.change(lock, |descriptor| {
-            let lv = find_lv(descriptor, name)?.clone();
-            descriptor.lvs.retain(|other| other.uuid != lv.uuid);
-            let copies = lv.copies.iter().map(|copy| copy.pv).collect();
-            descriptor.removals.push(Removal { lv: lv.uuid, family: lv.family, segments: lv.segments, copies });
-            Ok(())
-        })?;
-        self.sweep(lock)
-    }
-
-    /// Deletes what removed LVs left on the reachable PVs. Removals that touch a missing PV wait for it.
-    ///
-    /// # Errors
-    /// [`VgError::Pv`], [`VgError::Host`]; as [`VolumeGroup::change`].
-    pub fn sweep(&mut self, lock: &VgLock) -> Result<()> {
-        let mut done = BTreeSet::new();
-        for removal in &self.descriptor.removals {
-            let used: BTreeSet<PvUuid> =
-                removal.segments.iter().flat_map(crate::Segment::legs).map(|leg| leg.pv).collect();
-            let mut complete = true;
-            for member in self.members.iter().filter(|member| used.contains(&member.uuid)) {
-                match member.store()? {
-                    Some(store) => store.forget(removal.family)?,
-                    None => complete = false,
-                }
-            }
-            self.remove_metadata(removal.lv, &removal.copies)?;
-            if complete {
-                done.insert(removal.lv);
-            }
-        }
-        if done.is_empty() {
-            return Ok(());
-        }
-        self.change(lock, |descriptor| {
-            descriptor.removals.retain(|removal| !done.contains(&removal.lv));
-            Ok(())
-        })
-    }
-
-    fn remove_metadata(&self, lv: LvUuid, copies: &[PvUuid]) -> Result<()> {
-        for member in self.members.iter().filter(|member| copies.contains(&member.uuid) && member.pv().is_some()) {
-            let path = metadata_path(&member.path, lv);
-            for end in ["-wal", "-shm", "-journal", ""] {
-                let mut file = path.clone().into_os_string();
-                file.push(end);
-                let file = std::path::PathBuf::from(file);
-                let failed = |source| VgError::Host { path: file.clone(), operation: "remove it", source };
-                self.env.host.remove_file(&file).map_err(failed)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Renames an LV.
     ///
     /// # Errors
@@ -302,53 +229,6 @@ impl VolumeGroup {
                 return Err(VgError::LvExists { vg: descriptor.name.clone(), lv: to.clone() });
             }
             descriptor.lvs.iter_mut().filter(|old| old.uuid == lv).for_each(|old| old.name = to.clone());
-            Ok(())
-        })
-    }
-
-    /// Takes a metadata copy out of the in-sync set, before anything is acknowledged without it.
-    ///
-    /// # Errors
-    /// [`VgError::Copies`] for the last copy or one that is not there; as [`VolumeGroup::change`].
-    pub fn drop_metadata_copy(&mut self, lock: &VgLock, name: &LvName, pv: PvUuid) -> Result<()> {
-        self.edit_copies(lock, name, |copies| {
-            let before = copies.len();
-            copies.retain(|copy| copy.pv != pv);
-            match (copies.len(), before) {
-                (0, _) => Err("its last metadata copy cannot be dropped"),
-                (now, before) if now == before => Err("it has no metadata copy there"),
-                _ => Ok(()),
-            }
-        })
-    }
-
-    /// Puts a metadata copy, complete and durable already, into the in-sync set.
-    ///
-    /// # Errors
-    /// [`VgError::Copies`] when there is one already; as [`VolumeGroup::change`].
-    pub fn add_metadata_copy(&mut self, lock: &VgLock, name: &LvName, copy: MetadataCopy) -> Result<()> {
-        self.edit_copies(lock, name, |copies| {
-            if copies.iter().any(|known| known.pv == copy.pv) {
-                return Err("it has a metadata copy there already");
-            }
-            copies.push(copy);
-            Ok(())
-        })
-    }
-
-    fn edit_copies(
-        &mut self,
-        lock: &VgLock,
-        name: &LvName,
-        edit: impl Fn(&mut Vec<MetadataCopy>) -> Result<(), &'static str>,
-    ) -> Result<()> {
-        self.change(lock, |descriptor| {
-            let vg = descriptor.name.clone();
-            let lv = find_lv(descriptor, name)?.uuid;
-            for record in descriptor.lvs.iter_mut().filter(|record| record.uuid == lv) {
-                let failed = |what| VgError::Copies { vg: vg.clone(), lv: name.clone(), what };
-                edit(&mut record.copies).map_err(failed)?;
-            }
             Ok(())
         })
     }
@@ -375,11 +255,4 @@ fn extended(descriptor: &Descriptor, name: &LvName, extension: &LvExtension) -> 
     let plan = allocate(&map, &request).map_err(|error| refused(descriptor, name, &map, error))?;
     lv.segments = join(&lv.segments, &plan.segments);
     Ok(lv)
-}
-
-impl Member {
-    /// Whether its file is there.
-    pub fn present(&self) -> bool {
-        self.pv().is_some()
-    }
 }

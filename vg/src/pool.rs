@@ -83,10 +83,9 @@ fn group(found: &Scan, name: Option<&VgName>, place: Option<&Path>) -> Result<Vg
     let mut groups = found.groups();
     for pv in found.pvs() {
         // Labels may remember an old name.
-        if let Some(descriptor) = &pv.state.descriptor {
-            if let Some(known) = groups.get_mut(&descriptor.vg) {
-                *known = descriptor.name.to_string();
-            }
+        let Some(descriptor) = &pv.state.descriptor else { continue };
+        if let Some(known) = groups.get_mut(&descriptor.vg) {
+            *known = descriptor.name.to_string();
         }
     }
     if let Some(name) = name {

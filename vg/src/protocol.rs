@@ -54,7 +54,7 @@ pub(crate) fn replicate(replicas: &[&dyn DescriptorReplica], proposal: &Proposal
     };
     let mut held = lock_all(replicas, proposal)?;
     let members: Vec<_> = held.iter().map(|held| held.state.replica.clone()).collect();
-    let choice = choose(&members).map_err(|undecided| undecided_error(&proposal.next, undecided))?;
+    let choice = choose(&members).map_err(|undecided| undecided_error(&proposal.next, &undecided))?;
     if Some(choice.newest.hash) != proposal.base {
         return Ok(Outcome::Moved);
     }
@@ -189,7 +189,7 @@ pub(crate) fn found(replicas: &[&dyn DescriptorReplica], first: &mut Descriptor)
     Ok(())
 }
 
-fn undecided_error(next: &Descriptor, undecided: Undecided) -> VgError {
+fn undecided_error(next: &Descriptor, undecided: &Undecided) -> VgError {
     match undecided {
         Undecided::Nothing => VgError::NotFound(next.name.to_string()),
         Undecided::Forked { first, second } => VgError::Forked {

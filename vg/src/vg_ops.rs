@@ -148,7 +148,7 @@ impl VolumeGroup {
         let replicas: Vec<&dyn DescriptorReplica> =
             members.iter().filter_map(Member::pv).map(|pv| pv as &dyn DescriptorReplica).collect();
         found(&replicas, &mut first)?;
-        Self::new(env, &options.open, first, members)
+        Self::new(env, &options.open, &first, &members)
     }
 
     /// What [`VolumeGroup::extend`] would make.

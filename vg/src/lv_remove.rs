@@ -1,0 +1,85 @@
+//! Removing LVs, in steps that an interruption cannot mix up: the descriptor forgets the name but keeps the extents
+//! claimed, then the PVs forget the extents, then the descriptor lets go of them.
+
+use std::collections::BTreeSet;
+
+use pv::{LvUuid, PvUuid};
+
+use crate::group::{find_lv, metadata_path};
+use crate::lock::VgLock;
+use crate::{LvName, Removal, Result, VgError, VolumeGroup};
+
+impl VolumeGroup {
+    /// Removes an LV and everything in it. The descriptor forgets the name first; then its metadata volumes and its
+    /// extents are deleted, and only then may the extents be used again. What is interrupted is finished by the next
+    /// change that needs it, or by [`VolumeGroup::settle`].
+    ///
+    /// # Errors
+    /// [`VgError::LvNotFound`], [`VgError::LvInUse`] while it is active anywhere, [`VgError::MissingPvs`]; as
+    /// [`VolumeGroup::change`].
+    pub fn lv_remove(&mut self, lock: &VgLock, name: &LvName) -> Result<()> {
+        self.writable()?;
+        let lv = self.lv(name)?.clone();
+        let mut held = Vec::new();
+        for path in self.activation_lock_paths(&lv) {
+            match self.env.host.lock(&path, false, "being removed\n") {
+                Ok(Some(lock)) => held.push(lock),
+                Ok(None) => return Err(VgError::LvInUse { vg: self.name().clone(), lv: name.clone() }),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(source) => return Err(VgError::Host { path, operation: "lock it", source }),
+            }
+        }
+        self.change(lock, |descriptor| {
+            let lv = find_lv(descriptor, name)?.clone();
+            descriptor.lvs.retain(|other| other.uuid != lv.uuid);
+            let copies = lv.copies.iter().map(|copy| copy.pv).collect();
+            descriptor.removals.push(Removal { lv: lv.uuid, family: lv.family, segments: lv.segments, copies });
+            Ok(())
+        })?;
+        self.sweep(lock)
+    }
+
+    /// Deletes what removed LVs left on the reachable PVs. Removals that touch a missing PV wait for it.
+    ///
+    /// # Errors
+    /// [`VgError::Pv`], [`VgError::Host`]; as [`VolumeGroup::change`].
+    pub fn sweep(&mut self, lock: &VgLock) -> Result<()> {
+        let mut done = BTreeSet::new();
+        for removal in &self.descriptor.removals {
+            let used: BTreeSet<PvUuid> =
+                removal.segments.iter().flat_map(crate::Segment::legs).map(|leg| leg.pv).collect();
+            let mut complete = true;
+            for member in self.members.iter().filter(|member| used.contains(&member.uuid)) {
+                match member.store()? {
+                    Some(store) => store.forget(removal.family)?,
+                    None => complete = false,
+                }
+            }
+            self.remove_metadata(removal.lv, &removal.copies)?;
+            if complete {
+                done.insert(removal.lv);
+            }
+        }
+        if done.is_empty() {
+            return Ok(());
+        }
+        self.change(lock, |descriptor| {
+            descriptor.removals.retain(|removal| !done.contains(&removal.lv));
+            Ok(())
+        })
+    }
+
+    pub(crate) fn remove_metadata(&self, lv: LvUuid, copies: &[PvUuid]) -> Result<()> {
+        for member in self.members.iter().filter(|member| copies.contains(&member.uuid) && member.pv().is_some()) {
+            let path = metadata_path(&member.path, lv);
+            for end in ["-wal", "-shm", "-journal", ""] {
+                let mut file = path.clone().into_os_string();
+                file.push(end);
+                let file = std::path::PathBuf::from(file);
+                let failed = |source| VgError::Host { path: file.clone(), operation: "remove it", source };
+                self.env.host.remove_file(&file).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+}
