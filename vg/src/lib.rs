@@ -13,6 +13,7 @@ mod lock;
 mod lv_ops;
 mod lv_remove;
 mod metadata_copies;
+mod missing;
 mod name;
 mod notice;
 mod pool;

@@ -199,3 +199,6 @@ fn undecided_error(next: &Descriptor, undecided: &Undecided) -> VgError {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

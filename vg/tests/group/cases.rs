@@ -151,14 +151,14 @@ fn pvs_are_added_and_removed() {
     let (b, c) = (new_pv(dir.path(), "b.db"), new_pv(dir.path(), "c.db"));
     let lock = vg.lock().unwrap();
     vg.extend(&lock, &[b.clone(), c.clone()]).unwrap();
-    assert!(matches!(vg.extend(&lock, &[b.clone()]), Err(VgError::AlreadyMember { .. })));
+    assert!(matches!(vg.extend(&lock, std::slice::from_ref(&b)), Err(VgError::AlreadyMember { .. })));
     drop(lock);
     assert!(vg.settled());
     create(&mut vg, "a", 40).unwrap();
     let lock = vg.lock().unwrap();
     let used = vg.reduce(&lock, &[paths[0].clone()]).unwrap_err();
     assert!(used.to_string().ends_with("pv0.db\" still in use"), "{used}");
-    vg.reduce(&lock, &[c.clone()]).unwrap();
+    vg.reduce(&lock, std::slice::from_ref(&c)).unwrap();
     drop(lock);
     assert_eq!(open(&b).unwrap().pvs().len(), 2);
     assert!(matches!(open(&c), Err(VgError::NoGroup(_))));
@@ -315,4 +315,28 @@ fn two_threads_that_make_lvs_never_share_an_extent() {
     let vg = open(&paths[0]).unwrap();
     assert_eq!(vg.descriptor().lvs.len(), 12);
     vg.descriptor().validate().unwrap();
+}
+
+#[test]
+fn a_group_goes_on_without_a_lost_pv_by_force_only_and_takes_it_back() {
+    let dir = TempDir::new().unwrap();
+    let (mut vg, paths) = group(dir.path(), 2);
+    create(&mut vg, "a", 40).unwrap();
+    let away = dir.path().join("away");
+    std::fs::rename(&paths[1], &away).unwrap();
+    let mut part = open(&paths[0]).unwrap();
+    let lock = part.lock().unwrap();
+    assert!(matches!(part.remove_missing(&lock, false), Err(VgError::NoMajority { .. })));
+    assert_eq!(part.remove_missing(&lock, true).unwrap(), [name("a")]);
+    assert!(part.majority() && part.settled());
+    part.change(&lock, |_| Ok(())).unwrap();
+    std::fs::rename(&away, &paths[1]).unwrap();
+    drop(lock);
+    let mut whole = open(&paths[0]).unwrap();
+    assert!(whole.partial(), "what came back late is not used by itself");
+    let lock = whole.lock().unwrap();
+    whole.restore_missing(&lock, &paths[1]).unwrap();
+    assert!(!whole.partial() && whole.settled(), "{:?}", whole.notices());
+    assert_eq!(open(&paths[1]).unwrap().descriptor(), whole.descriptor());
+    assert_eq!(whole.descriptor().holders().len(), 2);
 }
