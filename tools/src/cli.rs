@@ -51,6 +51,7 @@ fn dispatch(arguments: &[OsString], ui: &mut Ui<'_>) -> Done {
     if let Some(entry) = called.and_then(commands::find) {
         return (entry.run)(rest, ui);
     }
+    let (leading, rest) = places_first(rest);
     let Some((first, rest)) = rest.split_first() else {
         commands::help::overview(ui);
         return Ok(());
@@ -60,10 +61,23 @@ fn dispatch(arguments: &[OsString], ui: &mut Ui<'_>) -> Done {
         "-h" | "--help" | "--longhelp" => (commands::help::ENTRY.run)(rest, ui),
         "--version" | "-V" => (commands::version::ENTRY.run)(&[], ui),
         name => match commands::find(name) {
-            Some(entry) => (entry.run)(rest, ui),
+            Some(entry) => (entry.run)(&[leading, rest].concat(), ui),
             None => Err(no_such_command(name)),
         },
     }
+}
+
+/// Splits off `--pool DIR` and `--devices FILES` that stand before the command.
+fn places_first(words: &[OsString]) -> (&[OsString], &[OsString]) {
+    let mut count = 0usize;
+    while let Some(word) = words.get(count).and_then(|word| word.to_str()) {
+        count = match word {
+            "--pool" | "--devices" => count.saturating_add(2),
+            _ if word.starts_with("--pool=") || word.starts_with("--devices=") => count.saturating_add(1),
+            _ => break,
+        };
+    }
+    words.split_at_checked(count).unwrap_or((&[], words))
 }
 
 /// LVM's line, with the nearest command.

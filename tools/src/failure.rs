@@ -79,10 +79,10 @@ pub(crate) const PARSING: &str = "Error during parsing of command line.";
 
 /// `error: cause: cause`, leaving out a cause that the text before it already contains.
 pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
+    let mut text = plain(&error.to_string());
     let mut cause = error.source();
     while let Some(error) = cause {
-        let more = error.to_string();
+        let more = plain(&error.to_string());
         if !text.contains(&more) {
             text.push_str(": ");
             text.push_str(&more);
@@ -90,4 +90,9 @@ pub(crate) fn chain(error: &dyn Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// Without the number that Rust adds to the system's words.
+pub(crate) fn plain(text: &str) -> String {
+    text.split(" (os error ").next().unwrap_or(text).to_owned()
 }

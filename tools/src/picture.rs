@@ -32,7 +32,7 @@ pub(crate) fn shown(path: &Path) -> String {
 
 /// A PV of no VG.
 pub(crate) fn orphan(env: &Env, uuid: PvUuid, found: &Found) -> Pv {
-    let mut pv = Pv { uuid: uuid.to_string(), is_pv: true, dev_size: found.capacity, ..Pv::default() };
+    let mut pv = Pv { uuid: uuid.to_string(), labelled: true, dev_size: found.capacity, ..Pv::default() };
     pv.name = shown(&found.path);
     (pv.host_used, pv.host_free) = host_space(env, &found.path);
     pv
@@ -90,7 +90,7 @@ fn member(env: &Env, descriptor: &Descriptor, record: &PvRecord, files: &Files) 
     Pv {
         name: found.map_or_else(|| UNKNOWN.to_owned(), |found| shown(&found.path)),
         uuid: record.uuid.to_string(),
-        is_pv: true,
+        labelled: true,
         missing: is_missing(descriptor, record.uuid, files),
         allocatable: record.allocatable,
         has_descriptor: record.holder,

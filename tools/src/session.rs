@@ -96,9 +96,8 @@ impl Session {
             Ok(devices) if devices.read()?.contains_key(&uuid.to_string()) => {
                 devices.update(|list| drop(list.remove(&uuid.to_string())))
             }
-            Ok(_) => Ok(()),
             Err(failure) if self.is_listed() => Err(failure),
-            Err(_) => Ok(()),
+            Ok(_) | Err(_) => Ok(()),
         }
     }
 
@@ -130,32 +129,30 @@ impl Session {
         Ok(())
     }
 
-    /// Runs `act` for each object, goes on after failures, and fails with the highest exit code.
-    pub(crate) fn each<T>(&self, ui: &mut Ui<'_>, objects: &[T], mut act: impl FnMut(&mut Ui<'_>, &T) -> Done) -> Done {
-        let mut worst = code::OK;
-        for object in objects {
-            if let Err(failure) = act(ui, object) {
-                ui.failure(&failure);
-                worst = worst.max(failure.code);
-            }
-        }
-        if worst == code::OK { Ok(()) } else { Err(Failure::silent(worst)) }
-    }
-
     /// Free bytes of the host filesystem where `path` is or will be.
     pub(crate) fn host_free(&self, path: &Path) -> Option<u64> {
         let folder = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         self.env.host.space(folder).ok().map(|space| space.free.get())
     }
+}
 
-    /// What `--test` can check about a new PV.
-    pub(crate) fn check_new(&self, path: &Path) -> Done {
-        let folder = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        match std::fs::metadata(folder) {
-            Ok(found) if found.is_dir() => Ok(()),
-            Ok(_) => Err(Failure::new(format!("{}: not a folder", shown(folder)))),
-            Err(error) => Err(Failure::new(format!("{}: {}", shown(folder), crate::files::io_text(&error)))),
-        }
+/// Says so when the list names PVs and none of them is where it was.
+pub(crate) fn tell_lost(ui: &mut Ui<'_>) -> Done {
+    let list = Devices::from_env()?.read()?;
+    let Some(one) = list.values().next() else { return Ok(()) };
+    let folder = shown(one.parent().unwrap_or(one));
+    ui.warn(&format!("None of the {} known physical volumes was found (they were in {folder}).", list.len()));
+    ui.complain("hint: say where they are now, once: --pool DIR");
+    Ok(())
+}
+
+/// What `--test` can check about a new PV.
+pub(crate) fn check_new(path: &Path) -> Done {
+    let folder = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match std::fs::metadata(folder) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => Err(Failure::new(format!("{}: not a folder", shown(folder)))),
+        Err(error) => Err(Failure::new(format!("{}: {}", shown(folder), crate::files::io_text(&error)))),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::failure::{Done, Failure, chain};
 use crate::files::volume::Mount;
 use crate::picture::{self, Files, Found};
 use crate::report::model::Model;
-use crate::session::{Session, group_not_found};
+use crate::session::{Session, group_not_found, tell_lost};
 use crate::ui::Ui;
 
 /// A failure of the volume group layer in LVM's manner.
@@ -72,6 +72,9 @@ impl Session {
         let scan = self.scan(Access::ReadOnly)?;
         let mut told = Told::default();
         told.tell(ui, self, &scan.notices);
+        if self.is_listed() && scan.pvs().next().is_none() {
+            tell_lost(ui)?;
+        }
         let mut model = Model::default();
         let mut seen: Vec<(PvUuid, PathBuf)> = Vec::new();
         for uuid in scan.groups().into_keys() {

@@ -6,7 +6,7 @@
 use std::fmt::Debug;
 use std::io::{self, BufRead, Write};
 
-use crate::failure::Failure;
+use crate::failure::{Done, Failure, code, plain};
 
 /// How much is said, and who answers questions.
 #[derive(Debug, Default, Clone, Copy)]
@@ -132,6 +132,18 @@ impl<'a> Ui<'a> {
         self.input
     }
 
+    /// Runs `act` for each object, goes on after failures, and fails with the highest exit code.
+    pub(crate) fn each<T>(&mut self, objects: &[T], mut act: impl FnMut(&mut Self, &T) -> Done) -> Done {
+        let mut worst = code::OK;
+        for object in objects {
+            if let Err(failure) = act(self, object) {
+                self.failure(&failure);
+                worst = worst.max(failure.code);
+            }
+        }
+        if worst == code::OK { Ok(()) } else { Err(Failure::silent(worst)) }
+    }
+
     /// Writes out what is held back.
     pub(crate) fn flush(&mut self) {
         if self.broken.is_none()
@@ -145,7 +157,7 @@ impl<'a> Ui<'a> {
     pub(crate) fn output_error(&mut self) -> Option<Failure> {
         self.flush();
         let error = self.broken.as_ref().filter(|error| error.kind() != io::ErrorKind::BrokenPipe)?;
-        Some(Failure::new(format!("cannot write to standard output: {error}")))
+        Some(Failure::new(format!("cannot write to standard output: {}", plain(&error.to_string()))))
     }
 }
 

@@ -4,6 +4,18 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::failure::{Failure, PARSING, code};
 
+/// Options without effect.
+const IGNORED: [&str; 8] = [
+    "--lockopt",
+    "--nohints",
+    "--nolocking",
+    "--journal",
+    "--devicesfile",
+    "--driverloaded",
+    "--commandprofile",
+    "--longhelp",
+];
+
 /// The failure of `command` for a parser error; `None` when it is help or the version.
 pub(crate) fn translate(command: &str, error: &clap::Error) -> Option<Failure> {
     let text = |kind| match error.get(kind) {
@@ -41,7 +53,9 @@ pub(crate) fn translate(command: &str, error: &clap::Error) -> Option<Failure> {
         _ => "Cannot read the command line.".to_owned(),
     };
     let suggestion = text(ContextKind::SuggestedArg);
-    let hint = (!suggestion.is_empty()).then(|| format!("did you mean {suggestion}?"));
+    // Options that only exist to be accepted help nobody.
+    let useful = !suggestion.is_empty() && !IGNORED.contains(&suggestion.as_str());
+    let hint = useful.then(|| format!("did you mean {suggestion}?"));
     Some(Failure { code: code::USAGE, lines: vec![line, PARSING.to_owned()], hint })
 }
 

@@ -34,7 +34,7 @@ impl Verb for Cat {
     fn run(self, ui: &mut Ui<'_>) -> Done {
         let session = Session::new(&self.common)?;
         let mut mounts = Mounts::new(&session, false);
-        let done = session.each(ui, &self.paths, |ui, path| {
+        let done = ui.each(&self.paths, |ui, path| {
             let (name, path) = inside(Self::NAME, path)?;
             let mount = mounts.get(ui, &name)?;
             let file = regular(&mount, &path)?;

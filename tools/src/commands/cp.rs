@@ -95,7 +95,9 @@ impl Cp {
                 worst = worst.max(self.run(ui, &stop, (&Host, &mount), found.host, &into)?);
                 for (from, mut sources) in found.volumes {
                     let never = (from.name == name).then_some(into.dir);
-                    sources.iter_mut().for_each(|source| source.never = never);
+                    for source in &mut sources {
+                        source.never = never;
+                    }
                     worst = worst.max(self.run(ui, &stop, (&from, &mount), sources, &into)?);
                 }
             }
@@ -173,10 +175,9 @@ impl Cp {
         }
         let dir = into.dir.clone();
         let (to, new_name) = match (&into.name, &what.name) {
-            (Some(name), Some(_)) => (dir, name.clone()),
+            (Some(name), Some(_)) | (None, Some(name)) => (dir, name.clone()),
             // What a root contains goes below a new directory of that name.
             (Some(name), None) => (target.make_dir(&dir, name, 0o755).map_err(|t| t.about(&what.shown))?, Vec::new()),
-            (None, Some(name)) => (dir, name.clone()),
             (None, None) => (dir, Vec::new()),
         };
         Ok(Item { from: what.dir, name: what.name, to, new_name, never: what.never })

@@ -44,7 +44,7 @@ impl Verb for Df {
         let (volumes, named) = self.volumes(&session, ui)?;
         let mut mounts = Mounts::new(&session, false);
         let mut lines = vec![["LV", "Size", "Used", "Avail", "Use%", "Files"].map(str::to_owned)];
-        let done = session.each(ui, &volumes, |ui, name| {
+        let done = ui.each(&volumes, |ui, name| {
             let mount = mounts.get(ui, name)?;
             let space = mount.volume.statfs().map_err(|error| mount.trouble(&error).about(&name.to_string()))?;
             let used = space.total.saturating_sub(space.free);
@@ -94,7 +94,7 @@ impl Df {
         if self.names.is_empty() {
             return Ok((model.vgs.iter().flat_map(all).collect(), Ok(())));
         }
-        let done = session.each(ui, &self.names, |_, name| {
+        let done = ui.each(&self.names, |_, name| {
             // "VG/LV:/path" is what df gets elsewhere.
             let name = name.split_once(':').map_or(name.as_str(), |(name, _)| name);
             if let Some(target) = lv_name(name) {

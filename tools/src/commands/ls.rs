@@ -1,6 +1,7 @@
 //! `ls`.
 
 use std::ffi::OsString;
+use std::fmt::Write;
 
 use anyfs_lvm::lv::{Attr, Ino, Kind};
 
@@ -21,7 +22,6 @@ pub(crate) const ENTRY: Entry = Entry::of::<Ls>("List files of a logical volume"
 /// List files of a logical volume
 #[derive(Debug, clap::Parser)]
 #[command(name = "ls", version, disable_version_flag = true)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an independent switch of the command line")]
 pub(crate) struct Ls {
     /// Files and directories
     #[arg(required = true, value_name = "VG/LV:/PATH")]
@@ -49,7 +49,7 @@ impl Verb for Ls {
     fn run(self, ui: &mut Ui<'_>) -> Done {
         let session = Session::new(&self.common)?;
         let mut mounts = Mounts::new(&session, false);
-        let done = session.each(ui, &self.paths, |ui, path| {
+        let done = ui.each(&self.paths, |ui, path| {
             let (name, path) = inside(Self::NAME, path)?;
             let mount = mounts.get(ui, &name)?;
             self.list(ui, &mount, &path)
@@ -103,7 +103,8 @@ impl Ls {
 
     fn lines(&self, mount: &Mount, entries: Vec<(Vec<u8>, Attr)>) -> Done<String> {
         if !self.long {
-            return Ok(entries.iter().map(|(name, _)| format!("{}\n", show::name(name))).collect());
+            let names: Vec<String> = entries.iter().map(|(name, _)| show::name(name)).collect();
+            return Ok(names.iter().flat_map(|name| [name.as_str(), "\n"]).collect());
         }
         let width = |number: fn(&Attr) -> u64| {
             entries.iter().map(|(_, attr)| number(attr).to_string().len()).max().unwrap_or(0)
@@ -121,7 +122,8 @@ impl Ls {
             let time = time_text(attr.mtime.div_euclid(1_000_000_000));
             let time = time.strip_suffix(" +0000").unwrap_or(&time);
             let (n, u, g, s) = (attr.nlink, attr.uid, attr.gid, attr.size);
-            out.push_str(&format!("{mode} {n:links$} {u:uid$} {g:gid$} {s:size$} {time} {text}\n"));
+            // Writing to a String cannot fail.
+            let _ = writeln!(out, "{mode} {n:links$} {u:uid$} {g:gid$} {s:size$} {time} {text}");
         }
         Ok(out)
     }

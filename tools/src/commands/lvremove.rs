@@ -34,19 +34,17 @@ impl Verb for LvRemove {
 
     fn run(self, ui: &mut Ui<'_>) -> Done {
         let session = Session::new(&self.common)?;
-        session.each(ui, &self.names, |ui, name| match lv_name(name) {
-            Some(target) => {
+        ui.each(&self.names, |ui, name| {
+            if let Some(target) = lv_name(name) {
                 let mut group = session.group(ui, &target.vg, Access::ReadWrite)?;
                 let missing = || Failure::new(format!("Failed to find logical volume \"{target}\""));
                 let lv = LvName::new(&target.lv).map_err(|_| missing())?;
                 group.lv(&lv).map_err(|_| missing())?;
-                self.remove(&session, ui, &mut group, &lv)
+                return self.remove(&session, ui, &mut group, &lv);
             }
-            None => {
-                let mut group = session.group(ui, name, Access::ReadWrite)?;
-                let lvs: Vec<_> = group.descriptor().lvs.iter().map(|lv| lv.name.clone()).collect();
-                session.each(ui, &lvs, |ui, lv| self.remove(&session, ui, &mut group, lv))
-            }
+            let mut group = session.group(ui, name, Access::ReadWrite)?;
+            let lvs: Vec<_> = group.descriptor().lvs.iter().map(|lv| lv.name.clone()).collect();
+            ui.each(&lvs, |ui, lv| self.remove(&session, ui, &mut group, lv))
         })
     }
 }

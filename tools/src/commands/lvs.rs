@@ -34,12 +34,13 @@ impl Verb for Lvs {
 
     fn run(self, ui: &mut Ui<'_>) -> Done {
         if self.report.help() {
-            return reporting::help(ui);
+            reporting::help(ui);
+            return Ok(());
         }
         let spec = self.report.spec(&LVS, self.common.verbose > 0)?;
         let session = Session::new(&self.common)?;
         let model = session.model(ui)?;
-        let found = session.each(ui, &self.names, |_, name| known(&model.vgs, name));
+        let found = ui.each(&self.names, |_, name| known(&model.vgs, name));
         reporting::print(ui, &model, &spec, |row| {
             let named = |name: &String| row.vg.zip(row.lv).is_some_and(|(vg, lv)| is_meant(name, vg, lv));
             self.names.is_empty() || self.names.iter().any(named)

@@ -40,7 +40,7 @@ impl Verb for Mkdir {
     fn run(self, ui: &mut Ui<'_>) -> Done {
         let session = Session::new(&self.common)?;
         let mut mounts = Mounts::new(&session, true);
-        let done = session.each(ui, &self.paths, |ui, path| {
+        let done = ui.each(&self.paths, |ui, path| {
             let (name, path) = inside(Self::NAME, path)?;
             let mount = mounts.get(ui, &name)?;
             if self.parents { make_all(&mount, &path) } else { make(&mount, &path) }

@@ -10,7 +10,7 @@ use crate::args::{Common, size};
 use crate::cli::Verb;
 use crate::failure::{Done, Failure, chain};
 use crate::picture::shown;
-use crate::session::Session;
+use crate::session::{Session, check_new};
 use crate::sizes::long;
 use crate::ui::Ui;
 
@@ -90,7 +90,7 @@ impl Verb for PvCreate {
             options.uuid = Some(uuid);
         }
         let force = self.common.force;
-        session.each(ui, &self.paths, |ui, path| initialize(&session, ui, path, &options, force))
+        ui.each(&self.paths, |ui, path| initialize(&session, ui, path, &options, force))
     }
 }
 
@@ -111,7 +111,7 @@ pub(crate) fn initialize(session: &Session, ui: &mut Ui<'_>, path: &Path, option
         ));
     }
     if session.test {
-        session.check_new(path)?;
+        check_new(path)?;
     } else {
         let pv = Pv::create(&session.env, path, &options).map_err(|error| refused(&error))?;
         session.register(pv.label().pv, pv.path())?;
@@ -155,6 +155,9 @@ fn allowed(session: &Session, ui: &mut Ui<'_>, path: &Path, force: u8) -> Done<b
         return Ok(false);
     }
     let name = shown(path);
+    if path.is_dir() {
+        return Err(Failure::new(format!("{name}: exists already and is a folder")).hint("name a file in it, as in {name}/disk1.db".replace("{name}", &name)));
+    }
     let unforced = |failure: Failure| failure.hint(format!("replace it with: anyfs-lvm pvcreate -ff {name}"));
     match Pv::open(&session.env, path, Access::Immutable) {
         Ok(pv) => match &pv.label().membership {
@@ -177,7 +180,7 @@ fn allowed(session: &Session, ui: &mut Ui<'_>, path: &Path, force: u8) -> Done<b
             Err(unforced(Failure::new(format!("{name}: exists already and is {what}"))))
         }
         Err(PvError::Foreign { what, .. }) => {
-            agreed(ui, &format!("WARNING: {what} detected on {name}. Wipe it? [y/n]: "))
+            agreed(ui, &format!("WARNING: {name} is {what}. Wipe it? [y/n]: "))
         }
         Err(error) if force < 2 => Err(unforced(Failure::new(chain(&error)))),
         Err(error) => agreed(ui, &format!("WARNING: {}. Wipe it? [y/n]: ", chain(&error))),

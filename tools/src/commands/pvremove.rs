@@ -37,7 +37,7 @@ impl Verb for PvRemove {
 
     fn run(self, ui: &mut Ui<'_>) -> Done {
         let session = Session::new(&self.common)?;
-        session.each(ui, &self.paths, |ui, path| self.remove(&session, ui, path))
+        ui.each(&self.paths, |ui, path| self.remove(&session, ui, path))
     }
 }
 

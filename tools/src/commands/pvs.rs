@@ -36,14 +36,15 @@ impl Verb for Pvs {
 
     fn run(self, ui: &mut Ui<'_>) -> Done {
         if self.report.help() {
-            return reporting::help(ui);
+            reporting::help(ui);
+            return Ok(());
         }
         let spec = self.report.spec(&PVS, self.common.verbose > 0)?;
         let session = Session::new(&self.common)?;
         let model = session.model(ui)?;
         let known: Vec<_> = model.vgs.iter().flat_map(|vg| &vg.pvs).chain(&model.orphans).collect();
         let mut wanted = Vec::new();
-        let found = session.each(ui, &self.names, |_, name| {
+        let found = ui.each(&self.names, |_, name| {
             if let Some(tag) = name.to_str().and_then(|name| name.strip_prefix('@')) {
                 wanted.extend(known.iter().filter(|pv| pv.tags.iter().any(|t| t == tag)).map(|pv| pv.name.clone()));
                 return Ok(());

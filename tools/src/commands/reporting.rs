@@ -1,6 +1,5 @@
 //! What the report commands have in common.
 
-use crate::failure::Done;
 use crate::report::field::{Field, Kind, Type};
 use crate::report::model::Model;
 use crate::report::row::Row;
@@ -21,7 +20,7 @@ pub(crate) fn is_named(name: &str, object: &str, tags: &[String]) -> bool {
 }
 
 /// `-o help`: every field.
-pub(crate) fn help(ui: &mut Ui<'_>) -> Done {
+pub(crate) fn help(ui: &mut Ui<'_>) {
     let kinds = [
         (Kind::Lv, "Logical Volume Fields"),
         (Kind::Pv, "Physical Volume Fields"),
@@ -36,7 +35,6 @@ pub(crate) fn help(ui: &mut Ui<'_>) -> Done {
         }
         ui.raw(b"   \n");
     }
-    Ok(())
 }
 
 fn type_word(field: &Field) -> &'static str {

@@ -42,7 +42,7 @@ impl Verb for Rm {
         let session = Session::new(&self.common)?;
         let stop = Stop::watch()?;
         let mut mounts = Mounts::new(&session, true);
-        let done = session.each(ui, &self.paths, |ui, path| {
+        let done = ui.each(&self.paths, |ui, path| {
             let (name, path) = inside(Self::NAME, path)?;
             let mount = mounts.get(ui, &name)?;
             self.remove(&mount, &path, &stop)

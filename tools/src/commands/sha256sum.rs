@@ -36,7 +36,7 @@ impl Verb for Sha256sum {
     fn run(self, ui: &mut Ui<'_>) -> Done {
         let session = Session::new(&self.common)?;
         let mut mounts = Mounts::new(&session, false);
-        let done = session.each(ui, &self.paths, |ui, path| {
+        let done = ui.each(&self.paths, |ui, path| {
             let (name, path) = inside(Self::NAME, path)?;
             let mount = mounts.get(ui, &name)?;
             let file = regular(&mount, &path)?;
@@ -55,5 +55,6 @@ impl Verb for Sha256sum {
 
 /// Lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('?');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

@@ -55,7 +55,7 @@ impl Verb for VgReduce {
             return self.remove_missing(&session, ui, group);
         }
         let pvs = if self.all { group.pvs().iter().map(|member| member.path.clone()).collect() } else { self.pvs.clone() };
-        session.each(ui, &pvs, |ui, path| {
+        ui.each(&pvs, |ui, path| {
             remove(&session, &mut group, path)?;
             ui.say(&format!("Removed \"{}\" from volume group \"{}\"", shown(path), self.name));
             Ok(())
@@ -83,7 +83,7 @@ impl VgReduce {
             let failure = Failure::new(format!("There are still partial LVs in VG {}.", self.name));
             return Err(failure.hint("bring the missing files back into the pool's folder"));
         }
-        session.each(ui, &missing, |ui, uuid| {
+        ui.each(&missing, |ui, uuid| {
             remove(session, &mut group, &PathBuf::from(uuid.to_string()))?;
             ui.say(&format!("Removed missing PV {uuid} from volume group \"{}\"", self.name));
             Ok(())

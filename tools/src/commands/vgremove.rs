@@ -36,7 +36,7 @@ impl Verb for VgRemove {
 
     fn run(self, ui: &mut Ui<'_>) -> Done {
         let session = Session::new(&self.common)?;
-        session.each(ui, &self.names, |ui, name| self.remove(&session, ui, name))
+        ui.each(&self.names, |ui, name| self.remove(&session, ui, name))
     }
 }
 

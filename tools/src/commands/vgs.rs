@@ -33,12 +33,13 @@ impl Verb for Vgs {
 
     fn run(self, ui: &mut Ui<'_>) -> Done {
         if self.report.help() {
-            return reporting::help(ui);
+            reporting::help(ui);
+            return Ok(());
         }
         let spec = self.report.spec(&VGS, self.common.verbose > 0)?;
         let session = Session::new(&self.common)?;
         let model = session.model(ui)?;
-        let found = session.each(ui, &self.names, |_, name| {
+        let found = ui.each(&self.names, |_, name| {
             let known = name.starts_with('@') || model.vgs.iter().any(|vg| vg.name == *name);
             if known { Ok(()) } else { Err(group_not_found(name)) }
         });

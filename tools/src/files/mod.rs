@@ -105,8 +105,7 @@ impl Trouble {
 
 /// The system's words without "(os error 2)".
 pub(crate) fn io_text(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_owned()
+    crate::failure::plain(&error.to_string())
 }
 
 /// A failure on its way through an `io::Error`.

@@ -34,14 +34,14 @@ pub(crate) fn choose(dir: Option<&Path>, limit: u64) -> Done<Input> {
     };
     let mut input = Input { root: root.clone(), entries: Vec::new(), files: 0, bytes: 0, room: 0 };
     for entry in list(&root)? {
-        let (files, bytes, room) = measure(&entry)?;
+        let (files, bytes, on_pvs) = measure(&entry)?;
         if input.bytes.saturating_add(bytes) > limit {
             continue;
         }
         input.entries.push(entry);
         input.files = input.files.saturating_add(files);
         input.bytes = input.bytes.saturating_add(bytes);
-        input.room = input.room.saturating_add(room);
+        input.room = input.room.saturating_add(on_pvs);
     }
     if input.room < LEAST {
         let failure = Failure::new(format!("{}: too little to show anything", root.display()));

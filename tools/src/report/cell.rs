@@ -20,7 +20,6 @@ impl CellStyle {
     /// The text of a value.
     pub(super) fn text(self, value: &Value) -> String {
         match value {
-            Value::Blank => String::new(),
             Value::Text(text) => text.clone(),
             Value::List(items) => items.join(","),
             Value::Number(n) => n.to_string(),
@@ -29,7 +28,7 @@ impl CellStyle {
             Value::Percent(hundredths) => format!("{}.{:02}", hundredths / 100, hundredths % 100),
             Value::Flag(on, _) if self.binary => u8::from(*on).to_string(),
             Value::Flag(true, word) => (*word).to_owned(),
-            Value::Flag(false, _) => String::new(),
+            Value::Blank | Value::Flag(false, _) => String::new(),
             Value::Time(seconds) => time_text(*seconds),
         }
     }

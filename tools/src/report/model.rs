@@ -35,7 +35,7 @@ pub(crate) struct Pv {
     pub(crate) name: String,
     pub(crate) uuid: String,
     /// Whether the file is a PV at all.
-    pub(crate) is_pv: bool,
+    pub(crate) labelled: bool,
     pub(crate) missing: bool,
     pub(crate) allocatable: bool,
     pub(crate) has_descriptor: bool,

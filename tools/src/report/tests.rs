@@ -11,7 +11,7 @@ fn pv(name: &str, uuid: &str) -> Pv {
     Pv {
         name: name.into(),
         uuid: uuid.into(),
-        is_pv: true,
+        labelled: true,
         allocatable: true,
         has_descriptor: true,
         dev_size: 256 * MIB,

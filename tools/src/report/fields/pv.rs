@@ -58,14 +58,14 @@ pub(in super::super) static PV: &[Field] = &[
 ];
 
 fn format(pv: &Pv) -> Value {
-    if pv.is_pv { Value::text("asq1") } else { Value::text("") }
+    if pv.labelled { Value::text("asq1") } else { Value::text("") }
 }
 
 /// Whole extents once it belongs to a VG; before that the capacity.
 fn size(row: &Row<'_>, pv: &Pv) -> u64 {
     match row.vg {
         Some(vg) => vg.bytes(pv.pe_count),
-        None if pv.is_pv => pv.dev_size,
+        None if pv.labelled => pv.dev_size,
         None => 0,
     }
 }
