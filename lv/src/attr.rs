@@ -164,6 +164,25 @@ pub struct DirEntry {
     pub kind: Kind,
 }
 
+/// What an active volume holds in memory and keeps back on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes written and not yet on the PVs.
+    pub dirty_bytes: u64,
+    /// Bytes that fsyncs put into the metadata volume and that wait for an extent.
+    pub intent_bytes: u64,
+    /// Metadata rows in memory, about.
+    pub rows: usize,
+    /// Bytes of cached file data.
+    pub cache_bytes: u64,
+    /// Length of the longest write-ahead log of the metadata copies.
+    pub log_bytes: u64,
+    /// Extents that may be filled.
+    pub free_extents: usize,
+    /// Freed extents that wait before they are reused.
+    pub quarantined_extents: usize,
+}
+
 /// Space of a filesystem, as `df` shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StatFs {

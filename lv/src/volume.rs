@@ -9,7 +9,7 @@ use vg::VolumeExtents;
 use crate::catalogue::CopyPlace;
 use crate::engine::{Activation, Core, VolumeOptions, lock};
 use crate::path::Parent;
-use crate::{Attr, DirEntry, Ino, Kind, LvError, NewNode, Result, SetAttr, StatFs};
+use crate::{Attr, DirEntry, Ino, Kind, LvError, NewNode, Result, SetAttr, StatFs, Usage};
 
 /// An active logical volume: a filesystem whose operations work on inodes.
 ///
@@ -302,6 +302,23 @@ impl Volume {
     pub fn statfs(&self) -> Result<StatFs> {
         let state = self.core.state()?;
         Ok(StatFs { total: state.space.total(), free: state.free_bytes(), files: state.fs.files, name_max: 255 })
+    }
+
+    /// What the volume holds in memory and keeps back on disk.
+    ///
+    /// # Errors
+    /// [`LvError::Poisoned`].
+    pub fn usage(&self) -> Result<Usage> {
+        let state = self.core.state()?;
+        Ok(Usage {
+            dirty_bytes: state.pending,
+            intent_bytes: state.intents,
+            rows: state.entries,
+            cache_bytes: self.core.cache.weight(),
+            log_bytes: self.core.longest_log(),
+            free_extents: state.space.free_count(),
+            quarantined_extents: state.space.dead_count(),
+        })
     }
 
     /// One step of background work, for volumes without threads; `true` when there may be more to do.

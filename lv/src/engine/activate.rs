@@ -161,6 +161,7 @@ impl Activation<'_> {
             poison: None,
             stopping: false,
             entries: 0,
+            evict_above: 0,
             reader,
         };
         let checkpointer = places.iter().map(|place| Copy::open(env, place.clone())).collect::<Result<Vec<_>>>()?;

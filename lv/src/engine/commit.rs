@@ -1,15 +1,20 @@
 //! Committing a transaction group to all copies of the catalogue; what fsync and sync wait for.
 
+use std::time::Duration;
+
 use pv::{Env, Txg};
 
 use super::core::{Core, lock};
 use super::state::State;
 use super::txg::INTENT_MAX;
-use crate::catalogue::{Checkpoint, Commit};
+use crate::catalogue::{Checkpoint, Commit, CopySet};
 use crate::{Ino, LvError, Result};
 
 /// Rounds of placing large required data before a commit takes the rest inline.
 const PLACING_ROUNDS: usize = 4;
+
+/// How long a commit waits for readers of the log.
+const LOG_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Length of a write-ahead log.
 fn log_len(env: &Env, path: &std::path::Path) -> u64 {
@@ -80,10 +85,11 @@ impl Core {
     /// the flush lock.
     pub(crate) fn commit_inline(&self, txg: Txg) -> Result<()> {
         let mut copies = lock(&self.copies);
-        let mut state = self.state()?;
-        if state.committed >= txg {
+        if lock(&self.state).committed >= txg {
             return Ok(());
         }
+        self.bound_log(&copies)?;
+        let mut state = self.state()?;
         if let Err(error) = state.install_required() {
             drop(state);
             return Err(self.poison(error));
@@ -91,12 +97,9 @@ impl Core {
         state.now = self.running(state.running_base);
         let commit = state.freeze();
         drop(state);
-        if self.wals.iter().any(|wal| log_len(&self.env, wal) > self.options.wal_bytes) {
-            copies.checkpoint(true).map_err(|error| self.poison(error))?;
-        }
         copies.commit(&commit, !self.options.switches.no_catalogue_fence).map_err(|error| self.poison(error))?;
         let mut state = lock(&self.state);
-        state.committed(&commit, self.options.cached_rows);
+        state.committed(&commit);
         self.changed.notify_all();
         drop(state);
         drop(copies);
@@ -104,6 +107,25 @@ impl Core {
             self.checkpoint()?;
         }
         Ok(())
+    }
+
+    /// Back-pressure: no commit begins while a log is above its bound. A reader that holds the log for too long makes
+    /// the commit fail before it has changed anything; it can be tried again.
+    fn bound_log(&self, copies: &CopySet) -> Result<()> {
+        let began = self.env.clock.running();
+        while self.wals.iter().any(|wal| log_len(&self.env, wal) > self.options.wal_bytes) {
+            let emptied = copies.checkpoint(true).map_err(|error| self.poison(error))?;
+            if !emptied && self.env.clock.running().saturating_sub(began) > LOG_PATIENCE {
+                let path = self.wals.first().cloned().unwrap_or_default();
+                return Err(pv::PvError::Busy { path }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Length of the longest log.
+    pub(crate) fn longest_log(&self) -> u64 {
+        self.wals.iter().map(|wal| log_len(&self.env, wal)).max().unwrap_or(0)
     }
 
     /// Moves the catalogue's log into its file once the log has grown to half its bound.
@@ -133,13 +155,12 @@ impl State {
     }
 
     /// A commit has returned: what only waited for it goes.
-    fn committed(&mut self, commit: &Commit, budget: usize) {
+    fn committed(&mut self, commit: &Commit) {
         let txg = commit.txg;
         self.committed = txg;
         self.inodes.retain(|_, inode| !(inode.gone && inode.stamp <= txg));
         if commit.ops.iter().any(|op| op.delete && op.table == crate::catalogue::Table::Slice) {
             self.slices.retain(|_, slice| slice.row.refs > 0 || slice.stamp > txg);
         }
-        self.evict(budget);
     }
 }

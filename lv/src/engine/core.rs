@@ -112,7 +112,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Core {
     /// The state, unless the volume has stopped.
     pub(crate) fn state(&self) -> Result<MutexGuard<'_, State>> {
-        let state = match self.state.lock() {
+        let mut state = match self.state.lock() {
             Ok(state) => state,
             Err(poisoned) => {
                 let mut state = poisoned.into_inner();
@@ -121,6 +121,7 @@ impl Core {
             }
         };
         state.healthy()?;
+        state.evict(self.options.cached_rows);
         Ok(state)
     }
 

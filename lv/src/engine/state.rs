@@ -91,7 +91,9 @@ pub(crate) struct State {
     pub(crate) poison: Option<String>,
     pub(crate) stopping: bool,
     pub(crate) reader: CatalogueReader,
+    /// Rows in memory, about, and the number above which the next eviction pass runs.
     pub(crate) entries: usize,
+    pub(crate) evict_above: usize,
 }
 
 impl std::fmt::Debug for State {
@@ -162,18 +164,18 @@ impl State {
 
     /// Drops from memory what is committed and was not used since the last pass.
     pub(crate) fn evict(&mut self, budget: usize) {
-        if self.entries <= budget {
+        if self.entries <= budget.max(self.evict_above) {
             return;
         }
         let committed = self.committed;
         self.dirs.retain(|_, dir| {
             let before = dir.buckets.len();
             dir.buckets.retain(|_, bucket| {
-                let keep = bucket.stamp > committed || std::mem::take(&mut bucket.used);
-                keep || bucket.stamp > committed
+                let used = std::mem::take(&mut bucket.used);
+                used || bucket.stamp > committed
             });
             dir.complete &= dir.buckets.len() == before;
-            !dir.buckets.is_empty() || dir.complete
+            !dir.buckets.is_empty()
         });
         let idle: Vec<Ino> = self
             .inodes
@@ -198,6 +200,8 @@ impl State {
         }
         self.slices.retain(|_, slice| slice.users > 0 || slice.stamp > committed);
         self.recount();
+        // What is left is held by the open transaction group: not worth looking at again soon.
+        self.evict_above = self.entries.saturating_add(self.entries / 2);
     }
 
     /// A loaded map entry no longer names the slice.

@@ -3,6 +3,12 @@
 #[cfg(test)]
 mod basics;
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
+mod copies;
+#[cfg(test)]
 mod model;
+#[cfg(test)]
+mod space;
 #[cfg(test)]
 mod support;

@@ -1,6 +1,5 @@
 //! A small volume on memory stores or real PV files.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyfs_lvm_lv::{CopyPlace, LvError, Volume, VolumeOptions, create_catalogue};
@@ -8,7 +7,8 @@ use pv::{Env, ExtentSize, ExtentStore, FamilyUuid, LeCount, LeIndex, LvUuid, Mem
 use vg::{PvSlot, Segment, SegmentKind, StripeLeg, VolumeExtents};
 
 pub(crate) struct Rig {
-    pub(crate) dir: tempfile::TempDir,
+    #[expect(dead_code, reason = "keeps the folder until the end")]
+    dir: tempfile::TempDir,
     pub(crate) env: Env,
     pub(crate) extents: VolumeExtents,
     pub(crate) copies: Vec<CopyPlace>,
@@ -89,10 +89,6 @@ impl Rig {
         Volume::activate(&self.env, self.extents.clone(), &self.copies, self.options, &mut |_, why| {
             panic!("copy lost: {why}")
         })
-    }
-
-    pub(crate) fn copy_path(&self, n: usize) -> PathBuf {
-        self.copies[n].path.clone()
     }
 }
 

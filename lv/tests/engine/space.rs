@@ -1,0 +1,115 @@
+//! Space: compaction, quarantine, the hidden reserve.
+
+use std::time::Duration;
+
+use anyfs_lvm_lv::{Ino, LvError, NewNode, VolumeOptions, Work};
+use pv::Env;
+
+use super::support::{Rig, contents, pattern};
+
+#[test]
+fn a_pool_90_percent_full_and_overwritten_five_times_never_runs_out_of_space_that_df_shows() {
+    for threads in [false, true] {
+        let mut rig = Rig::new(2, 120, 65536);
+        rig.env = Env { threads, ..Env::system() };
+        let volume = rig.open();
+        let total = volume.statfs().unwrap().total;
+        let chunk = 8192usize;
+        let chunks = total * 9 / 10 / chunk as u64;
+        let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+        let mut seeds: Vec<u64> = (0..chunks).collect();
+        for (n, seed) in seeds.iter().enumerate() {
+            volume.write(file, (n * chunk) as u64, &pattern(*seed, chunk)).unwrap();
+        }
+        let mut random = 12345u64;
+        for round in 0..chunks * 5 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let n = (random >> 33) as usize % seeds.len();
+            let free = volume.statfs().unwrap().free;
+            seeds[n] = round + 1_000_000;
+            volume
+                .write(file, (n * chunk) as u64, &pattern(seeds[n], chunk))
+                .unwrap_or_else(|error| panic!("round {round}, df showed {free}: {error}"));
+            if round % 997 == 0 {
+                volume.fsync(file).unwrap();
+            }
+        }
+        let expected: Vec<u8> = seeds.iter().flat_map(|seed| pattern(*seed, chunk)).collect();
+        assert!(contents(&volume, file) == expected);
+        volume.close().unwrap();
+        assert!(contents(&rig.open(), file) == expected);
+    }
+}
+
+#[test]
+fn a_full_volume_says_so_and_deleting_works() {
+    let rig = Rig::new(2, 16, 65536);
+    let volume = rig.open();
+    let total = volume.statfs().unwrap().total;
+    let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+    let mut at = 0u64;
+    let error = loop {
+        match volume.write(file, at, &pattern(at, 50_000)) {
+            Ok(()) => at += 50_000,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, LvError::NoSpace { free, needed: 50_000 } if free < 50_000), "{error}");
+    assert!(at + 50_000 > total, "full at {at} of {total}");
+    assert_eq!(error.errno(), 28);
+    volume.sync().unwrap();
+    volume.unlink(Ino::ROOT, b"f").unwrap();
+    let file = volume.create(Ino::ROOT, b"g", &NewNode::file(0o600)).unwrap().ino;
+    volume.write(file, 0, &pattern(7, 600_000)).unwrap();
+    volume.sync().unwrap();
+    assert!(contents(&volume, file) == pattern(7, 600_000));
+}
+
+#[test]
+fn freed_extents_stay_untouched_for_the_grace_period_and_across_a_restart() {
+    let mut rig = Rig::new(1, 64, 65536);
+    rig.options = VolumeOptions { grace: Duration::from_secs(3600), ..rig.options };
+    let volume = rig.open();
+    let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+    volume.write(file, 0, &pattern(1, 6 * 65536)).unwrap();
+    volume.step(Work::Flush).unwrap();
+    volume.sync().unwrap();
+    volume.unlink(Ino::ROOT, b"f").unwrap();
+    volume.sync().unwrap();
+    assert_eq!(volume.usage().unwrap().quarantined_extents, 6);
+    assert!(!volume.step(Work::Delete).unwrap(), "nothing may be deleted yet");
+    volume.close().unwrap();
+
+    let volume = rig.open();
+    assert_eq!(volume.usage().unwrap().quarantined_extents, 6);
+    assert!(!volume.step(Work::Delete).unwrap(), "nothing may be deleted yet");
+    volume.close().unwrap();
+
+    rig.options = VolumeOptions { grace: Duration::ZERO, ..rig.options };
+    let volume = rig.open();
+    assert!(volume.step(Work::Delete).unwrap());
+    assert_eq!(volume.usage().unwrap().quarantined_extents, 0);
+    assert_eq!(volume.usage().unwrap().free_extents, 64);
+}
+
+#[test]
+fn the_hidden_reserve_is_the_same_after_a_restart_of_a_full_volume() {
+    let rig = Rig::new(1, 64, 65536);
+    let volume = rig.open();
+    let total = volume.statfs().unwrap().total;
+    assert_eq!(total, (64 - 5) * 65536, "7 % of 64 extents, rounded up, are kept back");
+    let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+    volume.write(file, 0, &pattern(1, usize::try_from(total).unwrap())).unwrap();
+    volume.sync().unwrap();
+    assert_eq!(volume.statfs().unwrap().free, 0);
+    assert!(volume.usage().unwrap().free_extents >= 4);
+    volume.close().unwrap();
+    let volume = rig.open();
+    assert_eq!(volume.statfs().unwrap().free, 0);
+    assert!(matches!(volume.write(file, 0, b"x"), Err(LvError::NoSpace { .. })));
+    // The reserve is what makes this possible.
+    volume.unlink(Ino::ROOT, b"f").unwrap();
+    let file = volume.create(Ino::ROOT, b"g", &NewNode::file(0o600)).unwrap().ino;
+    volume.write(file, 0, &pattern(2, usize::try_from(total).unwrap())).unwrap();
+    assert!(contents(&volume, file) == pattern(2, usize::try_from(total).unwrap()));
+}
