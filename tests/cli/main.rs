@@ -1,1 +1,14 @@
-//! Black-box tests of the command.
+//! Black-box tests of the `anyfs-lvm` command: what users type, what they see, what is left on disk.
+
+#[cfg(test)]
+mod arguments;
+#[cfg(test)]
+mod copying;
+#[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
+mod missing;
+#[cfg(test)]
+mod quickstart;
+#[cfg(test)]
+mod support;

@@ -99,8 +99,13 @@ impl Devices {
 
     fn failed(&self, what: &str, error: &io::Error) -> Failure {
         let file = self.file();
-        let line = format!("cannot {what} the list of physical volumes {}: {}", file.display(), crate::files::io_text(error));
-        Failure { code: code::INIT_FAILED, lines: vec![line], hint: Some(format!("give --pool DIR, or set {SYSTEM_DIR}")) }
+        let line =
+            format!("cannot {what} the list of physical volumes {}: {}", file.display(), crate::files::io_text(error));
+        Failure {
+            code: code::INIT_FAILED,
+            lines: vec![line],
+            hint: Some(format!("give --pool DIR, or set {SYSTEM_DIR}")),
+        }
     }
 }
 
@@ -117,7 +122,13 @@ fn parse(bytes: &[u8]) -> Listed {
 }
 
 fn escape(path: &[u8]) -> Vec<u8> {
-    path.iter().flat_map(|byte| if matches!(byte, b'\n' | b'\\') { std::ascii::escape_default(*byte).collect() } else { vec![*byte] }).collect()
+    path.iter()
+        .flat_map(
+            |byte| {
+                if matches!(byte, b'\n' | b'\\') { std::ascii::escape_default(*byte).collect() } else { vec![*byte] }
+            },
+        )
+        .collect()
 }
 
 fn unescape(path: &[u8]) -> OsString {

@@ -90,7 +90,12 @@ impl Session {
             seen.extend(files.iter().map(|(uuid, found)| (*uuid, found.path.clone())));
             let active = |lv: &vg::LvRecord| Some(group.activation_lock_paths(lv).iter().any(|path| is_held(path)));
             let catalogue = |lv: &vg::LvRecord, pv| group.metadata_copy_path(pv, lv);
-            model.vgs.push(picture::group(&self.env, group.descriptor(), &files, &picture::Look { active: &active, catalogue: &catalogue }));
+            model.vgs.push(picture::group(
+                &self.env,
+                group.descriptor(),
+                &files,
+                &picture::Look { active: &active, catalogue: &catalogue },
+            ));
         }
         for free in scan.orphans().filter(|free| !seen.iter().any(|(uuid, _)| *uuid == free.uuid())) {
             let found = Found { path: free.pv.path().to_owned(), capacity: free.pv.label().capacity.get() };
@@ -172,7 +177,8 @@ fn files(group: &VolumeGroup) -> Files {
 /// could make an activation that begins at this moment fail.
 fn is_held(path: &Path) -> bool {
     let Ok(note) = std::fs::read_to_string(path) else { return false };
-    let pid = note.split_whitespace().next_back().and_then(|word| word.parse().ok()).and_then(rustix::process::Pid::from_raw);
+    let pid =
+        note.split_whitespace().next_back().and_then(|word| word.parse().ok()).and_then(rustix::process::Pid::from_raw);
     let alive = pid.is_none_or(|pid| match rustix::process::test_kill_process(pid) {
         Ok(()) => true,
         Err(error) => error == rustix::io::Errno::PERM,

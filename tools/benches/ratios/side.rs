@@ -45,9 +45,7 @@ impl Side {
     pub(crate) fn again(&self, name: &str) -> Handle {
         match self {
             Self::Host(dir) => Handle::Host(File::options().read(true).write(true).open(dir.join(name)).unwrap()),
-            Self::Ours(volume) => {
-                Handle::Ours(volume.clone(), volume.lookup(Ino::ROOT, name.as_bytes()).unwrap().ino)
-            }
+            Self::Ours(volume) => Handle::Ours(volume.clone(), volume.lookup(Ino::ROOT, name.as_bytes()).unwrap().ino),
         }
     }
 

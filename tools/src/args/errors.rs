@@ -28,9 +28,8 @@ pub(crate) fn translate(command: &str, error: &clap::Error) -> Option<Failure> {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return None,
         ErrorKind::UnknownArgument => unknown(command, &argument),
         ErrorKind::MissingRequiredArgument => {
-            let line = format!(
-                "No command with matching syntax recognised.  Run '{command} --help' for more information."
-            );
+            let line =
+                format!("No command with matching syntax recognised.  Run '{command} --help' for more information.");
             return Some(Failure { code: code::USAGE, lines: vec![line], hint: Some(format!("give {argument}")) });
         }
         ErrorKind::InvalidValue if text(ContextKind::InvalidValue).is_empty() => missing(command, &argument),

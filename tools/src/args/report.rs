@@ -68,8 +68,7 @@ impl ReportArgs {
 
     /// The report these options describe.
     pub(crate) fn spec(&self, defaults: &Defaults, verbose: bool) -> Done<Spec> {
-        let wanted =
-            Wanted { options: &self.options, sort: self.sort.as_deref(), segments: self.segments, verbose };
+        let wanted = Wanted { options: &self.options, sort: self.sort.as_deref(), segments: self.segments, verbose };
         let mut spec = Spec::new(defaults, &wanted).map_err(|error| unknown_field(&error))?;
         spec.all = self.all;
         spec.style.no_suffix = self.nosuffix;

@@ -55,7 +55,8 @@ pub(crate) fn size(option: &str, text: &str, unit: Unit, plus: bool) -> Done<Siz
     let (sign, rest) = sign(text, plus).map_err(bad)?;
     // "10GiB" and "10GB" are what people type.
     let lower = rest.to_ascii_lowercase();
-    let short = lower.strip_suffix("ib").or_else(|| lower.strip_suffix('b').filter(|s| s.ends_with(char::is_alphabetic)));
+    let short =
+        lower.strip_suffix("ib").or_else(|| lower.strip_suffix('b').filter(|s| s.ends_with(char::is_alphabetic)));
     let bytes = parse_size(short.unwrap_or(&lower), unit).map_err(|error| match error {
         SizeError::TooLarge(_) => bad("Size is too large."),
         SizeError::Negative(_) => bad("Size may not be negative."),
@@ -120,7 +121,10 @@ mod tests {
     #[test]
     fn bad_sizes_get_lvms_words() {
         let lines = |text| size("--size", text, Unit::Mebi, false).unwrap_err().lines;
-        assert_eq!(lines("1x"), ["Can't parse size argument.", "Invalid argument for --size: 1x", "Error during parsing of command line."]);
+        assert_eq!(
+            lines("1x"),
+            ["Can't parse size argument.", "Invalid argument for --size: 1x", "Error during parsing of command line."]
+        );
         assert_eq!(lines("-1m")[0], "Size may not be negative.");
         assert_eq!(lines("99999999999e")[0], "Size is too large.");
         assert_eq!(lines("17e")[0], "Size is too large.");

@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 
-use super::filing::{Mounts, inside, pieces, regular};
 use super::Entry;
+use super::filing::{Mounts, inside, pieces, regular};
 use crate::args::Common;
 use crate::cli::Verb;
 use crate::failure::Done;

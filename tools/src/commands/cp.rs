@@ -244,7 +244,9 @@ fn volume_source(mount: &Mount, path: &[u8], tree: bool) -> Done<Source<Ino>> {
 fn inside(mount: &Mount, path: &[u8], several: bool) -> Done<Into<Ino>> {
     match mount.volume.resolve(path, true) {
         Ok(found) if found.kind == anyfs_lvm::lv::Kind::Directory => Ok(Into { dir: found.ino, name: None }),
-        Ok(_) if several || path.ends_with(b"/") => Err(Failure::new(format!("{}: Not a directory", mount.shown(path)))),
+        Ok(_) if several || path.ends_with(b"/") => {
+            Err(Failure::new(format!("{}: Not a directory", mount.shown(path))))
+        }
         Err(_) if several => Err(Failure::new(format!("{}: No such directory", mount.shown(path)))),
         _ => {
             let place = mount.place(path, true)?;
@@ -263,7 +265,8 @@ fn outside(path: &Path, several: bool) -> Done<Into<Arc<Path>>> {
         _ => {}
     }
     let name = path.file_name().ok_or_else(|| Failure::new(format!("{shown}: Is a directory")))?;
-    let parent = path.parent().filter(|dir| !dir.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned);
+    let parent =
+        path.parent().filter(|dir| !dir.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned);
     match std::fs::metadata(&parent) {
         Ok(found) if found.is_dir() => Ok(Into { dir: parent.into(), name: Some(name.as_bytes().to_vec()) }),
         Ok(_) => Err(Failure::new(format!("{}: Not a directory", crate::picture::shown(&parent)))),

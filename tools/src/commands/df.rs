@@ -76,7 +76,8 @@ fn table(lines: &[[String; 6]]) -> String {
     }
     let row = |line: &[String; 6]| {
         let cells = line.iter().zip(widths).enumerate();
-        let cells = cells.map(|(i, (cell, width))| if i == 0 { format!("{cell:width$}") } else { format!("{cell:>width$}") });
+        let cells =
+            cells.map(|(i, (cell, width))| if i == 0 { format!("{cell:width$}") } else { format!("{cell:>width$}") });
         format!("  {}\n", cells.collect::<Vec<_>>().join(" "))
     };
     lines.iter().map(row).collect()

@@ -74,7 +74,10 @@ impl Verb for LvCreate {
         request.pvs = ranges(&group, &self.pvs)?;
         if request.name.as_ref().is_some_and(|name| group.lv(name).is_ok()) {
             // Said first, before rounding: it is what matters.
-            return Err(group.plan_lv_create(&request).err().map_or_else(|| Failure::new("exists"), |e| vg_failure(&e)));
+            return Err(group
+                .plan_lv_create(&request)
+                .err()
+                .map_or_else(|| Failure::new("exists"), |e| vg_failure(&e)));
         }
         self.size.tell_stripes(ui, &group)?;
         request.count = count(ui, &group, wanted, 0, request.stripes, request.pvs.as_deref())?;
@@ -101,7 +104,9 @@ impl LvCreate {
         let named = self.name.as_deref().map(|name| (lv_name(name), name));
         let (vg, name) = match (lv_name(vg), named) {
             (Some(target), None) => (target.vg, Some(target.lv)),
-            (Some(_), Some(_)) => return Err(Failure::usage(Self::NAME, "Please give the name once: VG/LV or -n LV VG.")),
+            (Some(_), Some(_)) => {
+                return Err(Failure::usage(Self::NAME, "Please give the name once: VG/LV or -n LV VG."));
+            }
             (None, Some((Some(target), _))) if target.vg == vg => (target.vg, Some(target.lv)),
             (None, Some((_, name))) => (vg.to_owned(), Some(name.to_owned())),
             (None, None) => (vg.to_owned(), None),
@@ -137,7 +142,8 @@ impl LvCreate {
             Some("linear") => Ok(1),
             Some("striped") => Ok(if self.size.stripes.is_none() { 2 } else { stripes }),
             Some(known @ ("raid1" | "mirror" | "thin" | "thin-pool" | "snapshot")) => {
-                let failure = Failure::argument("--type", known, &format!("Volumes of type {known} cannot be made yet."));
+                let failure =
+                    Failure::argument("--type", known, &format!("Volumes of type {known} cannot be made yet."));
                 Err(failure.hint("types are linear and striped"))
             }
             Some(other) => Err(Failure::argument("--type", other, "").hint("types are linear and striped")),

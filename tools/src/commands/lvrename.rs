@@ -65,7 +65,8 @@ impl LvRename {
         };
         match self.names.as_slice() {
             [old, new] => {
-                let target = lv_name(old).ok_or_else(|| usage("Please give the volume group: VG/OLD NEW, or VG OLD NEW."))?;
+                let target =
+                    lv_name(old).ok_or_else(|| usage("Please give the volume group: VG/OLD NEW, or VG OLD NEW."))?;
                 let new = bare(&target.vg, new)?;
                 Ok((target.vg, target.lv, new))
             }

@@ -1,7 +1,7 @@
 //! From `-L` and `-l` to a number of extents, as lvcreate and lvextend need it.
 
-use anyfs_lvm::pv::{LeCount, PeCount};
 use anyfs_lvm::pv::units::Unit;
+use anyfs_lvm::pv::{LeCount, PeCount};
 use anyfs_lvm::vg::{PvArg, PvRange, VgError, VolumeGroup};
 
 use crate::args::{Extents, ExtentsOf, Sign, extents, size};
@@ -61,8 +61,9 @@ impl SizeArgs {
             }
             (None, Some(text)) => Ok(Wanted::Extents(extents(command, text, plus)?)),
             (None, None) => {
-                let line =
-                    format!("No command with matching syntax recognised.  Run '{command} --help' for more information.");
+                let line = format!(
+                    "No command with matching syntax recognised.  Run '{command} --help' for more information."
+                );
                 let failure = Failure { code: code::USAGE, lines: vec![line], hint: None };
                 Err(failure.hint("give a size: -L SIZE, or -l EXTENTS, as in -L 10g or -l 100%FREE"))
             }
@@ -140,7 +141,10 @@ pub(crate) fn count(
             let number = share(group, extents, pvs);
             if number == 0 {
                 let free = group.free_map().free();
-                let line = format!("Volume group \"{}\" has insufficient free space ({free} extents): 1 required.", group.name());
+                let line = format!(
+                    "Volume group \"{}\" has insufficient free space ({free} extents): 1 required.",
+                    group.name()
+                );
                 return Err(Failure::new(line).hint(format!("add a PV with: anyfs-lvm vgextend {} PV", group.name())));
             }
             // A share is an upper limit: whole rows of stripes only.
@@ -168,7 +172,9 @@ fn share(group: &VolumeGroup, extents: Extents, pvs: Option<&[PvRange]>) -> u32 
         ExtentsOf::Free => map.usable(),
         ExtentsOf::Pvs => match pvs {
             None => map.usable(),
-            Some(pvs) => pvs.iter().filter_map(|range| map.pv(range.pv)).map(|free| u64::from(PeCount::get(free.free()))).sum(),
+            Some(pvs) => {
+                pvs.iter().filter_map(|range| map.pv(range.pv)).map(|free| u64::from(PeCount::get(free.free()))).sum()
+            }
         },
     };
     u32::try_from(whole.saturating_mul(u64::from(extents.number)) / 100).unwrap_or(u32::MAX)

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 
 use anyfs_lvm::lv::{Ino, Kind, LvError, NewNode};
 
-use super::filing::{Mounts, inside};
 use super::Entry;
+use super::filing::{Mounts, inside};
 use crate::args::Common;
 use crate::cli::Verb;
 use crate::failure::{Done, Failure};

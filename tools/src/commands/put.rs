@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::io::Write;
 
-use super::filing::inside;
 use super::Entry;
+use super::filing::inside;
 use crate::args::Common;
 use crate::cli::Verb;
 use crate::failure::{Done, Failure};

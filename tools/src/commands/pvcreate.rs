@@ -156,7 +156,8 @@ fn allowed(session: &Session, ui: &mut Ui<'_>, path: &Path, force: u8) -> Done<b
     }
     let name = shown(path);
     if path.is_dir() {
-        return Err(Failure::new(format!("{name}: exists already and is a folder")).hint("name a file in it, as in {name}/disk1.db".replace("{name}", &name)));
+        return Err(Failure::new(format!("{name}: exists already and is a folder"))
+            .hint("name a file in it, as in {name}/disk1.db".replace("{name}", &name)));
     }
     let unforced = |failure: Failure| failure.hint(format!("replace it with: anyfs-lvm pvcreate -ff {name}"));
     match Pv::open(&session.env, path, Access::Immutable) {
@@ -172,16 +173,15 @@ fn allowed(session: &Session, ui: &mut Ui<'_>, path: &Path, force: u8) -> Done<b
             }
             None if force == 0 => {
                 let line = format!("{name}: already a physical volume of no volume group.");
-                Err(Failure::new(line).hint(format!("use it as it is, or make it anew with: anyfs-lvm pvcreate -f {name}")))
+                Err(Failure::new(line)
+                    .hint(format!("use it as it is, or make it anew with: anyfs-lvm pvcreate -f {name}")))
             }
             None => Ok(true),
         },
         Err(PvError::Foreign { what, .. }) if force < 2 => {
             Err(unforced(Failure::new(format!("{name}: exists already and is {what}"))))
         }
-        Err(PvError::Foreign { what, .. }) => {
-            agreed(ui, &format!("WARNING: {name} is {what}. Wipe it? [y/n]: "))
-        }
+        Err(PvError::Foreign { what, .. }) => agreed(ui, &format!("WARNING: {name} is {what}. Wipe it? [y/n]: ")),
         Err(error) if force < 2 => Err(unforced(Failure::new(chain(&error)))),
         Err(error) => agreed(ui, &format!("WARNING: {}. Wipe it? [y/n]: ", chain(&error))),
     }

@@ -68,7 +68,8 @@ impl PvRemove {
             let uuid = pv.label().pv;
             let file = pv.path().to_owned();
             drop(pv);
-            delete(&file).map_err(|error| Failure::new(format!("{name}: {}", crate::files::io_text(&error))).line(kept))?;
+            delete(&file)
+                .map_err(|error| Failure::new(format!("{name}: {}", crate::files::io_text(&error))).line(kept))?;
             session.unregister(uuid)?;
         }
         ui.say(&format!("Labels on physical volume \"{name}\" successfully wiped."));

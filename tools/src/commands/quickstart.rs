@@ -65,7 +65,8 @@ fn empty(dir: &Path) -> Done<PathBuf> {
 
 fn fresh() -> Done<PathBuf> {
     let parent = std::env::temp_dir();
-    let failed = |error: &std::io::Error| Failure::new(format!("{}: {}", parent.display(), crate::files::io_text(error)));
+    let failed =
+        |error: &std::io::Error| Failure::new(format!("{}: {}", parent.display(), crate::files::io_text(error)));
     for number in 0..1000u32 {
         let dir = parent.join(format!("anyfs-lvm-quickstart.{}.{number}", std::process::id()));
         match std::fs::create_dir(&dir) {

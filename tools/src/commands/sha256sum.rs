@@ -4,8 +4,8 @@ use std::ffi::OsString;
 
 use sha2::{Digest, Sha256};
 
-use super::filing::{Mounts, inside, pieces, regular};
 use super::Entry;
+use super::filing::{Mounts, inside, pieces, regular};
 use crate::args::Common;
 use crate::cli::Verb;
 use crate::failure::Done;

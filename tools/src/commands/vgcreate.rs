@@ -108,9 +108,8 @@ fn bad_name(error: &NameError) -> Failure {
 /// LVM names the group that the PV is in, and what could not be done with it.
 pub(super) fn refused(error: &VgError, group: &str) -> Failure {
     match error {
-        VgError::AlreadyMember { path, .. } => {
-            vg_failure(error).line(format!("Unable to add physical volume '{}' to volume group '{group}'", path.display()))
-        }
+        VgError::AlreadyMember { path, .. } => vg_failure(error)
+            .line(format!("Unable to add physical volume '{}' to volume group '{group}'", path.display())),
         _ => vg_failure(error),
     }
 }

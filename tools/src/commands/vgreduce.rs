@@ -54,7 +54,8 @@ impl Verb for VgReduce {
         if self.removemissing {
             return self.remove_missing(&session, ui, group);
         }
-        let pvs = if self.all { group.pvs().iter().map(|member| member.path.clone()).collect() } else { self.pvs.clone() };
+        let pvs =
+            if self.all { group.pvs().iter().map(|member| member.path.clone()).collect() } else { self.pvs.clone() };
         ui.each(&pvs, |ui, path| {
             remove(&session, &mut group, path)?;
             ui.say(&format!("Removed \"{}\" from volume group \"{}\"", shown(path), self.name));

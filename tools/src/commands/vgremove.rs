@@ -46,7 +46,9 @@ impl VgRemove {
         let lvs: Vec<_> = group.descriptor().lvs.iter().map(|lv| lv.name.clone()).collect();
         if !lvs.is_empty() && self.common.force == 0 {
             let count = lvs.len();
-            let ask = format!("Do you really want to remove volume group \"{name}\" containing {count} logical volumes? [y/n]: ");
+            let ask = format!(
+                "Do you really want to remove volume group \"{name}\" containing {count} logical volumes? [y/n]: "
+            );
             if !ui.confirm(&ask) {
                 return Err(Failure::new(format!("Volume group \"{name}\" not removed")));
             }

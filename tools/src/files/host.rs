@@ -60,7 +60,8 @@ pub(crate) fn meta_of(found: &fs::Metadata) -> Meta {
 }
 
 fn timestamps(meta: &Meta) -> Timestamps {
-    let spec = |nanos: i64| Timespec { tv_sec: nanos.div_euclid(1_000_000_000), tv_nsec: nanos.rem_euclid(1_000_000_000) };
+    let spec =
+        |nanos: i64| Timespec { tv_sec: nanos.div_euclid(1_000_000_000), tv_nsec: nanos.rem_euclid(1_000_000_000) };
     Timestamps { last_access: spec(meta.atime), last_modification: spec(meta.mtime) }
 }
 

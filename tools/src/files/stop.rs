@@ -19,7 +19,9 @@ impl Stop {
         for signal in [SIGINT, SIGTERM] {
             // The second signal ends the process at once: a hung disk must not make it unkillable by Ctrl-C.
             let first = signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop.0));
-            first.and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop.0))).map_err(|error| failed(&error))?;
+            first
+                .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop.0)))
+                .map_err(|error| failed(&error))?;
         }
         Ok(stop)
     }

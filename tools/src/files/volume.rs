@@ -38,15 +38,7 @@ pub(crate) fn meta_of(attr: &Attr) -> Meta {
         LvKind::Symlink => Kind::Symlink,
         _ => Kind::Other,
     };
-    Meta {
-        kind,
-        mode: attr.mode,
-        uid: attr.uid,
-        gid: attr.gid,
-        size: attr.size,
-        atime: attr.atime,
-        mtime: attr.mtime,
-    }
+    Meta { kind, mode: attr.mode, uid: attr.uid, gid: attr.gid, size: attr.size, atime: attr.atime, mtime: attr.mtime }
 }
 
 /// The parts of a path, `.` and empty ones left out.

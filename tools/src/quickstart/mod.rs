@@ -31,15 +31,17 @@ impl Demo<'_> {
         let began = Instant::now();
         // Two PVs hold less than the input, three hold it comfortably, reserve and metadata included.
         let pv_size = (self.input.room * 45 / 100).div_ceil(STEP).max(4) * STEP;
-        ui.raw(format!(
-            "Input: {} files, {} from {}\nPool:  {}, files of {} each\n\n",
-            self.input.files,
-            long(self.input.bytes),
-            crate::picture::shown(&self.input.root),
-            crate::picture::shown(self.dir),
-            long(pv_size)
-        )
-        .as_bytes());
+        ui.raw(
+            format!(
+                "Input: {} files, {} from {}\nPool:  {}, files of {} each\n\n",
+                self.input.files,
+                long(self.input.bytes),
+                crate::picture::shown(&self.input.root),
+                crate::picture::shown(self.dir),
+                long(pv_size)
+            )
+            .as_bytes(),
+        );
         self.make(ui, pv_size)?;
         self.overflow(ui)?;
         self.grow(ui)?;

@@ -131,7 +131,8 @@ fn same(mount: &Mount, job: &Job) -> Done<u64> {
         crate::picture::shown(&path)
     };
     let about = |trouble: Trouble| trouble.about(&shown());
-    let mut host = fs::File::open(job.host.join(std::ffi::OsStr::from_bytes(&job.name))).map_err(|e| about(e.into()))?;
+    let mut host =
+        fs::File::open(job.host.join(std::ffi::OsStr::from_bytes(&job.name))).map_err(|e| about(e.into()))?;
     let mut volume = mount.reader(&job.volume, &job.name).map_err(about)?;
     let (host, bytes) = sum(&mut host).map_err(|error| about(error.into()))?;
     let (volume, _) = sum(&mut volume).map_err(|error| about(error.into()))?;

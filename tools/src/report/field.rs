@@ -88,7 +88,8 @@ pub(crate) fn find(name: &str, scope: Scope) -> Vec<&'static Field> {
     let plain = plain(name);
     let exact = all().find(|field| self::plain(field.name) == plain);
     let prefixed = || {
-        let with = |prefix: &&str| all().find(|field| self::plain(field.name) == self::plain(&format!("{prefix}{name}")));
+        let with =
+            |prefix: &&str| all().find(|field| self::plain(field.name) == self::plain(&format!("{prefix}{name}")));
         scope.prefixes.iter().find_map(with)
     };
     exact.or_else(prefixed).into_iter().collect()

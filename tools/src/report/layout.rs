@@ -44,7 +44,6 @@ fn cell(row: &Row<'_>, spec: &Spec, field: &Field) -> Cell {
 fn widths(lines: &[Vec<Cell>], spec: &Spec) -> Vec<usize> {
     let columns = spec.fields.iter().enumerate();
     let widest = |i: usize| lines.iter().filter_map(|line| line.get(i)).map(|c| width(&c.text)).max().unwrap_or(0);
-    // The smallest width of a column counts its heading's room, as in LVM, even when the headings are off.
     columns.map(|(i, field)| widest(i).max(field.width)).collect()
 }
 

@@ -2,8 +2,8 @@
 
 use super::model::{Alloc, Leg, Lv, Model, Pv, Seg, Vg};
 use super::spec::{Quotes, Wanted};
-use anyfs_lvm::pv::units::Units;
 use super::*;
+use anyfs_lvm::pv::units::Units;
 
 const MIB: u64 = 1 << 20;
 

@@ -9,7 +9,15 @@ use super::lv_attr::lv_attr;
 
 macro_rules! field {
     ($name:literal, $heading:literal, $width:literal, $ty:ident, $help:literal, $value:expr) => {
-        Field { kind: Kind::Lv, name: $name, heading: $heading, width: $width, ty: Type::$ty, value: $value, help: $help }
+        Field {
+            kind: Kind::Lv,
+            name: $name,
+            heading: $heading,
+            width: $width,
+            ty: Type::$ty,
+            value: $value,
+            help: $help,
+        }
     };
 }
 
@@ -25,7 +33,9 @@ pub(in super::super) static LV: &[Field] = &[
     field!("lv_uuid", "LV UUID", 38, Str, "Unique identifier.", |r| lv(r, |l| Value::text(&l.uuid))),
     field!("lv_name", "LV", 4, Str, "Name, in brackets when internal.", |r| lv(r, |l| Value::Text(l.shown_name()))),
     field!("lv_full_name", "LV", 4, Str, "VG/LV.", |r| full_name(r)),
-    field!("lv_parent", "Parent", 0, Str, "The LV that an internal one belongs to.", |r| lv(r, |l| Value::text(&l.parent))),
+    field!("lv_parent", "Parent", 0, Str, "The LV that an internal one belongs to.", |r| lv(r, |l| Value::text(
+        &l.parent
+    ))),
     field!("lv_layout", "Layout", 10, List, "Layout.", |r| lv(r, layout)),
     field!("lv_role", "Role", 10, List, "Role.", |r| lv(r, role)),
     field!("lv_allocation_policy", "AllocPol", 10, Str, "Allocation policy.", |r| lv(r, |l| {
@@ -53,15 +63,19 @@ pub(in super::super) static LV: &[Field] = &[
     empty!("pool_lv", "Pool", 0, Str, "The thin pool of a thin LV."),
     field!("lv_tags", "LV Tags", 0, List, "Tags.", |r| lv(r, |l| Value::List(l.tags.clone()))),
     field!("lv_profile", "LProfile", 0, Str, "Configuration profile.", |r| lv(r, |_| Value::text(""))),
-    field!("lv_time", "CTime", 26, Tim, "When it was made.", |r| lv(r, |l| l.created.map_or(Value::Blank, Value::Time))),
+    field!("lv_time", "CTime", 26, Tim, "When it was made.", |r| lv(r, |l| l
+        .created
+        .map_or(Value::Blank, Value::Time))),
     field!("lv_host", "Host", 10, Str, "Where it was made.", |r| lv(r, |l| Value::text(&l.host))),
     field!("lv_kernel_major", "KMaj", 0, Num, "Always -1: there is no device.", |r| lv(r, |_| Value::Number(-1))),
     field!("lv_kernel_minor", "KMin", 0, Num, "Always -1: there is no device.", |r| lv(r, |_| Value::Number(-1))),
-    field!("lv_permissions", "LPerms", 8, Str, "Permissions.", |r| lv(r, |l| Value::text(match (l.active, l.writable) {
-        (None, _) => "unknown",
-        (_, true) => "writeable",
-        (_, false) => "read-only",
-    }))),
+    field!("lv_permissions", "LPerms", 8, Str, "Permissions.", |r| lv(r, |l| Value::text(
+        match (l.active, l.writable) {
+            (None, _) => "unknown",
+            (_, true) => "writeable",
+            (_, false) => "read-only",
+        }
+    ))),
     field!("lv_device_open", "DevOpen", 10, Bin, "Set if a process has it.", |r| lv(r, |l| {
         Value::Flag(l.active == Some(true), "open")
     })),
@@ -83,9 +97,9 @@ fn full_name(row: &Row<'_>) -> Value {
 }
 
 fn size(row: &Row<'_>) -> Value {
-    row.vg.zip(row.lv).map_or(Value::Blank, |(vg, lv)| {
-        Value::Size(lv.own_size.unwrap_or_else(|| vg.bytes(lv.le_count())))
-    })
+    row.vg
+        .zip(row.lv)
+        .map_or(Value::Blank, |(vg, lv)| Value::Size(lv.own_size.unwrap_or_else(|| vg.bytes(lv.le_count()))))
 }
 
 fn layout(lv: &Lv) -> Value {

@@ -8,7 +8,15 @@ use super::pv;
 
 macro_rules! field {
     ($name:literal, $heading:literal, $width:literal, $ty:ident, $help:literal, $value:expr) => {
-        Field { kind: Kind::Pv, name: $name, heading: $heading, width: $width, ty: Type::$ty, value: $value, help: $help }
+        Field {
+            kind: Kind::Pv,
+            name: $name,
+            heading: $heading,
+            width: $width,
+            ty: Type::$ty,
+            value: $value,
+            help: $help,
+        }
     };
 }
 

@@ -28,7 +28,9 @@ pub(in super::super) static SEG: &[Field] = &[
         Value::Size(if s.kind == "striped" { g.extent_size } else { 0 })
     })),
     field!(Seg, "chunk_size", "Chunk", Siz, "Unused here.", |r| seg(r, |_, _| Value::Size(0))),
-    field!(Seg, "seg_start", "Start", Siz, "Where it begins in the LV.", |r| seg(r, |g, s| Value::Size(g.bytes(s.start_le)))),
+    field!(Seg, "seg_start", "Start", Siz, "Where it begins in the LV.", |r| seg(r, |g, s| Value::Size(
+        g.bytes(s.start_le)
+    ))),
     field!(Seg, "seg_start_pe", "Start", Num, "Its first logical extent.", |r| seg_start_pe(r)),
     field!(Seg, "seg_size", "SSize", Siz, "Its size.", |r| seg(r, |g, s| Value::Size(g.bytes(s.count_le)))),
     field!(Seg, "seg_size_pe", "SSize", Num, "Its size in extents.", |r| seg(r, |_, s| Value::count(s.count_le))),

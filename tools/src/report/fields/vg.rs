@@ -7,7 +7,15 @@ use super::vg;
 
 macro_rules! field {
     ($name:literal, $heading:literal, $width:literal, $ty:ident, $help:literal, $value:expr) => {
-        Field { kind: Kind::Vg, name: $name, heading: $heading, width: $width, ty: Type::$ty, value: $value, help: $help }
+        Field {
+            kind: Kind::Vg,
+            name: $name,
+            heading: $heading,
+            width: $width,
+            ty: Type::$ty,
+            value: $value,
+            help: $help,
+        }
     };
 }
 

@@ -1,0 +1,96 @@
+//! PVs that are away, pools that moved, files that look like PVs.
+
+use std::fs;
+
+use crate::support::Place;
+
+/// Everything of a PV to another folder and back.
+fn carry(place: &Place, from: &str, to: &str) {
+    for end in ["", ".d"] {
+        fs::rename(place.path(&format!("{from}{end}")), place.path(&format!("{to}{end}"))).unwrap();
+    }
+}
+
+#[test]
+fn a_missing_pv_is_named_once_and_intact_files_read() {
+    let place = Place::new();
+    place.run("vgcreate --setphysicalvolumesize 8m vg0 a.db b.db c.db").ok();
+    place.run("lvcreate -n home -l 100%FREE vg0").ok();
+    place.input("put vg0/home:/small", b"inline");
+    fs::write(place.path("big"), vec![3u8; 12 << 20]).unwrap();
+    place.run("cp big vg0/home:/big").ok();
+    fs::create_dir(place.path("away")).unwrap();
+    carry(&place, "b.db", "away/b.db");
+    for report in ["pvs", "vgs", "lvs"] {
+        let ran = place.run(report);
+        assert_eq!((ran.code, ran.err.lines().count()), (0, 1), "{ran:?}");
+        assert!(ran.err.starts_with("  WARNING: VG vg0 is missing PV ") && ran.err.contains("b.db"), "{}", ran.err);
+    }
+    let pvs = place.run("pvs --separator : --noheadings");
+    assert!(pvs.out.contains("  [unknown]:vg0:asq1:a-m:8.00m:0 \n"), "{}", pvs.out);
+    assert!(place.run("vgs").out.contains("wz-pn-"));
+    assert!(place.run("lvs").out.contains("-wi-----p-"));
+    assert_eq!(place.run("cat vg0/home:/small").out, "inline");
+    let broken = place.run("sha256sum vg0/home:/big");
+    assert_eq!(broken.code, 5);
+    assert!(
+        broken.err.contains("/big: its data at byte") && broken.err.contains("missing physical volume b.db"),
+        "{}",
+        broken.err
+    );
+    let refused = place.run("lvcreate -n x -L 1m vg0");
+    assert!(refused.err.contains("  Cannot change VG vg0 while PVs are missing.\n"), "{}", refused.err);
+    carry(&place, "away/b.db", "b.db");
+    assert!(place.run("sha256sum vg0/home:/big").ok().ends_with("vg0/home:/big\n"));
+}
+
+#[test]
+fn a_moved_pool_opens_and_heals_the_list() {
+    let place = Place::new();
+    fs::create_dir(place.path("one")).unwrap();
+    place.run("vgcreate --setphysicalvolumesize 8m vg0 one/a.db one/b.db").ok();
+    place.run("lvcreate -n home -L 4m vg0").ok();
+    place.input("put vg0/home:/f", b"here");
+    fs::rename(place.path("one"), place.path("two")).unwrap();
+    let lost = place.run("vgs");
+    assert_eq!((lost.code, lost.out.as_str()), (0, ""));
+    assert!(lost.err.contains("None of the 2 known physical volumes was found"), "{}", lost.err);
+    assert_eq!(place.run("--pool two cat vg0/home:/f").ok(), "here");
+    assert_eq!(place.run("vgs --noheadings -o name").ok(), "  vg0\n");
+    // One file alone that moved is found beside the others.
+    fs::rename(place.path("two/a.db"), place.path("two/z.db")).unwrap();
+    fs::rename(place.path("two/a.db.d"), place.path("two/z.db.d")).unwrap();
+    assert_eq!(place.run("cat vg0/home:/f").ok(), "here");
+}
+
+#[test]
+fn the_only_metadata_copy_away_is_named() {
+    let place = Place::with_home();
+    fs::rename(place.path("a.db.d"), place.path("gone")).unwrap();
+    let ran = place.run("ls vg0/home:/");
+    assert_eq!((ran.code, ran.err.lines().count()), (5, 1), "{ran:?}");
+    assert!(
+        ran.err.contains("no copy of the volume's metadata can be read") && ran.err.contains("a.db.d/"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn other_databases_in_the_folder_are_left_alone() {
+    let place = Place::with_home();
+    fs::write(place.path("notes.db"), "not a database at all").unwrap();
+    let before = place.contents();
+    let ran = place.run("--pool . pvs -a");
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert!(ran.out.contains("notes.db"), "{}", ran.out);
+    assert!(before == place.contents());
+}
+
+#[test]
+fn a_copy_of_a_pv_is_told_apart() {
+    let place = Place::with_home();
+    fs::copy(place.path("a.db"), place.path("copy.db")).unwrap();
+    let ran = place.run("--pool . vgs");
+    assert!(ran.err.contains("Not using") && ran.err.contains("copy.db"), "{ran:?}");
+}

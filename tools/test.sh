@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# The one gate: everything that must hold before a change goes in. People and CI run this same script.
+#
+#   tools/test.sh
+#   EXPLORE_SECONDS=600 KILL_SECONDS=300 tools/test.sh    # look for longer
+#   EXPLORE_SEED=42 tools/test.sh                         # another fixed seed
+#
+# Needs Rust (rustup's stable, with rustfmt and clippy) and a C compiler for the bundled SQLite. Changes nothing
+# outside the build folder and the temporary folder. It stops at the first failure, and it names what it leaves out.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+EXPLORE_SECONDS=${EXPLORE_SECONDS:-30} # per seed; the seed's time is shared by the workloads
+EXPLORE_SEED=${EXPLORE_SEED:-1}
+EXPLORE_WORKLOADS=${EXPLORE_WORKLOADS:-"random tight copies"}
+KILL_SECONDS=${KILL_SECONDS:-30}
+FRESH_SEED=$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+
+passed=()
+notes=()
+skipped=()
+current=preparation
+logs=$(mktemp -d)
+
+summary() {
+    local status=$?
+    trap - EXIT
+    rm -rf "$logs"
+    printf '\n==> Summary (%d s in all)\n' "$SECONDS"
+    for line in "${passed[@]+"${passed[@]}"}"; do printf '  ok       %s\n' "$line"; done
+    for line in "${notes[@]+"${notes[@]}"}"; do printf '           %s\n' "$line"; done
+    for line in "${skipped[@]+"${skipped[@]}"}"; do printf '  left out %s\n' "$line"; done
+    if [ "$status" -eq 0 ]; then
+        printf 'All checks passed.\n'
+    else
+        printf '  FAILED   %s (exit code %d); what comes after it was not run\n' "$current" "$status"
+    fi
+    exit "$status"
+}
+trap summary EXIT
+
+# step NAME COMMAND...: runs it, and stops here when it fails.
+step() {
+    current=$1
+    shift
+    printf '\n==> %s\n    %s\n' "$current" "$*"
+    local began=$SECONDS
+    "$@"
+    passed+=("$(printf '%-48s %4d s' "$current" $((SECONDS - began)))")
+}
+
+# need COMMAND... -- HINT: refuses with the hint unless the command works.
+need() {
+    local command=()
+    while [ "$1" != -- ]; do
+        command+=("$1")
+        shift
+    done
+    if ! "${command[@]}" >/dev/null 2>&1; then
+        printf 'tools/test.sh: "%s" does not work here: %s\n' "${command[*]}" "$2" >&2
+        exit 1
+    fi
+}
+
+tools_present() {
+    need cargo --version -- 'install Rust from https://rustup.rs'
+    need cargo fmt --version -- 'rustup component add rustfmt'
+    need cargo clippy --version -- 'rustup component add clippy'
+    if ! command -v cc >/dev/null && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+        printf 'No C compiler, which the bundled SQLite needs: installing gcc.\n'
+        apt-get install -y gcc libc6-dev || { apt-get update && apt-get install -y gcc libc6-dev; }
+    fi
+    need cc --version -- 'Rust links with it, and SQLite is compiled from C; on Debian and Ubuntu: sudo apt-get install gcc libc6-dev'
+}
+
+tests() {
+    cargo test --locked --workspace --all-features 2>&1 | tee "$logs/test"
+    local counts
+    counts=$(awk '/^test result:/ { ok += $4; left += $8 } END { print ok " tests passed, " left " marked as ignored" }' "$logs/test")
+    notes+=("$counts")
+    # Tests that cannot do their work here say so in a line that starts like this.
+    while IFS= read -r line; do skipped+=("$line"); done < <(sed -n 's/^SKIPPED: *//p' "$logs/test" | sort -u)
+}
+
+# explore SEED: crashes of the real engine on a recorded disk.
+explore() {
+    local workloads seconds
+    read -ra workloads <<<"$EXPLORE_WORKLOADS"
+    seconds=$(((EXPLORE_SECONDS + ${#workloads[@]} - 1) / ${#workloads[@]}))
+    for workload in "${workloads[@]}"; do
+        cargo run --locked --release --quiet -p anyfs-lvm-rig --bin explore -- \
+            --workload "$workload" --seed "$1" --seconds "$seconds" 2>&1 | tee "$logs/explore"
+        notes+=("explore $workload, seed $1: $(tail -n 1 "$logs/explore")")
+    done
+}
+
+killloop() {
+    cargo run --locked --release --quiet -p anyfs-lvm-rig --bin killloop -- --seconds "$KILL_SECONDS" 2>&1 | tee "$logs/kill"
+    notes+=("killloop: $(tail -n 1 "$logs/kill")")
+}
+
+msrv() {
+    local version
+    version=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+    if command -v rustup >/dev/null && rustup toolchain list | grep -q "^$version"; then
+        step "oldest supported Rust, $version" \
+            cargo "+$version" check --locked --workspace --all-targets --all-features
+    else
+        skipped+=("oldest supported Rust: toolchain $version is not installed (rustup toolchain install $version)")
+    fi
+}
+
+step 'tools' tools_present
+step 'format' cargo fmt --all --check
+step 'lints' cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
+step 'tests' tests
+step 'examples' cargo build --locked --examples
+step 'example library_use' cargo run --locked --quiet --example library_use
+step 'example growing_pool' cargo run --locked --quiet --example growing_pool
+step 'crash rig, release build' cargo build --locked --release -p anyfs-lvm-rig
+step "crash explorer, fixed seed $EXPLORE_SEED" explore "$EXPLORE_SEED"
+step "crash explorer, fresh seed $FRESH_SEED" explore "$FRESH_SEED"
+step 'kill -9 on real files' killloop
+step 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --all-features
+msrv
+skipped+=('measurements (speed, cold reads, 10 GiB, 200,000 files): run by hand, see tools/; they need time, room and root')
+if [ "$(id -u)" -eq 0 ]; then
+    skipped+=('what needs a user without rights (refused permissions): root may do everything')
+fi
+current=end
