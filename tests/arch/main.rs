@@ -1,0 +1,6 @@
+//! The structure of the workspace, asserted: what reviews would otherwise have to remember.
+
+#[cfg(test)]
+mod structure;
+#[cfg(test)]
+mod tree;
