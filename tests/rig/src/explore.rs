@@ -20,8 +20,10 @@ const BATCH: usize = 128;
 pub struct Options {
     /// Decides everything that is random.
     pub seed: u64,
-    /// A crash point before one in so many writes (before every other operation there is always one).
+    /// A crash point before one in so many writes.
     pub one_write_in: u64,
+    /// A crash point before one in so many other operations.
+    pub one_other_in: u64,
     /// Images of each random kind ([`Mode::Prefix`], [`Mode::Tear`]) per crash point.
     pub repeats: u32,
     /// Also [`Mode::Shorn`].
@@ -34,6 +36,8 @@ pub struct Options {
     pub threads: usize,
     /// What the disks of images are like.
     pub settings: Settings,
+    /// No new images from then on.
+    pub until: Option<Instant>,
     /// Only this image (and crash during its recovery, if a second follows): to repeat a failure.
     pub only: Vec<Spec>,
 }
@@ -43,12 +47,14 @@ impl Default for Options {
         Self {
             seed: 0,
             one_write_in: 3,
+            one_other_in: 1,
             repeats: 2,
             shorn: false,
             deep_one_in: 50,
             deep_images: 40,
             threads: 0,
             settings: Settings::default(),
+            until: None,
             only: Vec::new(),
         }
     }
@@ -119,12 +125,20 @@ impl Explorer {
         self.report
     }
 
+    /// Whether the time is over.
+    pub fn is_over(&self) -> bool {
+        self.options.until.is_some_and(|until| Instant::now() >= until)
+    }
+
     /// What was found up to now.
     pub const fn report(&self) -> &Report {
         &self.report
     }
 
     fn crash_before(&mut self, next: Option<&Op>, check: &impl Check) {
+        if self.is_over() {
+            return;
+        }
         for spec in specs(&self.options, self.at, next) {
             if let Some(image) = self.model.image(spec.mode, spec.seed) {
                 self.waiting.push(Crash { path: vec![spec], image, mark: self.mark });
@@ -178,7 +192,11 @@ fn specs(options: &Options, at: u64, next: Option<&Op>) -> Vec<Spec> {
         return if only.at == at { vec![*only] } else { Vec::new() };
     }
     let mut rng = Prng::derived(options.seed, &[at]);
-    if matches!(next, Some(Op::Write { .. })) && !rng.one_in(options.one_write_in) {
+    let one_in = match next {
+        Some(Op::Write { .. }) => options.one_write_in,
+        _ => options.one_other_in,
+    };
+    if !rng.one_in(one_in) {
         return Vec::new();
     }
     let mut specs = Vec::new();
@@ -241,6 +259,9 @@ fn judge_recovery(crash: &Crash, options: &Options, check: &impl Check, report: 
     let mut rng = Prng::derived(inner.seed, &[3]);
     let one_in = if inner.only.is_empty() { crashes.len().div_ceil(options.deep_images.max(1)) as u64 } else { 1 };
     for (spec, image) in crashes {
+        if options.until.is_some_and(|until| Instant::now() >= until) {
+            return;
+        }
         if let (Some(image), true) = (image, rng.one_in(one_in)) {
             let deep = Crash { path: crash.path.iter().copied().chain([spec]).collect(), image, mark: crash.mark };
             let disk = Disk::from_image(&deep.image, options.settings);

@@ -1,8 +1,12 @@
 //! `explore`: runs a workload, judges the disks that crashes leave, says what it found.
 //!
 //! ```text
-//! explore [--seed N] [--seconds S] [--workload random|tight|copies|toy] [--steps N] [--threads N] [--deep N] [--image SPEC[/SPEC]]
+//! explore [--seed N] [--seconds S] [--workload random|tight|copies|toy] [--steps N]
+//!         [--threads N] [--points N] [--deep N] [--image SPEC[/SPEC]]
 //! ```
+//!
+//! `--points`: a crash before one write in N and one other operation in N/3; `--deep`: crashes in the recovery from one
+//! image in N.
 //!
 //! Without a seed it takes a fresh one; it always prints the seed. Each round of a workload has a seed of its own,
 //! `seed + round`. A failure names its round's seed and its image; with `--seed`, `--image` and the same `--steps` only
@@ -50,14 +54,15 @@ fn main() -> ExitCode {
     }
 }
 
-/// Rounds until the time is over or something is bad; at least one.
+/// Rounds until the time is over or something is bad; without a time, one whole round.
 fn run(arguments: &Arguments) -> Result<(u64, Report), String> {
     let end = Instant::now() + Duration::from_secs(arguments.seconds);
+    let until = Some(end).filter(|_| arguments.seconds > 0 && arguments.options.only.is_empty());
     let mut report = Report::default();
     let mut rounds = 0;
     loop {
         let seed = arguments.options.seed.wrapping_add(rounds);
-        report.merge(round(arguments, seed).map_err(|error| format!("round with --seed {seed}: {error}"))?);
+        report.merge(round(arguments, seed, until).map_err(|error| format!("round with --seed {seed}: {error}"))?);
         rounds += 1;
         if report.total().bad > 0 {
             return Err(format!("round with --seed {seed}: {report}"));
@@ -69,8 +74,8 @@ fn run(arguments: &Arguments) -> Result<(u64, Report), String> {
 }
 
 /// One run of the workload.
-fn round(arguments: &Arguments, seed: u64) -> Result<Report, String> {
-    let options = Options { seed, ..arguments.options.clone() };
+fn round(arguments: &Arguments, seed: u64, until: Option<Instant>) -> Result<Report, String> {
+    let options = Options { seed, until, ..arguments.options.clone() };
     match arguments.workload.as_str() {
         "toy" => Toy::RIGHT.explore(options, arguments.steps).map_err(|error| error.to_string()),
         other => {
@@ -82,7 +87,8 @@ fn round(arguments: &Arguments, seed: u64) -> Result<Report, String> {
 
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     let fresh = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| u64::from(now.subsec_nanos()));
-    let options = Options { seed: fresh, ..Options::default() };
+    // Many short looks at different runs find more than long looks at few.
+    let options = Options { seed: fresh, one_write_in: 10, one_other_in: 4, repeats: 1, ..Options::default() };
     let mut arguments = Arguments { seconds: 0, workload: "random".to_owned(), steps: 120, options };
     while let Some(name) = words.next() {
         let value = words.next().ok_or_else(|| format!("{name} needs a value"))?;
@@ -92,6 +98,10 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             "--seconds" => arguments.seconds = value.parse().map_err(wrong)?,
             "--steps" => arguments.steps = value.parse().map_err(wrong)?,
             "--threads" => arguments.options.threads = value.parse().map_err(wrong)?,
+            "--points" => {
+                arguments.options.one_write_in = value.parse().map_err(wrong)?;
+                arguments.options.one_other_in = arguments.options.one_write_in.div_ceil(3);
+            }
             "--deep" => arguments.options.deep_one_in = value.parse().map_err(wrong)?,
             "--workload" => arguments.workload = value,
             "--image" => arguments.options.only = image(&value)?,

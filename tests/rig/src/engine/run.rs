@@ -90,6 +90,9 @@ impl Workload {
         for step in 1..=self.steps {
             volume = run.step(&disk, volume, &mut generator).map_err(|error| format!("operation {step}: {error}"))?;
             explorer.feed(&disk.take_log(), &run);
+            if explorer.is_over() || explorer.report().total().bad > 0 {
+                break;
+            }
         }
         volume.abandon();
         Ok(explorer.finish(&run))
