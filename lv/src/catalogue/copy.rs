@@ -187,7 +187,8 @@ impl Copy {
         let path = self.place.path.clone();
         let fail = |source| LvError::from(sqlite::error(&path, "commit to", source));
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
-        let epoch: i64 = transaction.prepare_cached(FENCE).and_then(|mut s| s.query_row([], |r| r.get(0))).map_err(fail)?;
+        let epoch: i64 =
+            transaction.prepare_cached(FENCE).and_then(|mut s| s.query_row([], |r| r.get(0))).map_err(fail)?;
         if fence && epoch != commit.epoch.0.cast_signed() {
             return Err(LvError::Fenced { epoch: commit.epoch });
         }
@@ -237,12 +238,6 @@ impl Copy {
         };
         let busy: i64 = self.connection.query_row(sql, [], |row| row.get(0)).map_err(self.fail("checkpoint"))?;
         Ok(busy == 0)
-    }
-
-    /// Whether any row of the catalogue is unreadable to SQLite itself (full check; O(file)).
-    #[cfg(test)]
-    pub(crate) fn connection(&self) -> &Connection {
-        &self.connection
     }
 }
 

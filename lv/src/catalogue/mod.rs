@@ -10,7 +10,7 @@ mod recover;
 mod row;
 mod schema;
 
-pub(crate) use copy::{Checkpoint, Commit, Copy};
+pub(crate) use copy::{Checkpoint, Commit, Copy, CopyState};
 pub use copy::{CopyPlace, create_catalogue};
 pub(crate) use reader::{CatalogueReader, DirentRow, FsRow, InodeRow, LeRow, MapRow, SliceRow};
 pub(crate) use recover::{CopySet, activate_copies};

@@ -120,19 +120,13 @@ impl Columns<'_> {
             _ => None,
         }
     }
-    fn maybe_blob(&mut self) -> Option<Option<Arc<[u8]>>> {
-        match self.0.next()? {
-            Value::Blob(bytes) => Some(Some(bytes.clone())),
-            Value::Null => Some(None),
-            Value::Int(_) => None,
+    /// Takes a NULL if there is one.
+    fn null(&mut self) -> bool {
+        let null = matches!(self.0.as_slice().first(), Some(Value::Null));
+        if null {
+            self.0.next();
         }
-    }
-    fn maybe_int(&mut self) -> Option<Option<i64>> {
-        match self.0.next()? {
-            Value::Int(value) => Some(Some(*value)),
-            Value::Null => Some(None),
-            Value::Blob(_) => None,
-        }
+        null
     }
 }
 
@@ -154,7 +148,9 @@ fn inode_from(mut c: Columns<'_>) -> Option<InodeRow> {
         rdev: c.u64()?,
     };
     let (generation, flags, project) = (c.u64()?, c.u64()?, c.u64()?);
-    Some(InodeRow { attr, generation, flags, project, parent: Ino(c.u64()?), target: c.maybe_blob()? })
+    let parent = Ino(c.u64()?);
+    let target = if c.null() { None } else { Some(c.blob()?) };
+    Some(InodeRow { attr, generation, flags, project, parent, target })
 }
 
 fn dirent_from(mut c: Columns<'_>) -> Option<DirentRow> {
@@ -169,19 +165,33 @@ fn map_from(mut c: Columns<'_>) -> Option<MapRow> {
 
 fn slice_from(mut c: Columns<'_>) -> Option<SliceRow> {
     let (id, epoch) = (SliceId(c.u64()?), Epoch(c.u64()?));
-    let le = match c.maybe_int()? {
-        Some(le) => Some(LeIndex(u32::try_from(le).ok()?)),
-        None => None,
-    };
+    let le = if c.null() { None } else { Some(LeIndex(c.u32()?)) };
     let (pos, stored, raw) = (c.u32()?, c.u32()?, c.u32()?);
     let (codec, refs, live) = (u8::try_from(c.int()?).ok()?, c.u32()?, c.u64()?);
     let (_fs, ino, off) = (c.int()?, Ino(c.u64()?), c.u64()?);
-    let (blocks, data, _hash) = (c.blob()?, c.maybe_blob()?, c.maybe_blob()?);
+    let blocks = c.blob()?;
+    let data = if c.null() { None } else { Some(c.blob()?) };
+    if !c.null() {
+        c.blob()?;
+    }
     let data_txg = c.u64()?;
     let whole = blocks.len().checked_mul(pv::BLOCK / 4)? >= usize::try_from(stored).ok()?;
     let placed = le.is_some() != data.is_some();
     (whole && placed).then_some(SliceRow {
-        id, epoch, le, pos, stored, raw, codec, refs, live, ino, off, blocks, data, data_txg,
+        id,
+        epoch,
+        le,
+        pos,
+        stored,
+        raw,
+        codec,
+        refs,
+        live,
+        ino,
+        off,
+        blocks,
+        data,
+        data_txg,
     })
 }
 
@@ -192,7 +202,7 @@ fn le_from(mut c: Columns<'_>) -> Option<LeRow> {
         flush: FlushNo(c.u64()?),
         live: c.u64()?,
         fill: c.u32()?,
-        since: c.maybe_int()?.map(i64::cast_unsigned),
+        since: if c.null() { None } else { Some(c.u64()?) },
     })
 }
 
@@ -202,7 +212,11 @@ fn pv_from(mut c: Columns<'_>) -> Option<PvRow> {
 }
 
 fn fs_from(mut c: Columns<'_>) -> Option<FsRow> {
-    let (_fs, lv, _parent, _born) = (c.int()?, c.blob()?, c.maybe_int()?, c.int()?);
+    let (_fs, lv) = (c.int()?, c.blob()?);
+    if !c.null() {
+        c.int()?;
+    }
+    let _born = c.int()?;
     Some(FsRow { lv, name_key: c.u64()?, next_ino: c.u64()?, files: c.u64()? })
 }
 

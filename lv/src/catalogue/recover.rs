@@ -99,7 +99,7 @@ impl CopySet {
         std::thread::scope(|scope| {
             let running: Vec<_> =
                 self.copies.iter_mut().map(|copy| scope.spawn(move || copy.commit(commit, keep, fence))).collect();
-            running.into_iter().map(|thread| thread.join().unwrap_or(Err(thread_died()))).collect()
+            running.into_iter().try_for_each(|thread| thread.join().unwrap_or(Err(thread_died())))
         })
     }
 

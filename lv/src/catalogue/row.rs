@@ -63,19 +63,9 @@ impl Table {
     }
 
     fn from_code(code: u8) -> Option<Self> {
-        [
-            Self::State,
-            Self::Pv,
-            Self::Fs,
-            Self::Inode,
-            Self::Dirent,
-            Self::Map,
-            Self::Slice,
-            Self::Le,
-            Self::Xattr,
-        ]
-        .into_iter()
-        .find(|table| table.code() == code)
+        [Self::State, Self::Pv, Self::Fs, Self::Inode, Self::Dirent, Self::Map, Self::Slice, Self::Le, Self::Xattr]
+            .into_iter()
+            .find(|table| table.code() == code)
     }
 
     /// Writes a whole row, its checksum last.

@@ -17,7 +17,7 @@ use super::core::{ByBytes, Core, VolumeOptions};
 use super::host_space::{HostRoom, release_reserve};
 use super::space::Space;
 use super::state::{Dirty, FS, State, TINY};
-use crate::catalogue::{CatalogueReader, Copy, CopyPlace, activate_copies};
+use crate::catalogue::{CatalogueReader, Copy, CopyPlace, CopyState, activate_copies};
 use crate::{LvError, Result};
 
 /// Rows deleted by one transaction of the cleaning up.
@@ -88,7 +88,14 @@ fn check_ages(
 }
 
 /// Deletes the extents of one PV that no commit names: flushed by an owner that never committed them.
-fn sweep(core: &Core, space: &Space, uuid: PvUuid, mark: (Epoch, FlushNo), flush: &mut FlushNo, txg: Txg) -> Result<()> {
+fn sweep(
+    core: &Core,
+    space: &Space,
+    uuid: PvUuid,
+    mark: (Epoch, FlushNo),
+    flush: &mut FlushNo,
+    txg: Txg,
+) -> Result<()> {
     let Some(store) = core.extents.pv(uuid).and_then(|slot| slot.store.as_ref()) else { return Ok(()) };
     let found = store.extents_after(core.family, mark.0, mark.1)?;
     let orphans: Vec<PeIndex> = found
@@ -106,6 +113,50 @@ fn sweep(core: &Core, space: &Space, uuid: PvUuid, mark: (Epoch, FlushNo), flush
         store.commit(&ExtentBatch { family: core.family, epoch: core.epoch, flush: *flush, txg, fresh: &[], freed })?;
     }
     Ok(())
+}
+
+/// The state as the last commit left it.
+fn first_state(
+    extents: &VolumeExtents,
+    epoch: Epoch,
+    state: &CopyState,
+    reader: CatalogueReader,
+    known: HashMap<PvUuid, (Epoch, FlushNo)>,
+    next_slice: &Arc<AtomicU64>,
+) -> Result<State> {
+    let mut space = Space::new(extents);
+    reader.les()?.iter().for_each(|row| space.load(row));
+    space.loaded();
+    Ok(State {
+        family: extents.family,
+        epoch,
+        txg: Txg(state.txg.0.saturating_add(1)),
+        committed: state.txg,
+        next_slice: Arc::clone(next_slice),
+        next_flush: FlushNo(0),
+        fs: reader.fs(FS)?.ok_or(LvError::NoMetadata { missing: "its filesystem".to_owned() })?,
+        inodes: HashMap::new(),
+        dirs: HashMap::new(),
+        slices: HashMap::new(),
+        space,
+        pvs: known,
+        dirty: Dirty::default(),
+        waiting: std::collections::BTreeMap::new(),
+        waiting_at: HashMap::new(),
+        next_wait: 0,
+        pending: 0,
+        required: BTreeSet::new(),
+        intents: reader.inline_bytes(TINY)?,
+        orphans: reader.orphans(FS)?.into_iter().collect(),
+        running_base: state.running,
+        now: state.running,
+        pressure: false,
+        poison: None,
+        stopping: false,
+        entries: 0,
+        evict_above: 0,
+        reader,
+    })
 }
 
 impl Activation<'_> {
@@ -130,40 +181,8 @@ impl Activation<'_> {
         for (_, _, store) in present(&extents) {
             store.take(extents.family, epoch, state.txg)?;
         }
-        let mut space = Space::new(&extents);
-        reader.les()?.iter().for_each(|row| space.load(row));
-        space.loaded();
         let next_slice = Arc::new(AtomicU64::new(state.next_slice.0));
-        let state = State {
-            family: extents.family,
-            epoch,
-            txg: Txg(state.txg.0.saturating_add(1)),
-            committed: state.txg,
-            next_slice: Arc::clone(&next_slice),
-            next_flush: FlushNo(0),
-            fs: reader.fs(FS)?.ok_or(LvError::NoMetadata { missing: "its filesystem".to_owned() })?,
-            inodes: HashMap::new(),
-            dirs: HashMap::new(),
-            slices: HashMap::new(),
-            space,
-            pvs: known,
-            dirty: Dirty::default(),
-            waiting: std::collections::BTreeMap::new(),
-            waiting_at: HashMap::new(),
-            next_wait: 0,
-            pending: 0,
-            required: BTreeSet::new(),
-            intents: reader.inline_bytes(TINY)?,
-            orphans: reader.orphans(FS)?.into_iter().collect(),
-            running_base: state.running,
-            now: state.running,
-            pressure: false,
-            poison: None,
-            stopping: false,
-            entries: 0,
-            evict_above: 0,
-            reader,
-        };
+        let state = first_state(&extents, epoch, &state, reader, known, &next_slice)?;
         let checkpointer = places.iter().map(|place| Copy::open(env, place.clone())).collect::<Result<Vec<_>>>()?;
         let core = Core {
             env: env.clone(),

@@ -14,15 +14,20 @@ const IDLE: Duration = Duration::from_millis(500);
 /// Orphaned map entries taken apart per step.
 const BURY_STEP: usize = 4096;
 
-/// What is due.
+/// What the writer has to do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Due {
+struct WriterDue {
     flush: bool,
     commit: bool,
-    intents: bool,
-    compact: bool,
-    delete: bool,
-    bury: bool,
+}
+
+/// What the cleaner has to do, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Chore {
+    Bury,
+    Delete,
+    Intents,
+    Compact,
 }
 
 impl Core {
@@ -56,7 +61,7 @@ impl Core {
             if done.is_err() && self.stopped() {
                 return;
             }
-            if due == Due::default() || done.is_err() {
+            if due == WriterDue::default() || done.is_err() {
                 let state = lock(&self.state);
                 let wait = Duration::from_millis(100);
                 drop(self.work.wait_timeout(state, wait));
@@ -64,18 +69,17 @@ impl Core {
         }
     }
 
-    fn writer_due(&self, last_commit: Duration) -> Due {
+    fn writer_due(&self, last_commit: Duration) -> WriterDue {
         let state = lock(&self.state);
         let late = self.env.clock.running().saturating_sub(last_commit) >= self.options.commit_interval;
         let dirty = state.dirty.rows() > 0 || !state.waiting.is_empty();
-        Due {
+        WriterDue {
             flush: state.pending >= self.options.flush_bytes,
             commit: (late && dirty) || state.dirty.rows() > 50_000,
-            ..Due::default()
         }
     }
 
-    fn write_step(&self, due: Due) -> Result<()> {
+    fn write_step(&self, due: WriterDue) -> Result<()> {
         if due.flush {
             self.flush_some(self.options.flush_bytes.saturating_mul(2))?;
         }
@@ -116,36 +120,32 @@ impl Core {
 
     /// One step of making room; `true` when there may be more to do.
     pub(crate) fn clean_step(&self, idle: bool) -> Result<bool> {
-        let due = self.cleaner_due(idle)?;
         let mut worked = false;
-        if due.bury {
-            worked |= self.bury_step()?;
-        }
-        if due.delete {
-            worked |= self.delete_dead_once()?;
-        }
-        if due.intents {
-            worked |= self.move_intents()?;
-        }
-        if due.compact {
-            worked |= self.compact_once()?;
+        for chore in self.chores(idle)? {
+            worked |= match chore {
+                Chore::Bury => self.bury_step()?,
+                Chore::Delete => self.delete_dead_once()?,
+                Chore::Intents => self.move_intents()?,
+                Chore::Compact => self.compact_once()?,
+            };
         }
         self.checkpoint()?;
         Ok(worked)
     }
 
-    fn cleaner_due(&self, idle: bool) -> Result<Due> {
+    fn chores(&self, idle: bool) -> Result<Vec<Chore>> {
         let mut state = self.state()?;
         state.now = self.running(state.running_base);
         let short = state.space.shortage();
         state.pressure = short;
-        Ok(Due {
-            bury: state.next_burial().is_some(),
-            delete: state.space.dead_count() > 0 && (short || idle),
-            intents: state.intents > INTENTS || (idle && state.intents > 0),
-            compact: short && state.space.dead_count() < 8,
-            ..Due::default()
-        })
+        let dead = state.space.dead_count();
+        let wanted = [
+            (Chore::Bury, state.next_burial().is_some()),
+            (Chore::Delete, dead > 0 && (short || idle)),
+            (Chore::Intents, state.intents > INTENTS || (idle && state.intents > 0)),
+            (Chore::Compact, short && dead < 8),
+        ];
+        Ok(wanted.into_iter().filter_map(|(chore, due)| due.then_some(chore)).collect())
     }
 
     fn bury_step(&self) -> Result<bool> {

@@ -30,7 +30,8 @@ impl Core {
         if pending {
             state.required.insert(ino);
         }
-        if !pending && stamp <= state.committed && state.dirty.rows() == 0 && state.committed.next() == Some(state.txg) {
+        if !pending && stamp <= state.committed && state.dirty.rows() == 0 && state.committed.next() == Some(state.txg)
+        {
             return Ok(());
         }
         let txg = state.txg;

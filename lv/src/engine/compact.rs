@@ -68,7 +68,10 @@ impl Core {
     /// Moves the live bytes of the cheapest extents together; `false` when no extent would be gained.
     fn compact(&self, token: &FlushToken<'_>) -> Result<bool> {
         let mut state = self.state()?;
-        let budget = u64::try_from(state.space.free_count()).unwrap_or(0).min(32).saturating_mul(self.extents.extent_size.bytes());
+        let budget = u64::try_from(state.space.free_count())
+            .unwrap_or(0)
+            .min(32)
+            .saturating_mul(self.extents.extent_size.bytes());
         let committed = state.committed;
         let mut finds = Vec::new();
         let mut bytes = 0u64;

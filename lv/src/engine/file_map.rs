@@ -21,7 +21,8 @@ impl State {
         let inode = self.inode(ino)?;
         let known = inode.fresh || inode.windows.contains_key(&window);
         if !known {
-            let rows = self.reader.map_between(FS, ino, start, start.saturating_add(WINDOW).min(i64::MAX.cast_unsigned()))?;
+            let rows =
+                self.reader.map_between(FS, ino, start, start.saturating_add(WINDOW).min(i64::MAX.cast_unsigned()))?;
             let mut entries = BTreeMap::new();
             let mut at = start;
             for row in rows {
@@ -51,7 +52,11 @@ impl State {
             slice.users = slice.users.saturating_add(1);
             entry.skip.checked_add(entry.len).is_some_and(|end| end <= slice.row.raw)
         });
-        if fits { Ok(()) } else { Err(self.damaged(format!("a map entry reaches past the end of slice {}", entry.slice))) }
+        if fits {
+            Ok(())
+        } else {
+            Err(self.damaged(format!("a map entry reaches past the end of slice {}", entry.slice)))
+        }
     }
 
     /// The first window at or after `window` that has map entries.
@@ -260,7 +265,9 @@ impl State {
             let Some(window) = self.next_window(ino, 0)? else { return Ok(true) };
             let start = window.saturating_mul(WINDOW);
             let rows = self.mapped(ino, start, start.saturating_add(WINDOW))?;
-            let Some(last) = rows.iter().take(limit.saturating_sub(done)).last() else { return Ok(true) };
+            let Some(last) = rows.get(limit.saturating_sub(done).min(rows.len()).saturating_sub(1)) else {
+                return Ok(true);
+            };
             let end = end_of(last);
             done = done.saturating_add(rows.len().min(limit.saturating_sub(done)));
             self.map_clear_window(ino, start, end)?;

@@ -127,12 +127,7 @@ impl Core {
     }
 
     /// Places runs in fresh extents, chunk by chunk; all are durable when this returns.
-    pub(crate) fn place(
-        &self,
-        token: &FlushToken<'_>,
-        mut runs: VecDeque<Run<'_>>,
-        need: Need,
-    ) -> Result<Vec<Filled>> {
+    pub(crate) fn place(&self, token: &FlushToken<'_>, mut runs: VecDeque<Run<'_>>, need: Need) -> Result<Vec<Filled>> {
         let packer = Packer {
             family: self.family,
             epoch: self.epoch,
@@ -143,8 +138,8 @@ impl Core {
         let mut all = Vec::new();
         while !runs.is_empty() {
             let room = self.room(token, need)?;
-            let packed = packer.pack(&mut runs, room.min(self.chunk_extents()));
-            let chunk = self.allocate(packed, need)?;
+            let extents = packer.pack(&mut runs, room.min(self.chunk_extents()));
+            let chunk = self.allocate(extents, need)?;
             self.write_chunk(&chunk)?;
             self.finish_deletes(&chunk)?;
             let flush = chunk.flush;
@@ -252,7 +247,7 @@ impl Core {
                 let running: Vec<_> =
                     chunk.work.iter().map(|(pv, work)| scope.spawn(|| self.write_pv(chunk, *pv, work))).collect();
                 let died = || LvError::Poisoned { why: "a worker thread died".to_owned() };
-                running.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(died()))).collect()
+                running.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|_| Err(died())))
             })
         } else {
             chunk.work.iter().try_for_each(|(pv, work)| self.write_pv(chunk, *pv, work))
@@ -420,7 +415,10 @@ impl State {
                 continue;
             }
             if !added {
-                let row = SliceRow { data_txg: self.slices.get(&old).map_or(self.txg.0, |s| s.row.data_txg), ..self.slice_of(le, part) };
+                let row = SliceRow {
+                    data_txg: self.slices.get(&old).map_or(self.txg.0, |s| s.row.data_txg),
+                    ..self.slice_of(le, part)
+                };
                 self.add_slice(row);
                 added = true;
             }

@@ -156,6 +156,10 @@ mod tests {
         Punch(u64, u64),
     }
 
+    fn at(off: u64) -> usize {
+        usize::try_from(off).unwrap()
+    }
+
     fn step() -> impl Strategy<Value = Step> {
         let off = 0u64..300_000;
         prop_oneof![
@@ -175,18 +179,18 @@ mod tests {
                 match step {
                     Step::Write(off, len, byte) => {
                         layer.write(off, &vec![byte; len]);
-                        model[off as usize..off as usize + len].fill(Some(Some(byte)));
+                        model[at(off)..at(off) + len].fill(Some(Some(byte)));
                     }
                     Step::Punch(off, len) => {
                         layer.punch(off, off + len);
-                        model[off as usize..(off + len) as usize].fill(Some(None));
+                        model[at(off)..at(off + len)].fill(Some(None));
                     }
                 }
             }
             let mut read = vec![None; model.len()];
             let mut data = 0;
             for (off, piece) in layer.pieces() {
-                let range = off as usize..(off + piece.len()) as usize;
+                let range = at(off)..at(off + piece.len());
                 prop_assert!(read[range.clone()].iter().all(Option::is_none), "pieces overlap");
                 match piece {
                     Piece::Data(bytes) => {

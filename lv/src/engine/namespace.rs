@@ -20,7 +20,11 @@ fn check_name(name: &[u8]) -> Result<()> {
         return Err(LvError::NameTooLong { name: name.to_owned() });
     }
     let bad = name.is_empty() || name == b"." || name == b".." || name.iter().any(|b| *b == b'/' || *b == 0);
-    if bad { Err(LvError::Invalid { what: "a name must be 1 to 255 bytes without '/' and NUL, and not . or .." }) } else { Ok(()) }
+    if bad {
+        Err(LvError::Invalid { what: "a name must be 1 to 255 bytes without '/' and NUL, and not . or .." })
+    } else {
+        Ok(())
+    }
 }
 
 impl State {

@@ -76,7 +76,10 @@ impl Core {
             let end = part.off.saturating_add(u64::try_from(part.len).unwrap_or(0));
             let entries = state.mapped(ino, part.off, end)?;
             let same = entries.iter().any(|entry| entry.slice == part.row.id)
-                && state.slices.get(&part.row.id).is_some_and(|slice| slice.row.le == part.row.le && slice.row.pos == part.row.pos);
+                && state
+                    .slices
+                    .get(&part.row.id)
+                    .is_some_and(|slice| slice.row.le == part.row.le && slice.row.pos == part.row.pos);
             if !same {
                 return Ok(true);
             }
@@ -211,7 +214,10 @@ impl Core {
             Failure::Damaged { pv, le } => LvError::Damaged { path, offset, pv, le },
             Failure::Inline => {
                 let path = String::from_utf8_lossy(&path).into_owned();
-                LvError::DamagedRow { file, what: format!("the data of {path} at byte {offset} does not match its checksum") }
+                LvError::DamagedRow {
+                    file,
+                    what: format!("the data of {path} at byte {offset} does not match its checksum"),
+                }
             }
             Failure::Pv(error) => error.into(),
         }
@@ -224,7 +230,9 @@ fn overlay(layer: &Layer, off: u64, target: &mut [u8], filled: &mut Vec<(u64, u6
     for (at, piece) in layer.overlapping(off, end) {
         let from = at.max(off);
         let to = at.saturating_add(piece.len()).min(end);
-        let Some(out) = target.get_mut(index(from.saturating_sub(off))..index(to.saturating_sub(off))) else { continue };
+        let Some(out) = target.get_mut(index(from.saturating_sub(off))..index(to.saturating_sub(off))) else {
+            continue;
+        };
         match piece {
             Piece::Hole(_) => out.fill(0),
             Piece::Data(bytes) => {
@@ -261,7 +269,8 @@ impl State {
         for entry in entries {
             let from = entry.off.max(off);
             let to = entry.off.saturating_add(u64::from(entry.len)).min(end);
-            if !layered && at < from
+            if !layered
+                && at < from
                 && let Some(hole) = target.get_mut(index(at.saturating_sub(off))..index(from.saturating_sub(off)))
             {
                 hole.fill(0);

@@ -248,7 +248,12 @@ impl Space {
     }
 
     /// Takes the dead LEs whose quarantine is over and which lie on a PV that `wanted` names.
-    pub(crate) fn take_dead(&mut self, quarantine: &Quarantine, wanted: impl Fn(usize) -> bool, limit: usize) -> Vec<LeIndex> {
+    pub(crate) fn take_dead(
+        &mut self,
+        quarantine: &Quarantine,
+        wanted: impl Fn(usize) -> bool,
+        limit: usize,
+    ) -> Vec<LeIndex> {
         let mut out = Vec::new();
         let mut rest = VecDeque::new();
         while let Some(le) = self.dead.pop_front() {

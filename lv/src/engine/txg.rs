@@ -243,12 +243,10 @@ impl State {
     fn le_op(&self, index: pv::LeIndex) -> Option<RowOp> {
         let le = self.space.get(index)?;
         let since = match le.state {
-            LeState::Live => Value::Null,
-            LeState::Dead { .. } | LeState::Deleting => int(le.since),
             LeState::Free => return Some(RowOp::delete(Table::Le, vec![int(index.0.into())])),
-            LeState::Away if le.live > 0 => Value::Null,
-            LeState::Away => int(le.since),
-            LeState::Filling => return None,
+            _ if le.state == LeState::Live || (le.state == LeState::Away && le.live > 0) => Value::Null,
+            LeState::Dead { .. } | LeState::Deleting | LeState::Away => int(le.since),
+            LeState::Live | LeState::Filling => return None,
         };
         let values =
             vec![int(index.0.into()), int(le.epoch.0), int(le.flush.0), int(le.live), int(le.fill.into()), since];

@@ -1,14 +1,11 @@
 //! The engine from outside: one module per subject.
 
-#[cfg(test)]
+#![cfg(test)]
+#![expect(clippy::cast_possible_truncation, reason = "test sizes are small")]
+
 mod basics;
-#[cfg(test)]
 mod bounds;
-#[cfg(test)]
 mod copies;
-#[cfg(test)]
 mod model;
-#[cfg(test)]
 mod space;
-#[cfg(test)]
 mod support;

@@ -78,7 +78,9 @@ impl Model {
                 }
             }
             Op::Truncate(n, size) if known(n) => {
-                volume.setattr(ino(volume, *n), &SetAttr { size: Some(u64::from(*size)), ..SetAttr::default() }).unwrap();
+                volume
+                    .setattr(ino(volume, *n), &SetAttr { size: Some(u64::from(*size)), ..SetAttr::default() })
+                    .unwrap();
                 self.files.get_mut(n).unwrap().resize(*size as usize, 0);
             }
             Op::Punch(n, start, len) if known(n) => {
