@@ -35,7 +35,11 @@ impl Told {
         for notice in notices {
             // A folder may hold databases of other programs: only `pvs -a` shows them.
             let foreign = matches!(notice, Notice::Unusable { error } if matches!(**error, PvError::Foreign { .. }));
-            let text = notice.to_string();
+            // The system's reason is the cause of the error, not part of its text.
+            let text = match notice {
+                Notice::Unusable { error } => chain(&**error),
+                other => other.to_string(),
+            };
             if !(foreign && session.is_folder()) && self.0.insert(text.clone()) {
                 ui.warn(&text);
             }
@@ -72,7 +76,7 @@ impl Session {
         let scan = self.scan(Access::ReadOnly)?;
         let mut told = Told::default();
         told.tell(ui, self, &scan.notices);
-        if self.is_listed() && scan.pvs().next().is_none() {
+        if self.is_listed() && self.paths()?.is_empty() {
             tell_lost(ui)?;
         }
         let mut model = Model::default();
