@@ -1,7 +1,6 @@
 //! The engine from outside: one module per subject.
 
 #![cfg(test)]
-#![expect(clippy::cast_possible_truncation, reason = "test sizes are small")]
 
 mod basics;
 mod bounds;
