@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::io::Write;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 use super::Entry;
 use super::filing::inside;
 use crate::args::Common;
@@ -50,11 +52,26 @@ impl Verb for Put {
     }
 }
 
+/// Waits until there is something to read, so that Ctrl-C ends the command also while nothing comes.
+fn wait(stop: &Stop) -> Done {
+    let stdin = std::io::stdin();
+    let tick = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+    loop {
+        stop.check()?;
+        let mut ready = [PollFd::new(&stdin, PollFlags::IN)];
+        match poll(&mut ready, Some(&tick)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            // What cannot be waited for can be read, or says why not.
+            Ok(_) | Err(_) => return Ok(()),
+        }
+    }
+}
+
 fn write(ui: &mut Ui<'_>, mount: &Mount, (dir, name): (anyfs_lvm::lv::Ino, &[u8]), stop: &Stop) -> Res<()> {
     let mut writer = mount.writer(&dir, name, 0o644)?;
     let mut buffer = vec![0; 256 * 1024];
     loop {
-        stop.check()?;
+        wait(stop)?;
         let count = match ui.input().read(&mut buffer) {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             other => other?,
