@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::tree::{Source, dependencies, files};
+use super::tree::{Source, dependencies, exists, files};
 
 /// Longest file outside tests.
 const LINES: usize = 500;
@@ -128,4 +128,38 @@ fn no_file_names_a_folder_of_one_machine() {
         }
     }
     none("absolute paths of one machine", &found);
+}
+
+/// Words in `backticks`.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn the_durability_contract_names_tests_that_exist() {
+    let files = files();
+    let contract = files.iter().find(|file| file.path == "src/docs/durability.md").unwrap();
+    let tests: Vec<&str> = quoted(&contract.text).filter(|word| word.matches('_').count() > 2).collect();
+    assert!(tests.len() > 10, "no tests were found in the contract");
+    let unknown = tests.iter().filter(|name| {
+        let head = format!("fn {name}(");
+        !rust(&files).any(|file| file.text.contains(&head))
+    });
+    none("the contract names tests that do not exist", &unknown.map(ToString::to_string).collect::<Vec<_>>());
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let files = files();
+    let mut broken = Vec::new();
+    for file in files.iter().filter(|file| file.path.ends_with(".md")) {
+        let targets = file.text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.contains("://") && !target.starts_with('#')) {
+            let target = target.split('#').next().unwrap_or(target);
+            if !exists(file.split().0, target) {
+                broken.push(format!("{}: {target}", file.path));
+            }
+        }
+    }
+    none("links that lead nowhere", &broken);
 }

@@ -65,6 +65,11 @@ pub(crate) fn files() -> Vec<Source> {
     found
 }
 
+/// Whether a file or folder is there, named from a folder of the workspace.
+pub(crate) fn exists(folder: &str, name: &str) -> bool {
+    root().join(folder).join(name).exists()
+}
+
 /// A script needs no ending.
 fn is_text(path: &Path) -> bool {
     path.extension().map_or(relative(path) == ".ci/run", |end| TEXT.iter().any(|known| *known == end))
