@@ -139,3 +139,27 @@ fn an_interrupted_put_leaves_nothing() {
     drop(stdin);
     assert_eq!(place.run("ls -a vg0/home:/").ok(), "");
 }
+
+#[test]
+fn a_killed_copy_leaves_a_pool_that_opens_and_finishes() {
+    let place = Place::new();
+    place.run("vgcreate --setphysicalvolumesize 64m vg0 a.db b.db").ok();
+    place.run("lvcreate -n home -i2 -l 100%FREE vg0").ok();
+    fs::create_dir(place.path("in")).unwrap();
+    for file in 0..40u8 {
+        fs::write(place.path(&format!("in/{file}")), vec![file; 1 << 20]).unwrap();
+    }
+    for pause in [50, 150, 300] {
+        let mut child = place.start("cp -a in vg0/home:/");
+        std::thread::sleep(std::time::Duration::from_millis(pause));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // What a crash left may be worth a warning; it never keeps the volume from opening.
+        assert_eq!(place.run("df").code, 0);
+    }
+    assert_eq!(place.run("cp -a -u in vg0/home:/").code, 0);
+    place.run("cp -a vg0/home:/in out").ok();
+    for file in 0..40u8 {
+        assert_eq!(fs::read(place.path(&format!("out/{file}"))).unwrap(), vec![file; 1 << 20]);
+    }
+}

@@ -48,9 +48,13 @@ impl Told {
 }
 
 impl Session {
-    /// Looks at the files in sight.
+    /// Looks at the files in sight. With write access, writes that a crash interrupted are rolled back; without, such a
+    /// PV cannot be read.
     pub(crate) fn scan(&self, access: Access) -> Done<Scan> {
-        vg::scan(&self.env, &self.paths()?, access).map_err(|error| vg_failure(&error))
+        let look = |access| vg::scan(&self.env, &self.paths()?, access).map_err(|error| vg_failure(&error));
+        let scan = look(Access::ReadOnly)?;
+        // Opening for writing waits for whoever writes, so it is done only where it is needed.
+        if access.writes() && scan.notices.iter().any(is_interrupted) { look(access) } else { Ok(scan) }
     }
 
     /// How volume groups are opened by this command.
@@ -72,10 +76,13 @@ impl Session {
     }
 
     /// The picture that reports show.
-    pub(crate) fn model(&self, ui: &mut Ui<'_>) -> Done<Model> {
-        let scan = self.scan(Access::ReadOnly)?;
+    pub(crate) fn model(&self, ui: &mut Ui<'_>, access: Access) -> Done<Model> {
+        let scan = self.scan(access)?;
         let mut told = Told::default();
         told.tell(ui, self, &scan.notices);
+        if scan.notices.iter().any(is_interrupted) {
+            ui.complain("hint: a report changes nothing; roll it back with: anyfs-lvm df");
+        }
         if self.is_listed() && self.paths()?.is_empty() {
             tell_lost(ui)?;
         }
@@ -113,7 +120,7 @@ impl Session {
     /// The volume group of that name, with what is out of order told to the user.
     pub(crate) fn group(&self, ui: &mut Ui<'_>, name: &str, access: Access) -> Done<VolumeGroup> {
         // Labels may remember an old name, so those that say another are asked last.
-        let scan = self.scan(Access::ReadOnly)?;
+        let scan = self.scan(access)?;
         let mut groups: Vec<_> = scan.groups().into_iter().collect();
         groups.sort_by_key(|(_, label)| label != name);
         let mut found: Option<VolumeGroup> = None;
@@ -135,7 +142,8 @@ impl Session {
         let group = found.ok_or_else(|| group_not_found(name))?;
         let mut told = Told::default();
         let ours = |notice: &&Notice| !matches!(notice, Notice::Unusable { .. });
-        told.tell(ui, self, &group.notices().iter().filter(ours).cloned().collect::<Vec<_>>());
+        let recovered = scan.notices.iter().filter(|notice| matches!(notice, Notice::Recovered { .. }));
+        told.tell(ui, self, &recovered.chain(group.notices().iter().filter(ours)).cloned().collect::<Vec<_>>());
         let seen: Vec<_> = files(&group).into_iter().map(|(uuid, found)| (uuid, found.path)).collect();
         self.heal(&seen)?;
         Ok(group)
@@ -156,6 +164,11 @@ impl Session {
         })?;
         Ok(Mount { volume, name: name.clone() })
     }
+}
+
+/// A PV that needs write access before it can be read.
+fn is_interrupted(notice: &Notice) -> bool {
+    matches!(notice, Notice::Unusable { error } if matches!(**error, PvError::NeedsRecovery { .. }))
 }
 
 fn foreign(notice: &Notice) -> Option<&Path> {

@@ -1,7 +1,7 @@
 //! `df`.
 
-use anyfs_lvm::pv::Bytes;
 use anyfs_lvm::pv::units::Units;
+use anyfs_lvm::pv::{Access, Bytes};
 
 use super::Entry;
 use super::filing::Mounts;
@@ -86,7 +86,7 @@ fn table(lines: &[[String; 6]]) -> String {
 impl Df {
     /// The volumes meant, and how it went with the names.
     fn volumes(&self, session: &Session, ui: &mut Ui<'_>) -> Done<(Vec<LvName>, Done)> {
-        let model = session.model(ui)?;
+        let model = session.model(ui, Access::ReadWrite)?;
         let mut out = Vec::new();
         let all = |vg: &crate::report::model::Vg| -> Vec<LvName> {
             let visible = vg.lvs.iter().filter(|lv| !lv.hidden);

@@ -1,5 +1,7 @@
 //! `lvs`.
 
+use anyfs_lvm::pv::Access;
+
 use super::{Entry, reporting};
 use crate::args::{Common, ReportArgs, lv_name};
 use crate::cli::Verb;
@@ -39,7 +41,7 @@ impl Verb for Lvs {
         }
         let spec = self.report.spec(&LVS, self.common.verbose > 0)?;
         let session = Session::new(&self.common)?;
-        let model = session.model(ui)?;
+        let model = session.model(ui, Access::ReadOnly)?;
         let found = ui.each(&self.names, |_, name| known(&model.vgs, name));
         reporting::print(ui, &model, &spec, |row| {
             let named = |name: &String| row.vg.zip(row.lv).is_some_and(|(vg, lv)| is_meant(name, vg, lv));

@@ -2,6 +2,8 @@
 
 use std::ffi::OsString;
 
+use anyfs_lvm::pv::Access;
+
 use super::{Entry, reporting};
 use crate::args::{Common, ReportArgs};
 use crate::cli::Verb;
@@ -41,7 +43,7 @@ impl Verb for Pvs {
         }
         let spec = self.report.spec(&PVS, self.common.verbose > 0)?;
         let session = Session::new(&self.common)?;
-        let model = session.model(ui)?;
+        let model = session.model(ui, Access::ReadOnly)?;
         let known: Vec<_> = model.vgs.iter().flat_map(|vg| &vg.pvs).chain(&model.orphans).collect();
         let mut wanted = Vec::new();
         let found = ui.each(&self.names, |_, name| {

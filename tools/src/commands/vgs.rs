@@ -1,5 +1,7 @@
 //! `vgs`.
 
+use anyfs_lvm::pv::Access;
+
 use super::{Entry, reporting};
 use crate::args::{Common, ReportArgs};
 use crate::cli::Verb;
@@ -38,7 +40,7 @@ impl Verb for Vgs {
         }
         let spec = self.report.spec(&VGS, self.common.verbose > 0)?;
         let session = Session::new(&self.common)?;
-        let model = session.model(ui)?;
+        let model = session.model(ui, Access::ReadOnly)?;
         let found = ui.each(&self.names, |_, name| {
             let known = name.starts_with('@') || model.vgs.iter().any(|vg| vg.name == *name);
             if known { Ok(()) } else { Err(group_not_found(name)) }
