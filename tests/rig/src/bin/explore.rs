@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 struct Arguments {
     seconds: u64,
     workload: String,
-    steps: u32,
+    steps: Option<u32>,
     options: Options,
 }
 
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     };
     watch(PATIENCE);
     let seed = arguments.options.seed;
-    let _ = writeln!(out, "explore --workload {} --seed {seed} --steps {}", arguments.workload, arguments.steps);
+    let _ = writeln!(out, "explore --workload {} --seed {seed}", arguments.workload);
     match run(&arguments) {
         Ok((rounds, report)) => {
             let _ = writeln!(out, "{rounds} rounds, {} operations: {report}", report.operations);
@@ -77,10 +77,10 @@ fn run(arguments: &Arguments) -> Result<(u64, Report), String> {
 fn round(arguments: &Arguments, seed: u64, until: Option<Instant>) -> Result<Report, String> {
     let options = Options { seed, until, ..arguments.options.clone() };
     match arguments.workload.as_str() {
-        "toy" => Toy::RIGHT.explore(options, arguments.steps).map_err(|error| error.to_string()),
+        "toy" => Toy::RIGHT.explore(options, arguments.steps.unwrap_or(40)).map_err(|error| error.to_string()),
         other => {
             let workload = Workload::named(other).ok_or_else(|| format!("no workload {other}"))?;
-            Workload { steps: arguments.steps, ..workload }.explore(options)
+            Workload { steps: arguments.steps.unwrap_or(workload.steps), ..workload }.explore(options)
         }
     }
 }
@@ -89,14 +89,14 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     let fresh = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| u64::from(now.subsec_nanos()));
     // Many short looks at different runs find more than long looks at few.
     let options = Options { seed: fresh, one_write_in: 10, one_other_in: 4, repeats: 1, ..Options::default() };
-    let mut arguments = Arguments { seconds: 0, workload: "random".to_owned(), steps: 120, options };
+    let mut arguments = Arguments { seconds: 0, workload: "random".to_owned(), steps: None, options };
     while let Some(name) = words.next() {
         let value = words.next().ok_or_else(|| format!("{name} needs a value"))?;
         let wrong = |_| format!("{name}: {value} is no number");
         match name.as_str() {
             "--seed" => arguments.options.seed = value.parse().map_err(wrong)?,
             "--seconds" => arguments.seconds = value.parse().map_err(wrong)?,
-            "--steps" => arguments.steps = value.parse().map_err(wrong)?,
+            "--steps" => arguments.steps = Some(value.parse().map_err(wrong)?),
             "--threads" => arguments.options.threads = value.parse().map_err(wrong)?,
             "--points" => {
                 arguments.options.one_write_in = value.parse().map_err(wrong)?;

@@ -98,8 +98,13 @@ impl Disk {
     /// Everything the engine needs from outside, on this disk, without threads. Each call is a process of its own as
     /// far as lock files go (see [`MemHost`]).
     pub fn env(&self) -> pv::Env {
+        self.env_of(&self.host())
+    }
+
+    /// As [`Disk::env`], in the process that `host` stands for.
+    pub fn env_of(&self, host: &MemHost) -> pv::Env {
         pv::Env {
-            host: Arc::new(self.host()),
+            host: Arc::new(host.clone()),
             clock: Arc::new(self.clock()),
             vfs: Some(self.vfs().to_owned()),
             threads: false,

@@ -71,7 +71,8 @@ impl Workload {
         }
     }
 
-    fn mix(&self, pool: &Pool) -> Mix {
+    /// What its operations are like on this pool.
+    pub fn mix(&self, pool: &Pool) -> Mix {
         Mix { live: pool.bytes() * self.fill / 100, file: pool.bytes() / 8, write: 12 * 1024, work: 25, sync: 12 }
     }
 

@@ -1,0 +1,118 @@
+//! Two instances of the engine on one volume, the older of which does not know that it was replaced: whatever it does,
+//! nothing that the newer one acknowledges is lost. Either fence alone is not enough to see to that.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyfs_lvm_rig::{
+    Disk, FsOp, Generator, History, MemHost, Outcome, Pool, Prng, Settings, Snapshot, Weakness, Workload, apply, watch,
+};
+use lv::{Volume, Work};
+
+/// Interleavings tried.
+const RUNS: u64 = 60;
+
+#[cfg(test)]
+mod support {
+    use super::*;
+
+    /// One instance: a process with the volume active, and what it has done to it.
+    struct Instance {
+        host: MemHost,
+        volume: Volume,
+        history: History,
+        generator: Generator,
+    }
+
+    impl Instance {
+        fn start(disk: &Disk, pool: &Pool, workload: &Workload, seed: u64) -> Result<Self, String> {
+            let host = disk.host();
+            let volume = pool
+                .activate(&disk.env_of(&host), workload.options, workload.weakness)
+                .map_err(|error| format!("activation: {error}"))?;
+            let history = History::new(&Snapshot::read(&volume)?);
+            Ok(Self { host, volume, history, generator: Generator::new(seed, workload.mix(pool)) })
+        }
+
+        fn run(&mut self, disk: &Disk, op: &FsOp) -> Result<(), String> {
+            let outcome = apply(&self.volume, op, Some(&disk.clock())).map_err(|error| format!("{op:?}: {error}"))?;
+            self.history.push(op, outcome);
+            Ok(())
+        }
+
+        /// Some random operations.
+        fn work(&mut self, disk: &Disk, count: u64) -> Result<(), String> {
+            for _ in 0..count {
+                let op = self.generator.draw(&self.history);
+                self.run(disk, &op)?;
+            }
+            Ok(())
+        }
+    }
+
+    /// The old instance works, stops; the new one takes over and works; the old one wakes up and goes on; the new one
+    /// too. Then the volume must be as the new one left it. Says whether the old one was refused.
+    pub(crate) fn interleave(workload: &Workload, seed: u64) -> Result<bool, String> {
+        let mut rng = Prng::derived(seed, &[0x666e]);
+        let disk = Disk::new(Settings::default());
+        let text = |error: lv::LvError| error.to_string();
+        let pool = Pool::create(&disk.env(), Path::new("/"), workload.shape).map_err(text)?;
+        let mut old = Instance::start(&disk, &pool, workload, seed)?;
+        old.work(&disk, 20 + rng.below(60))?;
+        old.host.release_locks();
+        let mut new = Instance::start(&disk, &pool, workload, seed + 1)?;
+        new.work(&disk, rng.below(40))?;
+        disk.clock().advance(Duration::from_secs(5));
+        for op in [FsOp::Work(Work::Clean { idle: true }), FsOp::Work(Work::Delete), FsOp::Sync] {
+            new.run(&disk, &op)?;
+        }
+        new.work(&disk, rng.below(40))?;
+        new.run(&disk, &FsOp::Sync)?;
+        // Whatever the old one is told, it may be refused: it is the new one that counts.
+        let first = if rng.one_in(2) { FsOp::Work(Work::Delete) } else { FsOp::Work(Work::Flush) };
+        let mut refused = old.run(&disk, &first).is_err();
+        refused |= old.work(&disk, 1 + rng.below(20)).is_err();
+        refused |= old.run(&disk, &FsOp::Sync).is_err();
+        new.work(&disk, rng.below(10)).map_err(|error| format!("new owner: {error}"))?;
+        new.run(&disk, &FsOp::Sync).map_err(|error| format!("new owner: {error}"))?;
+        new.history.judge_live(&Snapshot::read(&new.volume)?).map_err(|error| format!("new owner: {error}"))?;
+        old.volume.abandon();
+        new.volume.abandon();
+        let after = Instance::start(&disk, &pool, workload, 0).map_err(|error| format!("after both: {error}"))?;
+        let found = Snapshot::read(&after.volume).map_err(|error| format!("after both: {error}"))?;
+        after.volume.abandon();
+        new.history.judge_live(&found).map_err(|error| format!("after both: {error}"))?;
+        new.history.push(&FsOp::Sync, Outcome::Done(None));
+        Ok(refused)
+    }
+
+    pub(crate) fn count_broken(weakness: Weakness) -> (u64, Vec<String>) {
+        watch(Duration::from_secs(60));
+        let workload = Workload { weakness, ..Workload::tight() };
+        let results: Vec<_> = (0..RUNS).map(|seed| interleave(&workload, seed)).collect();
+        let refused = results.iter().filter(|result| matches!(result, Ok(true))).count();
+        let broken = results.into_iter().filter_map(Result::err).collect();
+        (refused as u64, broken)
+    }
+}
+
+use support::count_broken;
+
+#[test]
+fn a_replaced_owner_is_refused_and_harms_nothing() {
+    let (refused, broken) = count_broken(Weakness::None);
+    assert!(broken.is_empty(), "{broken:#?}");
+    assert_eq!(refused, RUNS);
+}
+
+#[test]
+fn without_the_fence_of_the_pvs_the_new_owner_is_harmed() {
+    let (_, broken) = count_broken(Weakness::NoPvFence);
+    assert!(!broken.is_empty());
+}
+
+#[test]
+fn without_the_fence_of_the_catalogue_the_new_owner_is_harmed() {
+    let (_, broken) = count_broken(Weakness::NoCatalogueFence);
+    assert!(!broken.is_empty());
+}
