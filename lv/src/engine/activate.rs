@@ -140,6 +140,7 @@ fn first_state(
         slices: HashMap::new(),
         space,
         pvs: known,
+        unnamed: BTreeSet::new(),
         dirty: Dirty::default(),
         waiting: std::collections::BTreeMap::new(),
         waiting_at: HashMap::new(),

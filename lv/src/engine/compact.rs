@@ -120,14 +120,17 @@ impl Core {
     fn move_held(&self, token: &FlushToken<'_>, finds: &[Find], need: Need) -> Result<bool> {
         let mut data = Vec::with_capacity(finds.len());
         for find in finds {
-            let bytes = self.slice_bytes(&find.row, find.skip, find.len);
-            data.push(bytes.map_err(|failure| self.name_failure(find.ino, find.off, failure))?);
+            match self.slice_bytes(&find.row, find.skip, find.len) {
+                Ok(bytes) => data.push((find, bytes)),
+                // Whoever reads the file is told; everything else goes on around it.
+                Err(_) => self.state()?.space.set_damaged(find.row.le),
+            }
         }
-        let runs: VecDeque<Run<'_>> = finds
-            .iter()
-            .zip(&data)
-            .map(|(find, bytes)| Run { ino: find.ino, off: find.off, bytes, origin: find.origin })
-            .collect();
+        let runs: VecDeque<Run<'_>> =
+            data.iter().map(|(find, bytes)| Run { ino: find.ino, off: find.off, bytes, origin: find.origin }).collect();
+        if runs.is_empty() {
+            return Ok(need == Need::Compaction);
+        }
         let filled = match self.place(token, runs, need) {
             Ok(filled) => filled,
             Err(LvError::NoSpace { .. }) => return Ok(false),

@@ -137,15 +137,35 @@ impl Core {
         };
         let mut all = Vec::new();
         while !runs.is_empty() {
-            let room = self.room(token, need)?;
-            let extents = packer.pack(&mut runs, room.min(self.chunk_extents()));
-            let chunk = self.allocate(extents, need)?;
-            self.write_chunk(&chunk)?;
-            self.finish_deletes(&chunk)?;
-            let flush = chunk.flush;
-            all.extend(chunk.placed.into_iter().map(|(le, fill, placed)| Filled { le, fill, flush, placed }));
+            match self.place_chunk(token, &packer, &mut runs, need) {
+                Ok(filled) => all.extend(filled),
+                Err(error) => {
+                    // What is on the PVs already must be named, if only to be given back; a volume that has stopped
+                    // leaves that to its next activation.
+                    if let Ok(mut state) = self.state() {
+                        state.install_filled(self, all, |_| false)?;
+                    }
+                    return Err(error);
+                }
+            }
         }
         Ok(all)
+    }
+
+    fn place_chunk(
+        &self,
+        token: &FlushToken<'_>,
+        packer: &Packer<'_>,
+        runs: &mut VecDeque<Run<'_>>,
+        need: Need,
+    ) -> Result<impl Iterator<Item = Filled> + use<>> {
+        let room = self.room(token, need)?;
+        let extents = packer.pack(runs, room.min(self.chunk_extents()));
+        let chunk = self.allocate(extents, need)?;
+        self.write_chunk(&chunk)?;
+        self.finish_deletes(&chunk)?;
+        let flush = chunk.flush;
+        Ok(chunk.placed.into_iter().map(move |(le, fill, placed)| Filled { le, fill, flush, placed }))
     }
 
     /// Extents per chunk: a PV transaction's worth for each of up to two PVs.
@@ -199,6 +219,7 @@ impl Core {
             }
             chunk.placed.push((le, fill, packed.placed));
         }
+        state.unnamed.insert(chunk.flush);
         let touched: Vec<usize> = chunk.work.keys().copied().collect();
         self.add_deletes(&mut state, &mut chunk, |pv| touched.contains(&pv));
         Ok(chunk)
@@ -341,6 +362,7 @@ impl State {
         wanted: impl Fn(Ino) -> bool,
     ) -> Result<()> {
         for Filled { le, fill, flush, placed } in filled {
+            self.unnamed.remove(&flush);
             if let Some(entry) = self.space.get_mut(le) {
                 entry.state = LeState::Live;
                 entry.fill = fill;

@@ -38,6 +38,8 @@ pub(crate) struct Le {
     pub(crate) flush: FlushNo,
     /// Running time (ms) when it became unreferenced.
     pub(crate) since: u64,
+    /// Not worth compacting: something in it cannot be read.
+    pub(crate) damaged: bool,
     /// Last txg that changed it.
     pub(crate) stamp: Txg,
     /// Index of its (first) PV in [`VolumeExtents::pvs`].
@@ -104,6 +106,7 @@ impl Space {
                     epoch: Epoch(0),
                     flush: FlushNo(0),
                     since: 0,
+                    damaged: false,
                     stamp: Txg(0),
                     pv: places.first().and_then(slot).unwrap_or(usize::MAX),
                 }
@@ -278,6 +281,7 @@ impl Space {
     /// The extent row of `le` is gone.
     pub(crate) fn deleted(&mut self, le: LeIndex) {
         let Some(entry) = self.get_mut(le) else { return };
+        entry.damaged = false;
         entry.state = LeState::Free;
         entry.fill = 0;
         let pv = entry.pv;
@@ -293,6 +297,13 @@ impl Space {
         })
     }
 
+    /// Something in this LE cannot be read.
+    pub(crate) fn set_damaged(&mut self, le: Option<LeIndex>) {
+        if let Some(entry) = le.and_then(|le| self.get_mut(le)) {
+            entry.damaged = true;
+        }
+    }
+
     /// Whether a live LE was changed after this commit.
     pub(crate) fn live_after(&self, committed: Txg) -> bool {
         self.les.iter().any(|le| le.state == LeState::Live && le.stamp > committed && le.live < self.extent)
@@ -302,7 +313,9 @@ impl Space {
     pub(crate) fn cheapest(&self, committed: Txg, limit: usize) -> Vec<(LeIndex, u64)> {
         let mut list: Vec<(u64, LeIndex)> = (0u32..)
             .zip(&self.les)
-            .filter(|(_, le)| le.state == LeState::Live && le.stamp <= committed && le.live < self.extent)
+            .filter(|(_, le)| {
+                le.state == LeState::Live && le.stamp <= committed && le.live < self.extent && !le.damaged
+            })
             .map(|(index, le)| (le.live, LeIndex(index)))
             .collect();
         list.sort_unstable();

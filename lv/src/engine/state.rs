@@ -70,7 +70,11 @@ pub(crate) struct State {
     pub(crate) dirs: HashMap<Ino, Directory>,
     pub(crate) slices: HashMap<SliceId, Slice>,
     pub(crate) space: Space,
+    /// Last flush of each PV that maps name.
     pub(crate) pvs: HashMap<PvUuid, (Epoch, FlushNo)>,
+    /// Flushes whose extents are on PVs (or on their way) and not yet in the maps. A commit that happens meanwhile must
+    /// not date a PV at or after them: the next activation would not look for their extents.
+    pub(crate) unnamed: BTreeSet<FlushNo>,
     pub(crate) dirty: Dirty,
     /// Files with data to place, longest waiting first.
     pub(crate) waiting: BTreeMap<u64, Ino>,

@@ -131,7 +131,9 @@ impl State {
         for pv in &dirty.pvs {
             if let Some((epoch, flush)) = self.pvs.get(pv) {
                 let key = Value::Blob(pv.as_bytes().as_slice().into());
-                ops.push(RowOp::put(Table::Pv, vec![key, int(epoch.0), int(flush.0)]));
+                let bound = self.unnamed.first().filter(|_| *epoch == self.epoch);
+                let mark = bound.map_or(flush.0, |unnamed| flush.0.min(unnamed.0.saturating_sub(1)));
+                ops.push(RowOp::put(Table::Pv, vec![key, int(epoch.0), int(mark)]));
             }
         }
         if dirty.fs {

@@ -5,6 +5,7 @@
 mod basics;
 mod bounds;
 mod copies;
+mod faults;
 mod model;
 mod space;
 mod support;

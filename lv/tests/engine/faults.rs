@@ -1,0 +1,206 @@
+//! Failures below: fencing, failed commits, damage, missing PVs.
+
+use std::sync::{Arc, Mutex};
+
+use anyfs_lvm_lv::{Ino, LvError, NewNode, Work};
+use pv::{Env, ExtentStore, MemStore, PeIndex};
+use vg::{PvSlot, VolumeExtents};
+
+use super::support::{Rig, contents, pattern};
+
+#[test]
+fn extents_on_their_way_while_a_commit_runs_are_found_after_a_crash() {
+    // A flush that has to reclaim between its chunks commits while its first chunk is on the PVs and in no map.
+    for seed in 0..6u64 {
+        let mut rig = Rig::new(1, 40, 4096);
+        rig.options.dirty_bytes = 1 << 20;
+        rig.options.flush_bytes = 1 << 20;
+        let volume = rig.open();
+        let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+        for round in 0..12u64 {
+            for n in 0..20u64 {
+                volume.write(file, n * 4096, &pattern(seed + round * 100 + n, 3000)).unwrap();
+            }
+            volume.step(Work::Flush).unwrap();
+        }
+        volume.write(file, 0, &pattern(seed, 20 * 4096)).unwrap();
+        volume.step(Work::Flush).unwrap();
+        volume.abandon();
+        // Every extent is either named or gone: a full rewrite meets no leftover.
+        let volume = rig.open();
+        for round in 0..8u64 {
+            volume.write(file, 0, &pattern(round, 16 * 4096)).unwrap();
+            volume.sync().unwrap();
+        }
+        assert!(contents(&volume, file)[..16 * 4096] == pattern(7, 16 * 4096));
+    }
+}
+
+#[test]
+fn a_former_owner_that_wakes_up_is_refused_and_changes_nothing() {
+    let rig = Rig::new(2, 32, 65536);
+    let zombie = rig.open();
+    let file = zombie.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+    zombie.write(file, 0, b"acknowledged").unwrap();
+    zombie.sync().unwrap();
+    // The lock does not protect against an owner that was stopped and passed over: the epochs must.
+    for copy in &rig.copies {
+        std::fs::remove_file(copy.path.with_extension("lock")).unwrap();
+    }
+    let owner = rig.open();
+    owner.write(file, 0, b"ACKNOWLEDGED").unwrap();
+    owner.sync().unwrap();
+
+    zombie.write(file, 0, &pattern(1, 300_000)).unwrap();
+    let refused = zombie.sync().unwrap_err();
+    assert!(matches!(refused, LvError::Pv(pv::PvError::Fenced { .. })), "{refused}");
+    assert!(matches!(zombie.getattr(file), Err(LvError::Poisoned { .. })));
+    zombie.abandon();
+    assert_eq!(contents(&owner, file), b"ACKNOWLEDGED");
+    owner.abandon();
+    assert_eq!(contents(&rig.open(), file), b"ACKNOWLEDGED");
+}
+
+#[test]
+fn a_former_owners_catalogue_commit_is_refused_too() {
+    let rig = Rig::new(1, 32, 65536);
+    let zombie = rig.open();
+    for copy in &rig.copies {
+        std::fs::remove_file(copy.path.with_extension("lock")).unwrap();
+    }
+    let owner = rig.open();
+    zombie.mkdir(Ino::ROOT, b"never", &NewNode::directory(0o700)).unwrap();
+    assert!(matches!(zombie.sync(), Err(LvError::Fenced { .. })));
+    zombie.abandon();
+    assert!(matches!(owner.lookup(Ino::ROOT, b"never"), Err(LvError::NotFound { .. })));
+    owner.abandon();
+    assert!(matches!(rig.open().lookup(Ino::ROOT, b"never"), Err(LvError::NotFound { .. })));
+}
+
+/// The rig's extents with PV `n` gone.
+fn without(rig: &Rig, n: usize) -> VolumeExtents {
+    let mut slots: Vec<PvSlot> = rig.extents.pvs.to_vec();
+    slots[n].store = None;
+    VolumeExtents { pvs: slots.into(), ..rig.extents.clone() }
+}
+
+#[test]
+fn with_a_pv_away_intact_files_read_and_damaged_ones_name_path_and_pv() {
+    let mut rig = Rig::new(2, 32, 65536);
+    let volume = rig.open();
+    let dir = volume.mkdir(Ino::ROOT, b"dir", &NewNode::directory(0o755)).unwrap().ino;
+    let mut files = Vec::new();
+    for n in 0..10u64 {
+        let file = volume.create(dir, format!("f{n}").as_bytes(), &NewNode::file(0o600)).unwrap().ino;
+        volume.write(file, 0, &pattern(n, 60_000)).unwrap();
+        volume.step(Work::Flush).unwrap();
+        files.push(file);
+    }
+    volume.close().unwrap();
+    let whole = rig.extents.clone();
+    rig.extents = without(&rig, 1);
+    let volume = rig.open();
+    let (mut intact, mut lost) = (0, 0);
+    for (n, file) in files.iter().enumerate() {
+        let mut buffer = vec![0; 60_000];
+        match volume.read(*file, 0, &mut buffer) {
+            Ok(_) => {
+                assert!(buffer == pattern(n as u64, 60_000));
+                intact += 1;
+            }
+            Err(error) => {
+                let text = error.to_string();
+                assert!(text.contains(&format!("/dir/f{n}")) && text.contains("p1.db"), "{text}");
+                lost += 1;
+            }
+        }
+    }
+    assert!(intact > 0 && lost > 0, "{intact} intact, {lost} lost");
+    volume.write(files[0], 0, b"still writable").unwrap();
+    volume.close().unwrap();
+    rig.extents = whole;
+    let volume = rig.open();
+    for (n, file) in files.iter().enumerate().skip(1) {
+        assert!(contents(&volume, *file) == pattern(n as u64, 60_000));
+    }
+}
+
+/// A PV that returns the bytes of one extent for those of another.
+#[derive(Debug, Default)]
+struct Misdirected {
+    inner: MemStore,
+    read_instead: Mutex<Option<(PeIndex, PeIndex)>>,
+}
+
+impl ExtentStore for Misdirected {
+    fn commit(&self, batch: &pv::ExtentBatch<'_>) -> pv::Result<()> {
+        self.inner.commit(batch)
+    }
+    fn read(&self, pe: PeIndex, at: u32, buf: &mut [u8], mode: pv::ReadMode) -> pv::Result<()> {
+        let instead = self.read_instead.lock().unwrap().filter(|(from, _)| *from == pe).map_or(pe, |(_, to)| to);
+        self.inner.read(instead, at, buf, mode)
+    }
+    fn header(&self, pe: PeIndex) -> pv::Result<Option<(pv::ExtentHeader, Vec<u8>)>> {
+        self.inner.header(pe)
+    }
+    fn extents_after(&self, f: pv::FamilyUuid, e: pv::Epoch, n: pv::FlushNo) -> pv::Result<Vec<pv::FoundExtent>> {
+        self.inner.extents_after(f, e, n)
+    }
+    fn owner(&self, family: pv::FamilyUuid) -> pv::Result<Option<pv::OwnerRow>> {
+        self.inner.owner(family)
+    }
+    fn take(&self, family: pv::FamilyUuid, epoch: pv::Epoch, txg: pv::Txg) -> pv::Result<()> {
+        self.inner.take(family, epoch, txg)
+    }
+    fn forget(&self, family: pv::FamilyUuid) -> pv::Result<()> {
+        self.inner.forget(family)
+    }
+    fn space(&self) -> pv::Result<pv::StoreSpace> {
+        self.inner.space()
+    }
+}
+
+#[test]
+fn damaged_extents_are_named_and_do_not_stop_anything_else() {
+    let store = Arc::new(Misdirected::default());
+    let dir = tempfile::tempdir().unwrap();
+    let env = Env { threads: false, ..Env::system() };
+    let rig = Rig::on(dir, env, vec![store.clone() as Arc<dyn ExtentStore>], 64, 65536, 1);
+    let volume = rig.open();
+    let mut files = Vec::new();
+    for n in 0..20u64 {
+        let file = volume.create(Ino::ROOT, format!("f{n}").as_bytes(), &NewNode::file(0o600)).unwrap().ino;
+        volume.write(file, 0, &pattern(n, 65536)).unwrap();
+        volume.step(Work::Flush).unwrap();
+        files.push(file);
+    }
+    volume.sync().unwrap();
+    // One extent swapped for another one's bytes: valid in itself, but not what was written there.
+    let (victim, _) = store.header(PeIndex(3)).unwrap().unwrap();
+    *store.read_instead.lock().unwrap() = Some((PeIndex(3), PeIndex(7)));
+    let damaged: Vec<usize> = (0..20)
+        .filter(|n| {
+            let mut buffer = vec![0; 65536];
+            match volume.read(files[*n], 0, &mut buffer) {
+                Ok(_) => {
+                    assert!(buffer == pattern(*n as u64, 65536));
+                    false
+                }
+                Err(LvError::Damaged { path, le, .. }) => {
+                    assert_eq!((path, le), (format!("/f{n}").into_bytes(), victim.le));
+                    true
+                }
+                Err(other) => panic!("{other}"),
+            }
+        })
+        .collect();
+    assert_eq!(damaged.len(), 1);
+    for n in (0..20).filter(|n| *n != damaged[0]) {
+        volume.punch(files[n], 0, 20_000).unwrap();
+    }
+    for round in 0..200u64 {
+        volume.write(files[0], 0, &pattern(round, 65536)).unwrap();
+        volume.sync().unwrap();
+        volume.step(Work::Compact).unwrap();
+    }
+}
