@@ -1,7 +1,7 @@
 //! The machine's own files.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -179,8 +179,12 @@ impl Host for RealHost {
             }
         }
         if !note.is_empty() {
-            // Information only: a full disk must not keep anyone from locking.
-            let _ = file.set_len(0).and_then(|()| file.write_all(note.as_bytes()));
+            // Information only: a full disk must not keep anyone from locking. Written only when it is news: a lock is
+            // taken around every commit.
+            let mut known = String::new();
+            if file.read_to_string(&mut known).is_err() || known != note {
+                let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(note.as_bytes()));
+            }
         }
         Ok(Some(Box::new(FileLock { _file: file })))
     }
@@ -198,7 +202,6 @@ fn reserve(_file: &File, _bytes: u64) -> Result<(), Errno> {
 
 /// Takes blocks by writing zeros past the present end.
 fn fill(file: &mut File, bytes: u64) -> io::Result<()> {
-    use std::io::Seek;
     let zeros = vec![0u8; PIECE];
     let mut at = file.seek(io::SeekFrom::End(0))?;
     while at < bytes {

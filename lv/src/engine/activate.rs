@@ -14,7 +14,7 @@ use quick_cache::sync::Cache;
 use vg::VolumeExtents;
 
 use super::core::{ByBytes, Core, VolumeOptions};
-use super::host_space::{HostRoom, release_reserve};
+use super::host_space::{HostRoom, release_reserve, restore_reserve};
 use super::space::Space;
 use super::state::{Dirty, FS, State, TINY};
 use crate::catalogue::{CatalogueReader, Copy, CopyPlace, CopyState, activate_copies};
@@ -154,6 +154,7 @@ fn first_state(
         pressure: false,
         poison: None,
         stopping: false,
+        committing: false,
         entries: 0,
         evict_above: 0,
         reader,
@@ -205,6 +206,7 @@ impl Activation<'_> {
             extents,
         };
         core.clean_up()?;
+        restore_reserve(&core.env, &core.extents);
         Ok(Arc::new(core))
     }
 }

@@ -1,5 +1,6 @@
 //! Committing a transaction group to all copies of the catalogue; what fsync and sync wait for.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use pv::{Env, Txg};
@@ -85,10 +86,26 @@ impl Core {
     /// As [`commit_through`](Self::commit_through), whatever the commit requires going in inline. For callers that hold
     /// the flush lock.
     pub(crate) fn commit_inline(&self, txg: Txg) -> Result<()> {
-        let mut copies = lock(&self.copies);
-        if lock(&self.state).committed >= txg {
+        let mut state = self.state()?;
+        while state.committing && state.committed < txg {
+            // Whoever commits now takes along what it froze; all who wait here share the next commit.
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.healthy()?;
+        }
+        if state.committed >= txg {
             return Ok(());
         }
+        state.committing = true;
+        drop(state);
+        let done = self.commit_now();
+        lock(&self.state).committing = false;
+        self.changed.notify_all();
+        done
+    }
+
+    /// Freezes the open transaction group and commits it. One at a time.
+    fn commit_now(&self) -> Result<()> {
+        let mut copies = lock(&self.copies);
         self.bound_log(&copies)?;
         let mut state = self.state()?;
         if let Err(error) = state.install_required() {
@@ -101,7 +118,6 @@ impl Core {
         copies.commit(&commit, !self.options.switches.no_catalogue_fence).map_err(|error| self.poison(error))?;
         let mut state = lock(&self.state);
         state.committed(&commit);
-        self.changed.notify_all();
         drop(state);
         drop(copies);
         if !self.env.threads {

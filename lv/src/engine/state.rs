@@ -94,6 +94,8 @@ pub(crate) struct State {
     pub(crate) pressure: bool,
     pub(crate) poison: Option<String>,
     pub(crate) stopping: bool,
+    /// Somebody runs a commit.
+    pub(crate) committing: bool,
     pub(crate) reader: CatalogueReader,
     /// Rows in memory, about, and the number above which the next eviction pass runs.
     pub(crate) entries: usize,

@@ -12,8 +12,8 @@ mod rows;
 mod writer;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 
@@ -41,6 +41,8 @@ pub struct SqliteStore {
     readers: Readers,
     /// Commits since the store was opened, so that readers know whether their view can be old.
     commits: Arc<AtomicU64>,
+    /// As of this process's last commit: asking must not wait for the next one.
+    space: Mutex<Option<StoreSpace>>,
 }
 
 impl SqliteStore {
@@ -57,7 +59,7 @@ impl SqliteStore {
             sqlite::open(env, path, &PV_SCHEMA, &READER_TUNING, access)?;
         }
         let readers = Readers::new(env, path);
-        Ok(Self { env: env.clone(), path: path.to_owned(), access, writer, readers, commits })
+        Ok(Self { env: env.clone(), path: path.to_owned(), access, writer, readers, commits, space: Mutex::default() })
     }
 
     /// The file.
@@ -92,7 +94,12 @@ impl SqliteStore {
 
 impl ExtentStore for SqliteStore {
     fn commit(&self, batch: &ExtentBatch<'_>) -> Result<()> {
-        self.writer.transact(|conn| rows::commit(conn, &self.path, batch))
+        let space = self.writer.transact(|conn| {
+            rows::commit(conn, &self.path, batch)?;
+            space_of(conn, &self.path)
+        })?;
+        *self.space.lock().unwrap_or_else(PoisonError::into_inner) = Some(space);
+        Ok(())
     }
 
     fn read(&self, pe: PeIndex, at: u32, buf: &mut [u8], mode: ReadMode) -> Result<()> {
@@ -138,20 +145,28 @@ impl ExtentStore for SqliteStore {
     }
 
     fn space(&self) -> Result<StoreSpace> {
-        let fail = |e| error(&self.path, SPACE, e);
-        self.locked(|conn| {
-            let number = |name: &str| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(fail);
-            let page = number("page_size")?;
-            let bytes = |pages: i64| {
-                let bytes = pages.checked_mul(page).and_then(|n| u64::try_from(n).ok());
-                bytes.map(Bytes).ok_or_else(|| PvError::Damaged {
-                    path: self.path.clone(),
-                    what: "its header counts pages that cannot be".to_owned(),
-                })
-            };
-            Ok(StoreSpace { file: bytes(number("page_count")?)?, reusable: bytes(number("freelist_count")?)? })
-        })
+        let known = *self.space.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(space) = known {
+            return Ok(space);
+        }
+        let space = self.locked(|conn| space_of(conn, &self.path))?;
+        *self.space.lock().unwrap_or_else(PoisonError::into_inner) = Some(space);
+        Ok(space)
     }
+}
+
+fn space_of(conn: &Connection, path: &Path) -> Result<StoreSpace> {
+    let number =
+        |name: &str| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(|e| error(path, SPACE, e));
+    let page = number("page_size")?;
+    let bytes = |pages: i64| {
+        let bytes = pages.checked_mul(page).and_then(|n| u64::try_from(n).ok());
+        bytes.map(Bytes).ok_or_else(|| PvError::Damaged {
+            path: path.to_owned(),
+            what: "its header counts pages that cannot be".to_owned(),
+        })
+    };
+    Ok(StoreSpace { file: bytes(number("page_count")?)?, reusable: bytes(number("freelist_count")?)? })
 }
 
 #[cfg(test)]
