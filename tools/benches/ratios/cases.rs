@@ -25,6 +25,11 @@ impl Run<'_> {
         Side::Host(self.dir.to_owned())
     }
 
+    /// A new pool of `pvs` PVs with one volume of `bytes`.
+    pub(crate) fn pool(&self, name: &str, pvs: u64, bytes: u64) -> Fresh {
+        Fresh::new(&self.dir.join(name), self.settings.extent, pvs, bytes)
+    }
+
     /// `count` per second of `work`; what was dirty before does not count.
     fn rate(&self, count: f64, work: impl FnOnce()) -> f64 {
         self.host().sync();
@@ -50,7 +55,7 @@ pub(crate) fn stream(run: &Run<'_>, table: &mut Table) {
             run.host().remove("stream");
         }
         for (pvs, rates) in [(1, &mut one), (2, &mut two)] {
-            let pool = Fresh::new(run.dir, &format!("pool-{round}-{pvs}"), pvs, bytes * 6);
+            let pool = run.pool(&format!("pool-{round}-{pvs}"), pvs, bytes * 6);
             rates.push(write_once(run, &pool.side(), "stream", bytes, seed));
             if pvs == 2 && round + 1 == run.settings.rounds {
                 kept = Some(pool);
@@ -164,7 +169,7 @@ fn random_write(run: &Run<'_>, table: &mut Table, files: &[Handle; 2], bytes: u6
 pub(crate) fn aged(run: &Run<'_>, table: &mut Table) {
     let room = run.settings.size(1536 * MIB, 384 * MIB);
     let timed = run.settings.size(GIB, 256 * MIB);
-    let pool = Fresh::new(run.dir, "pool-aged", 2, room);
+    let pool = run.pool("pool-aged", 2, room);
     let Side::Ours(volume) = pool.side() else { return };
     let bytes = usable(&volume) * 4 / 5 / CHUNK * CHUNK;
     let files = [run.host().file("aged"), pool.side().file("aged")];
@@ -212,7 +217,7 @@ pub(crate) fn create(run: &Run<'_>, table: &mut Table) {
     let count = run.settings.size(10_000, 2_000);
     let (mut host, mut again, mut ours) = (vec![], vec![], vec![]);
     for round in 0..run.settings.rounds {
-        let pool = Fresh::new(run.dir, &format!("pool-small-{round}"), 2, GIB);
+        let pool = run.pool(&format!("pool-small-{round}"), 2, GIB);
         for (name, side, rates) in
             [("small", run.host(), &mut host), ("small", pool.side(), &mut ours), ("again", run.host(), &mut again)]
         {
@@ -234,7 +239,7 @@ pub(crate) fn append(run: &Run<'_>, table: &mut Table) {
     for threads in [1, 16] {
         let each = run.settings.size(4_000, 800) / threads.min(4);
         let (mut host, mut again, mut ours) = (vec![], vec![], vec![]);
-        let pool = Fresh::new(run.dir, &format!("pool-append-{threads}"), 2, 4 * GIB);
+        let pool = run.pool(&format!("pool-append-{threads}"), 2, 4 * GIB);
         for round in 0..run.settings.rounds {
             for (name, side, rates) in
                 [("log", run.host(), &mut host), ("log", pool.side(), &mut ours), ("again", run.host(), &mut again)]
@@ -242,7 +247,9 @@ pub(crate) fn append(run: &Run<'_>, table: &mut Table) {
                 let files: Vec<_> = (0..threads).map(|n| side.file(&format!("{name}-{round}-{n}"))).collect();
                 side.sync();
                 rates.push(run.rate((each * threads) as f64, || append_all(&files, each)));
-                files.iter().for_each(|file| check_appends(file, each));
+                for file in &files {
+                    check_appends(file, each);
+                }
                 drop(files);
                 (0..threads).for_each(|n| side.remove(&format!("{name}-{round}-{n}")));
             }

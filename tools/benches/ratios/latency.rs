@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyfs_lvm::{GIB, MIB};
 
 use crate::cases::Run;
-use crate::side::{BLOCK, CHUNK, Fresh, Handle, Random, Side, fill};
+use crate::side::{BLOCK, CHUNK, Handle, Random, Side, fill};
 use crate::table::{Table, median, say};
 
 /// Latencies of one round in ms: the middle, the 99th of a hundred, the longest.
@@ -37,7 +37,7 @@ pub(crate) fn beside(run: &Run<'_>, table: &mut Table) {
     let mut reads = [Rounds::default(), Rounds::default()];
     let mut syncs = [Rounds::default(), Rounds::default()];
     for round in 0..run.settings.rounds {
-        let pool = Fresh::new(run.dir, &format!("pool-beside-{round}"), 2, 12 * GIB);
+        let pool = run.pool(&format!("pool-beside-{round}"), 2, 12 * GIB);
         for (n, side) in [run.host(), pool.side()].into_iter().enumerate() {
             let quiet = side.file("quiet");
             quiet.stream_in(bytes, 3);
@@ -70,6 +70,37 @@ pub(crate) fn beside(run: &Run<'_>, table: &mut Table) {
             median(&ours.written)
         ));
     }
+}
+
+/// How long an fsync takes after so many bytes: up to the inline threshold they go into the metadata volume, above it
+/// into extents.
+pub(crate) fn sizes(run: &Run<'_>, table: &mut Table) {
+    let each = run.settings.size(100, 30);
+    let pool = run.pool("pool-sizes", 2, 4 * GIB);
+    for kib in [4, 16, 64, 128, 192, 256, 512] {
+        let mut bytes = vec![0; kib * 1024];
+        let (mut host, mut ours) = (vec![], vec![]);
+        for round in 0..run.settings.rounds {
+            for (side, medians) in [(run.host(), &mut host), (pool.side(), &mut ours)] {
+                let name = format!("sized-{kib}-{round}");
+                let file = side.file(&name);
+                side.sync();
+                let mut times = Vec::new();
+                for n in 0..each {
+                    fill(&mut bytes, n, 0);
+                    let before = Instant::now();
+                    file.write(n * (kib as u64) * 1024, &bytes);
+                    file.fsync();
+                    times.push(before.elapsed().as_secs_f64() * 1e3);
+                }
+                medians.push(median(&times));
+                drop(file);
+                side.remove(&name);
+            }
+        }
+        table.latency(&format!("append {kib} KiB + fsync, p50"), &host, &ours);
+    }
+    pool.remove();
 }
 
 fn append(file: &Handle, at: &mut u64) {

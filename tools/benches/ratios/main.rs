@@ -1,6 +1,7 @@
 //! How fast a logical volume is, as ratios to the host filesystem.
 //!
-//! `cargo bench -p anyfs-lvm-tools --bench ratios -- [--dir DIR] [--rounds 3] [--quick] [--only NAME]`
+//! `cargo bench -p anyfs-lvm-tools --bench ratios -- [--dir DIR] [--rounds 3] [--quick] [--only NAME]
+//! [--extent KIB]`
 //!
 //! The same work is done with `std::fs` and through the library, in turns within one run; the table holds the medians
 //! of the rounds. The rows "host again" repeat the host's work at the end of each round: how far they are from 1 says
@@ -11,7 +12,6 @@
     clippy::indexing_slicing,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
     reason = "a benchmark stops at the first failure and rounds its figures"
 )]
 
@@ -23,6 +23,8 @@ mod table;
 
 use std::path::PathBuf;
 
+use anyfs_lvm::pv::ExtentSize;
+
 use crate::table::Table;
 
 /// What to run, and how much of it.
@@ -32,17 +34,24 @@ pub(crate) struct Settings {
     pub(crate) rounds: usize,
     pub(crate) quick: bool,
     pub(crate) only: Option<String>,
+    /// Size of an extent of the pools.
+    pub(crate) extent: ExtentSize,
 }
 
 impl Settings {
     fn from_args() -> Self {
-        let mut out = Self { dir: std::env::temp_dir(), rounds: 3, quick: false, only: None };
+        let mut out =
+            Self { dir: std::env::temp_dir(), rounds: 3, quick: false, only: None, extent: ExtentSize::DEFAULT };
         let mut args = std::env::args().skip(1);
         while let Some(arg) = args.next() {
             match arg.as_str() {
                 "--dir" => out.dir = args.next().unwrap().into(),
                 "--rounds" => out.rounds = args.next().unwrap().parse().unwrap(),
                 "--only" => out.only = args.next(),
+                "--extent" => {
+                    let kib: u64 = args.next().unwrap().parse().unwrap();
+                    out.extent = ExtentSize::new(kib * 1024).unwrap();
+                }
                 "--quick" => out.quick = true,
                 // What cargo passes by itself.
                 "--bench" => {}
@@ -77,6 +86,7 @@ fn main() {
         ("aged", cases::aged),
         ("create", cases::create),
         ("append", cases::append),
+        ("sizes", latency::sizes),
         ("beside", latency::beside),
     ] {
         if settings.wants(name) {

@@ -5,6 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use anyfs_lvm::lv::{Ino, NewNode, Volume};
+use anyfs_lvm::pv::ExtentSize;
 use anyfs_lvm::{MIB, Pool, PoolOptions};
 
 /// Bytes per write and read of a stream.
@@ -211,11 +212,13 @@ pub(crate) struct Fresh {
 }
 
 impl Fresh {
-    /// Makes a pool of `pvs` PVs in the folder `name`, and a volume of `bytes` that lies on all of them.
-    pub(crate) fn new(base: &Path, name: &str, pvs: u64, bytes: u64) -> Self {
-        let dir = base.join(name);
+    /// Makes a pool of `pvs` PVs in the folder `dir`, and a volume of `bytes` that lies on all of them.
+    pub(crate) fn new(dir: &Path, extent: ExtentSize, pvs: u64, bytes: u64) -> Self {
+        let dir = dir.to_owned();
         let each = bytes.div_ceil(pvs).next_multiple_of(MIB);
-        let pool = Pool::create_with(&dir, &PoolOptions { pv_bytes: each, ..PoolOptions::default() }).unwrap();
+        let pool =
+            Pool::create_with(&dir, &PoolOptions { pv_bytes: each, extent_size: extent, ..PoolOptions::default() })
+                .unwrap();
         for n in 1..pvs {
             pool.add_pv(format!("disk{}.db", n + 1), each).unwrap();
         }
