@@ -28,7 +28,7 @@ mod watch;
 pub use clock::TestClock;
 pub use content::Content;
 pub use disk::{Disk, Settings};
-pub use engine::{Pool, Run, Shape, Weakness, Workload};
+pub use engine::{KillLoop, Pool, Run, Shape, Weakness, Workload, work_until_killed};
 pub use explore::{Check, Crash, Explorer, Options};
 pub use fs::{FsOp, Generator, History, Mix, Outcome, Place, Snapshot, apply};
 pub use host::MemHost;

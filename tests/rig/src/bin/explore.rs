@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! explore [--seed N] [--seconds S] [--workload random|tight|copies|toy] [--steps N]
-//!         [--threads N] [--points N] [--deep N] [--image SPEC[/SPEC]]
+//!         [--threads N] [--points N] [--deep N] [--weakness NAME] [--image SPEC[/SPEC]]
 //! ```
 //!
 //! `--points`: a crash before one write in N and one other operation in N/3; `--deep`: crashes in the recovery from one
-//! image in N.
+//! image in N; `--weakness`: a rule of the engine switched off, to see the failure (`lazy-pv`, `reuse-at-once`).
 //!
 //! Without a seed it takes a fresh one; it always prints the seed. Each round of a workload has a seed of its own,
 //! `seed + round`. A failure names its round's seed and its image; with `--seed`, `--image` and the same `--steps` only
@@ -16,7 +16,7 @@ use std::io::{Write, stdout};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyfs_lvm_rig::{Options, Report, Spec, Toy, Workload, watch};
+use anyfs_lvm_rig::{Options, Report, Spec, Toy, Weakness, Workload, watch};
 
 /// Nothing that is looked at takes this long.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -27,6 +27,7 @@ struct Arguments {
     seconds: u64,
     workload: String,
     steps: Option<u32>,
+    weakness: Weakness,
     options: Options,
 }
 
@@ -80,7 +81,8 @@ fn round(arguments: &Arguments, seed: u64, until: Option<Instant>) -> Result<Rep
         "toy" => Toy::RIGHT.explore(options, arguments.steps.unwrap_or(40)).map_err(|error| error.to_string()),
         other => {
             let workload = Workload::named(other).ok_or_else(|| format!("no workload {other}"))?;
-            Workload { steps: arguments.steps.unwrap_or(workload.steps), ..workload }.explore(options)
+            let steps = arguments.steps.unwrap_or(workload.steps);
+            Workload { steps, weakness: arguments.weakness, ..workload }.explore(options)
         }
     }
 }
@@ -89,7 +91,8 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     let fresh = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| u64::from(now.subsec_nanos()));
     // Many short looks at different runs find more than long looks at few.
     let options = Options { seed: fresh, one_write_in: 10, one_other_in: 4, repeats: 1, ..Options::default() };
-    let mut arguments = Arguments { seconds: 0, workload: "random".to_owned(), steps: None, options };
+    let mut arguments =
+        Arguments { seconds: 0, workload: "random".to_owned(), steps: None, weakness: Weakness::None, options };
     while let Some(name) = words.next() {
         let value = words.next().ok_or_else(|| format!("{name} needs a value"))?;
         let wrong = |_| format!("{name}: {value} is no number");
@@ -104,6 +107,9 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             }
             "--deep" => arguments.options.deep_one_in = value.parse().map_err(wrong)?,
             "--workload" => arguments.workload = value,
+            "--weakness" => {
+                arguments.weakness = Weakness::named(&value).ok_or_else(|| format!("no weakness {value}"))?;
+            }
             "--image" => arguments.options.only = image(&value)?,
             _ => return Err(format!("unknown argument {name}")),
         }

@@ -41,7 +41,7 @@ impl Pool {
     /// # Errors
     /// As the engine says.
     pub fn create(env: &Env, dir: &Path, shape: Shape) -> Result<Self, LvError> {
-        let pool = Self { shape, dir: dir.to_owned() };
+        let pool = Self::at(dir, shape);
         for number in 0..shape.pvs {
             let options = PvOptions {
                 capacity: Bytes(shape.extent * u64::from(shape.extents).max(64)),
@@ -60,6 +60,11 @@ impl Pool {
         Ok(pool)
     }
 
+    /// The pool that was made in `dir` with this shape.
+    pub fn at(dir: &Path, shape: Shape) -> Self {
+        Self { shape, dir: dir.to_owned() }
+    }
+
     /// Activates the volume; PVs first, so that what a crash interrupted is rolled back.
     ///
     /// # Errors
@@ -69,7 +74,9 @@ impl Pool {
         for number in 0..self.shape.pvs {
             let pv = Pv::open(env, &self.path(number), Access::ReadWrite)?;
             let store: Arc<dyn ExtentStore> = pv.store()?;
-            slots.push(PvSlot { uuid: uuid(number), path: self.path(number), store: Some(weakness.wrap(store)) });
+            let path = self.path(number);
+            let store = Some(weakness.wrap(store, env, &path));
+            slots.push(PvSlot { uuid: uuid(number), path, store });
         }
         let extents = VolumeExtents {
             lv: LV,

@@ -1,12 +1,14 @@
 //! The engine with one of its rules switched off: what the rig must find, or it does not look.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lv::{TestSwitches, VolumeOptions};
 use pv::{
-    Epoch, ExtentBatch, ExtentHeader, ExtentStore, FamilyUuid, FlushNo, FoundExtent, FreshExtent, OwnerRow, PeIndex,
-    PvError, ReadMode, Result, StoreSpace, Txg,
+    Env, Epoch, ExtentBatch, ExtentHeader, ExtentStore, FamilyUuid, FlushNo, FoundExtent, FreshExtent, OwnerRow,
+    PeIndex, PvError, ReadMode, Result, StoreSpace, Txg,
 };
+use rusqlite::{Connection, OpenFlags};
 
 /// Which rule is off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,11 +27,27 @@ pub enum Weakness {
 }
 
 impl Weakness {
+    /// The rule of this name switched off.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "none" => Some(Self::None),
+            "lazy-pv" => Some(Self::LazyPv),
+            "no-pv-fence" => Some(Self::NoPvFence),
+            "reuse-at-once" => Some(Self::ReuseAtOnce),
+            "no-catalogue-fence" => Some(Self::NoCatalogueFence),
+            _ => None,
+        }
+    }
+
     /// The store with the rule off, if it is one of stores.
-    pub(super) fn wrap(self, store: Arc<dyn ExtentStore>) -> Arc<dyn ExtentStore> {
+    pub(super) fn wrap(self, store: Arc<dyn ExtentStore>, env: &Env, path: &Path) -> Arc<dyn ExtentStore> {
         match self {
             Self::LazyPv => Arc::new(LazyStore { store, waiting: Mutex::new(None) }),
-            Self::NoPvFence => Arc::new(UnfencedStore { store }),
+            Self::NoPvFence => Arc::new(UnfencedStore {
+                store,
+                file: format!("file:{}?vfs={}", path.display(), env.vfs.as_deref().unwrap_or("unix")),
+                mine: Mutex::new(None),
+            }),
             Self::None | Self::ReuseAtOnce | Self::NoCatalogueFence => store,
         }
     }
@@ -124,21 +142,55 @@ impl ExtentStore for LazyStore {
     }
 }
 
-/// Commits in whoever's name is in the owner row.
+/// Commits whoever owns the family: the owner row is what this store left it as for the time of a commit, and then
+/// what it was.
 #[derive(Debug)]
 struct UnfencedStore {
     store: Arc<dyn ExtentStore>,
+    /// The PV, for SQLite.
+    file: String,
+    /// The owner row after the last commit.
+    mine: Mutex<Option<Vec<u8>>>,
+}
+
+impl UnfencedStore {
+    fn lock(&self) -> MutexGuard<'_, Option<Vec<u8>>> {
+        self.mine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs SQL on the family's owner row. This is the rig's own doing: it must not fail.
+    fn row<T>(&self, run: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> T {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_URI;
+        Connection::open_with_flags(&self.file, flags).and_then(|db| run(&db)).expect("the owner row is there")
+    }
+
+    fn read_row(&self, family: FamilyUuid) -> Vec<u8> {
+        let key = family.as_bytes().as_slice();
+        self.row(|db| db.query_row("SELECT body FROM owner WHERE family=?1", [key], |row| row.get(0)))
+    }
+
+    fn write_row(&self, family: FamilyUuid, body: &[u8]) {
+        let key = family.as_bytes().as_slice();
+        self.row(|db| db.execute("UPDATE owner SET body=?2 WHERE family=?1", [key, body]));
+    }
 }
 
 impl ExtentStore for UnfencedStore {
     fn commit(&self, batch: &ExtentBatch<'_>) -> Result<()> {
-        match self.store.owner(batch.family)? {
-            Some(owner) if owner.epoch != batch.epoch => {
-                let flush = FlushNo(owner.flush.0.saturating_add(1));
-                self.store.commit(&ExtentBatch { epoch: owner.epoch, flush, ..*batch })
-            }
-            _ => self.store.commit(batch),
+        let fenced = self.store.owner(batch.family)?.is_some_and(|owner| owner.epoch != batch.epoch);
+        let theirs = self.read_row(batch.family);
+        let mut mine = self.lock();
+        if let (true, Some(mine)) = (fenced, &*mine) {
+            self.write_row(batch.family, mine);
         }
+        let outcome = self.store.commit(batch);
+        if outcome.is_ok() {
+            *mine = Some(self.read_row(batch.family));
+        }
+        if fenced {
+            self.write_row(batch.family, &theirs);
+        }
+        outcome
     }
 
     fn read(&self, pe: PeIndex, at: u32, buf: &mut [u8], mode: ReadMode) -> Result<()> {

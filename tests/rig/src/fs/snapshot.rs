@@ -56,7 +56,10 @@ impl Snapshot {
             let attr = volume.getattr(dir).map_err(|error| format!("directory {dir}: {error}"))?;
             let below = entries.iter().filter(|(_, _, kind)| *kind == DIRECTORY).count();
             if attr.size != entries.len() as u64 || u64::from(attr.nlink) != 2 + below as u64 {
-                return Err(format!("directory {dir}: size {}, nlink {}: {entries:?}", attr.size, attr.nlink));
+                let (size, nlink, there) = (attr.size, attr.nlink, entries.len());
+                return Err(format!(
+                    "directory {dir}: size {size}, nlink {nlink}, but {there} entries, {below} folders"
+                ));
             }
             for (name, ino, kind) in entries {
                 if kind == DIRECTORY {
@@ -82,6 +85,11 @@ impl Snapshot {
             found.bytes.insert(ino, bytes);
         }
         Ok(found)
+    }
+
+    /// The inode behind a name.
+    pub fn lookup(&self, place: &Place) -> Option<Ino> {
+        self.names.get(place).map(|(ino, _)| *ino)
     }
 
     fn check_attr(&self, attr: &Attr, kind: Code) -> Result<(), String> {

@@ -1,0 +1,48 @@
+//! The programs of this package run, and say how it went.
+
+use std::process::{Command, Output};
+
+#[cfg(test)]
+mod support {
+    use super::*;
+
+    pub(crate) fn run(program: &str, arguments: &[&str]) -> (Option<i32>, String) {
+        let Output { status, stdout, stderr } = Command::new(program).args(arguments).output().unwrap();
+        (status.code(), format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr)))
+    }
+}
+
+use support::run;
+
+#[test]
+fn killed_owners_lose_nothing_they_acknowledged() {
+    let (code, text) = run(env!("CARGO_BIN_EXE_killloop"), &["--seconds", "4", "--seed", "1"]);
+    assert!(code == Some(0) && text.contains("nothing lost"), "{text}");
+}
+
+#[test]
+fn a_killed_owner_without_the_pv_barrier_is_found() {
+    let arguments = ["--seconds", "30", "--seed", "1", "--weakness", "lazy-pv"];
+    let (code, text) = run(env!("CARGO_BIN_EXE_killloop"), &arguments);
+    assert_eq!(code, Some(1), "{text}");
+}
+
+#[test]
+fn explore_repeats_a_run_from_its_seed() {
+    let arguments = ["--workload", "tight", "--seed", "7", "--steps", "12"];
+    let counts = |text: &str| text.split(" bad").next().map(str::to_owned);
+    let (code, first) = run(env!("CARGO_BIN_EXE_explore"), &arguments);
+    let (_, second) = run(env!("CARGO_BIN_EXE_explore"), &arguments);
+    assert!(code == Some(0), "{first}");
+    assert_eq!(counts(&first), counts(&second));
+}
+
+#[test]
+fn wrong_arguments_are_named() {
+    let (code, text) = run(env!("CARGO_BIN_EXE_explore"), &["--seed", "x"]);
+    assert_eq!((code, text.trim()), (Some(2), "explore: --seed: x is no number"));
+    let (code, text) = run(env!("CARGO_BIN_EXE_killloop"), &["--frob", "1"]);
+    assert_eq!((code, text.trim()), (Some(2), "killloop: unknown argument --frob"));
+    let (code, text) = run(env!("CARGO_BIN_EXE_explore"), &["--workload", "none"]);
+    assert!(code == Some(1) && text.contains("no workload none"), "{text}");
+}
