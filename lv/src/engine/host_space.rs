@@ -44,8 +44,21 @@ impl Core {
                 return Ok(());
             }
         }
-        let pending = self.state()?.pending;
-        let needed = pending.saturating_add(len);
+        let mut free = self.host_free()?;
+        let needed = self.state()?.pending.saturating_add(len);
+        if free < needed && self.squeeze()? {
+            free = self.host_free()?;
+        }
+        if free < needed {
+            let path = self.extents.pvs.first().map(|slot| slot.path.clone()).unwrap_or_default();
+            return Err(LvError::HostFull { path, free, needed: len });
+        }
+        super::core::lock(&self.host_known).left = STEP.min(free.saturating_sub(needed));
+        Ok(())
+    }
+
+    /// Bytes the PVs can take: on their host filesystems, each counted once, and inside their files.
+    fn host_free(&self) -> Result<u64> {
         let mut devices: BTreeMap<u64, u64> = BTreeMap::new();
         for slot in self.extents.pvs.iter() {
             let Some(store) = &slot.store else { continue };
@@ -55,13 +68,22 @@ impl Core {
             let free = devices.entry(host.device).or_insert(usable);
             *free = free.saturating_add(reusable);
         }
-        let free = devices.values().fold(0u64, |sum, free| sum.saturating_add(*free));
-        if free < needed {
-            let path = self.extents.pvs.first().map(|slot| slot.path.clone()).unwrap_or_default();
-            return Err(LvError::HostFull { path, free, needed: len });
+        Ok(devices.values().fold(0u64, |sum, free| sum.saturating_add(*free)))
+    }
+
+    /// Lets go of freed extents at once (two commits are grace enough), so that their pages can be written again.
+    fn squeeze(&self) -> Result<bool> {
+        for _ in 0..2 {
+            let mut state = self.state()?;
+            state.pressure = true;
+            let (dead, txg) = (state.space.dead_count(), state.txg);
+            drop(state);
+            if dead == 0 {
+                return Ok(false);
+            }
+            self.commit_through(txg)?;
         }
-        super::core::lock(&self.host_known).left = STEP.min(free.saturating_sub(needed));
-        Ok(())
+        self.delete_dead_once()
     }
 }
 
