@@ -30,7 +30,7 @@ const LAYERS: [(&str, &[&str]); 6] = [
 ];
 
 fn rust(files: &[Source]) -> impl Iterator<Item = &Source> {
-    files.iter().filter(|file| file.path.ends_with(".rs"))
+    files.iter().filter(|file| file.ends("rs"))
 }
 
 fn none(what: &str, found: &[String]) {
@@ -152,7 +152,7 @@ fn the_durability_contract_names_tests_that_exist() {
 fn links_between_documents_lead_somewhere() {
     let files = files();
     let mut broken = Vec::new();
-    for file in files.iter().filter(|file| file.path.ends_with(".md")) {
+    for file in files.iter().filter(|file| file.ends("md")) {
         let targets = file.text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for target in targets.filter(|target| !target.contains("://") && !target.starts_with('#')) {
             let target = target.split('#').next().unwrap_or(target);

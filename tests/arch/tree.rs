@@ -19,6 +19,11 @@ impl Source {
         self.path.rsplit_once('/').unwrap_or(("", &self.path))
     }
 
+    /// Whether the name has this ending.
+    pub(crate) fn ends(&self, ending: &str) -> bool {
+        Path::new(&self.path).extension().is_some_and(|found| found == ending)
+    }
+
     /// Lines that are not comments, numbered from 1.
     pub(crate) fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         self.text
