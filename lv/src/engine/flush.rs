@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, MutexGuard};
+use std::thread::{Scope, ScopedJoinHandle};
 
 use pv::{ExtentBatch, FlushNo, FreshExtent, LeIndex, PeIndex, Txg, encode_toc};
 
@@ -38,6 +39,12 @@ pub(crate) enum Need {
 struct PvWork {
     fresh: Vec<FreshExtent>,
     freed: Vec<(LeIndex, PeIndex)>,
+}
+
+/// A chunk whose PV transactions run, or have run.
+enum Writing<'scope> {
+    There(ScopedJoinHandle<'scope, (Chunk, Result<()>)>),
+    Here(Box<Chunk>, Result<()>),
 }
 
 /// One chunk: extents packed, numbered, and dealt to PVs.
@@ -136,36 +143,81 @@ impl Core {
             next_slice: &self.next_slice,
         };
         let mut all = Vec::new();
-        while !runs.is_empty() {
-            match self.place_chunk(token, &packer, &mut runs, need) {
-                Ok(filled) => all.extend(filled),
-                Err(error) => {
-                    // What is on the PVs already must be named, if only to be given back; a volume that has stopped
-                    // leaves that to its next activation.
-                    if let Ok(mut state) = self.state() {
-                        state.install_filled(self, all, |_| false)?;
-                    }
-                    return Err(error);
+        let outcome = std::thread::scope(|scope| {
+            let mut writing = None;
+            let placed = self.place_chunks(scope, token, &packer, (&mut runs, need), (&mut writing, &mut all));
+            let last = self.finish(writing.take(), &mut all);
+            placed.and(last)
+        });
+        match outcome {
+            Ok(()) => Ok(all),
+            Err(error) => {
+                // What is on the PVs already must be named, if only to be given back; a volume that has stopped leaves
+                // that to its next activation.
+                if let Ok(mut state) = self.state() {
+                    state.install_filled(self, all, |_| false)?;
                 }
+                Err(error)
             }
         }
-        Ok(all)
     }
 
-    fn place_chunk(
-        &self,
+    /// Packs and numbers one chunk while the one before it is being written. The PV transactions of two chunks never
+    /// overlap, nor does one overlap with reclaiming: flush numbers rise on every PV.
+    fn place_chunks<'scope, 'env>(
+        &'env self,
+        scope: &'scope Scope<'scope, 'env>,
         token: &FlushToken<'_>,
         packer: &Packer<'_>,
-        runs: &mut VecDeque<Run<'_>>,
-        need: Need,
-    ) -> Result<impl Iterator<Item = Filled> + use<>> {
-        let room = self.room(token, need)?;
-        let extents = packer.pack(runs, room.min(self.chunk_extents()));
-        let chunk = self.allocate(extents, need)?;
-        self.write_chunk(&chunk)?;
+        (runs, need): (&mut VecDeque<Run<'_>>, Need),
+        (writing, all): (&mut Option<Writing<'scope>>, &mut Vec<Filled>),
+    ) -> Result<()> {
+        while !runs.is_empty() {
+            let room = match self.free_now(need)? {
+                0 => {
+                    self.finish(writing.take(), all)?;
+                    self.room(token, need)?
+                }
+                room => room,
+            };
+            let extents = packer.pack(runs, room.min(self.chunk_extents()));
+            let chunk = self.allocate(extents, need)?;
+            self.finish(writing.take(), all)?;
+            *writing = Some(if self.env.threads {
+                Writing::There(scope.spawn(move || {
+                    let written = self.write_chunk(&chunk);
+                    (chunk, written)
+                }))
+            } else {
+                let written = self.write_chunk(&chunk);
+                Writing::Here(Box::new(chunk), written)
+            });
+        }
+        Ok(())
+    }
+
+    /// Waits for a chunk to be written and takes note of it.
+    fn finish(&self, writing: Option<Writing<'_>>, all: &mut Vec<Filled>) -> Result<()> {
+        let (chunk, written) = match writing {
+            None => return Ok(()),
+            Some(Writing::Here(chunk, written)) => (*chunk, written),
+            Some(Writing::There(thread)) => {
+                let died = |_| self.poison(LvError::Poisoned { why: "a worker thread died".to_owned() });
+                thread.join().map_err(died)?
+            }
+        };
+        written?;
         self.finish_deletes(&chunk)?;
         let flush = chunk.flush;
-        Ok(chunk.placed.into_iter().map(move |(le, fill, placed)| Filled { le, fill, flush, placed }))
+        all.extend(chunk.placed.into_iter().map(|(le, fill, placed)| Filled { le, fill, flush, placed }));
+        Ok(())
+    }
+
+    /// How many free extents there are for `need` without reclaiming.
+    fn free_now(&self, need: Need) -> Result<usize> {
+        let state = self.state()?;
+        let keep = if need == Need::Data { state.space.kept_for_compaction() } else { 0 };
+        Ok(state.space.free_count().saturating_sub(keep))
     }
 
     /// Extents per chunk: a PV transaction's worth for each of up to two PVs.

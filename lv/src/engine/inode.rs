@@ -79,8 +79,13 @@ impl Inode {
 
     /// What callers see.
     pub(crate) fn shown(&self) -> Attr {
+        Attr { stored: self.mapped.saturating_add(self.pending_bytes()), ..self.attr }
+    }
+
+    /// Bytes of data not yet placed.
+    pub(crate) fn pending_bytes(&self) -> u64 {
         let sealed = self.sealed.as_ref().map_or(0, |sealed| sealed.layer.data());
-        Attr { stored: self.mapped.saturating_add(self.open.data()).saturating_add(sealed), ..self.attr }
+        self.open.data().saturating_add(sealed)
     }
 
     pub(crate) fn data_attr(&self) -> DataAttr {

@@ -28,7 +28,7 @@ impl Core {
         let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let end = off.checked_add(len).filter(|end| *end <= SIZE_MAX);
         let end = end.ok_or(LvError::Invalid { what: "the file would become too large" })?;
-        self.make_room(len)?;
+        self.make_room(ino, len)?;
         let now = self.env.clock.wall();
         let mut state = self.state()?;
         regular(state.inode(ino)?)?;
@@ -90,8 +90,8 @@ impl Core {
     }
 
     /// Returns when `len` more bytes can be taken: memory, space of the volume, space of the host.
-    fn make_room(&self, len: u64) -> Result<()> {
-        self.wait_for_memory(len)?;
+    fn make_room(&self, ino: Ino, len: u64) -> Result<()> {
+        self.wait_for_memory(ino, len)?;
         let state = self.state()?;
         let short = state.free_bytes() < len;
         drop(state);
@@ -109,15 +109,19 @@ impl Core {
 
     /// Returns when one more namespace operation can be taken.
     pub(crate) fn metadata_room(&self) -> Result<()> {
-        self.wait_for_memory(0)?;
+        self.wait_for_memory(Ino::ROOT, 0)?;
         self.host_room(4096)
     }
 
-    fn wait_for_memory(&self, len: u64) -> Result<()> {
+    /// Whoever filled the memory waits for it to be emptied; others may still take a little.
+    fn wait_for_memory(&self, ino: Ino, len: u64) -> Result<()> {
         loop {
             let state = self.state()?;
             let rows = state.dirty.rows() > DIRTY_ROWS;
-            let full = state.pending > 0 && state.pending.saturating_add(len) > self.options.dirty_bytes;
+            let own = state.inodes.get(&ino).map_or(0, Inode::pending_bytes);
+            let budget = self.options.dirty_bytes;
+            let limit = if own > budget / 8 { budget.saturating_sub(budget / 8) } else { budget };
+            let full = state.pending > 0 && state.pending.saturating_add(len) > limit;
             let txg = state.txg;
             if rows {
                 drop(state);
