@@ -14,7 +14,8 @@ mod support {
         let until = Instant::now() + Duration::from_secs(seconds);
         let mut report = Report::default();
         for seed in seed.. {
-            let options = Options { seed, one_write_in: 10, one_other_in: 4, repeats: 1, ..Options::default() };
+            let options =
+                Options { seed, one_write_in: 10, one_other_in: 4, repeats: 1, shorn: true, ..Options::default() };
             report.merge(workload.explore(Options { until: Some(until), ..options })?);
             if report.total().bad > 0 || Instant::now() >= until {
                 break;

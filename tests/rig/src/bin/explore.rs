@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! explore [--seed N] [--seconds S] [--workload random|tight|copies|toy] [--steps N]
-//!         [--threads N] [--points N] [--deep N] [--weakness NAME] [--image SPEC[/SPEC]]
+//!         [--threads N] [--points N] [--deep N] [--shorn 0|1] [--weakness NAME] [--image SPEC[/SPEC]]
 //! ```
 //!
 //! `--points`: a crash before one write in N and one other operation in N/3; `--deep`: crashes in the recovery from one
-//! image in N; `--weakness`: a rule of the engine switched off, to see the failure (`lazy-pv`, `reuse-at-once`).
+//! image in N; `--shorn 0`: without drives that leave garbage in a sector they were writing; `--weakness`: a rule of the engine switched off, to see the failure (`lazy-pv`, `reuse-at-once`).
 //!
 //! Without a seed it takes a fresh one; it always prints the seed. Each round of a workload has a seed of its own,
 //! `seed + round`. A failure names its round's seed and its image; with `--seed`, `--image` and the same `--steps` only
@@ -90,7 +90,8 @@ fn round(arguments: &Arguments, seed: u64, until: Option<Instant>) -> Result<Rep
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     let fresh = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| u64::from(now.subsec_nanos()));
     // Many short looks at different runs find more than long looks at few.
-    let options = Options { seed: fresh, one_write_in: 10, one_other_in: 4, repeats: 1, ..Options::default() };
+    let options =
+        Options { seed: fresh, one_write_in: 10, one_other_in: 4, repeats: 1, shorn: true, ..Options::default() };
     let mut arguments =
         Arguments { seconds: 0, workload: "random".to_owned(), steps: None, weakness: Weakness::None, options };
     while let Some(name) = words.next() {
@@ -107,6 +108,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             }
             "--deep" => arguments.options.deep_one_in = value.parse().map_err(wrong)?,
             "--workload" => arguments.workload = value,
+            "--shorn" => arguments.options.shorn = value != "0",
             "--weakness" => {
                 arguments.weakness = Weakness::named(&value).ok_or_else(|| format!("no weakness {value}"))?;
             }
