@@ -41,9 +41,15 @@ pub fn open(env: &Env, path: &Path, schema: &Schema, tuning: &Tuning, access: Ac
 }
 
 /// Looks at the header alone, without locks or journals: a foreign file's hot journal is not ours to roll back.
+///
+/// After a crash the header may already count pages that only the journal or the log can explain: a look that makes no
+/// sense without them decides nothing, and the real opening, which uses them, does.
 pub(crate) fn probe(env: &Env, path: &Path, schema: &Schema, tuning: &Tuning) -> Result<()> {
     let look = connect(env, path, Access::Immutable, tuning)?;
-    check_application(env, &look, path, schema)
+    match check_application(env, &look, path, schema) {
+        Err(PvError::Damaged { .. }) => Ok(()),
+        other => other,
+    }
 }
 
 pub(super) fn check_version() -> Result<()> {
