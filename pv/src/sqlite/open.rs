@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::identity::{cannot_open, check_application, check_schema};
 use super::settings::{harden, journal_mode, tune};
@@ -42,13 +42,14 @@ pub fn open(env: &Env, path: &Path, schema: &Schema, tuning: &Tuning, access: Ac
 
 /// Looks at the header alone, without locks or journals: a foreign file's hot journal is not ours to roll back.
 ///
-/// After a crash the header may already count pages that only the journal or the log can explain: a look that makes no
-/// sense without them decides nothing, and the real opening, which uses them, does.
+/// After a crash the header may count pages that only the log can explain, or be torn where the journal has it whole: a
+/// look that makes no sense decides nothing, and the real opening, which uses them, does.
 pub(crate) fn probe(env: &Env, path: &Path, schema: &Schema, tuning: &Tuning) -> Result<()> {
     let look = connect(env, path, Access::Immutable, tuning)?;
-    match check_application(env, &look, path, schema) {
-        Err(PvError::Damaged { .. }) => Ok(()),
-        other => other,
+    let id = look.pragma_query_value(None, "application_id", |row| row.get::<_, i32>(0));
+    match id.map_err(|found| found.sqlite_error_code()) {
+        Err(Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)) => Ok(()),
+        _ => check_application(env, &look, path, schema),
     }
 }
 
