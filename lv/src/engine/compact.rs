@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use pv::{LeIndex, SliceId};
 
 use super::core::{Core, lock};
-use super::flush::{FlushToken, Need, worth_moving};
+use super::flush::{FlushToken, Need};
 use super::pack::{Origin, Run};
 use super::state::{State, TINY};
 use crate::catalogue::SliceRow;
@@ -148,7 +148,7 @@ impl Core {
         let finds: Vec<Find> = known
             .into_iter()
             .filter(|row| {
-                worth_moving(row) && state.slices.get(&row.id).is_none_or(|s| s.row.refs > 0 && s.row.le.is_none())
+                row.raw > TINY && state.slices.get(&row.id).is_none_or(|s| s.row.refs > 0 && s.row.le.is_none())
             })
             .map(|row| Find {
                 ino: row.ino,

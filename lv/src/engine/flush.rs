@@ -3,18 +3,18 @@
 //! Crash reasoning: extents are durable on their PVs before anything in memory names them, so no commit can name them
 //! earlier. Until a commit does, they are orphans that the next activation deletes.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, MutexGuard};
 use std::thread::{Scope, ScopedJoinHandle};
 
 use pv::{ExtentBatch, FlushNo, FreshExtent, LeIndex, PeIndex, Txg, encode_toc};
 
 use super::core::{Core, lock};
+use super::install::Filled;
 use super::layer::{Layer, Piece};
 use super::pack::{Origin, Packed, Packer, Placed, Run};
 use super::space::{LeState, Quarantine};
-use super::state::{FS, State, TINY};
-use crate::catalogue::{MapRow, SliceRow};
+use super::state::{FS, State};
 use crate::{Ino, LvError, Result};
 
 /// Bytes of one PV transaction, about.
@@ -278,7 +278,7 @@ impl Core {
     }
 
     /// The legs of an LE: index of the PV, place on it.
-    fn places(&self, le: LeIndex) -> Vec<(usize, PeIndex)> {
+    pub(crate) fn places(&self, le: LeIndex) -> Vec<(usize, PeIndex)> {
         let slot = |uuid| self.extents.pvs.iter().position(|pv| pv.uuid == uuid);
         self.extents.places(le).iter().filter_map(|place| Some((slot(place.pv)?, place.pe))).collect()
     }
@@ -356,37 +356,6 @@ impl Core {
         }
         Ok(())
     }
-
-    /// Makes placed layers part of their files' maps, all of a file at once.
-    fn install(&self, layers: &[(Ino, Arc<Layer>)], filled: Vec<Filled>) -> Result<()> {
-        let mut state = self.state()?;
-        let wanted: HashSet<Ino> = layers
-            .iter()
-            .filter(|(ino, layer)| {
-                let sealed = state.inodes.get(ino).filter(|inode| !inode.gone).and_then(|inode| inode.sealed.as_ref());
-                sealed.is_some_and(|sealed| Arc::ptr_eq(&sealed.layer, layer))
-            })
-            .map(|(ino, _)| *ino)
-            .collect();
-        for (ino, layer) in layers.iter().filter(|(ino, _)| wanted.contains(ino)) {
-            for (off, piece) in layer.pieces() {
-                if let Piece::Hole(len) = piece {
-                    state.map_clear(*ino, off, off.saturating_add(*len))?;
-                }
-            }
-        }
-        state.install_filled(self, filled, |ino| wanted.contains(&ino))?;
-        for (ino, layer) in layers.iter().filter(|(ino, _)| wanted.contains(ino)) {
-            state.pending = state.pending.saturating_sub(layer.data());
-            let inode = state.inode_mut(*ino)?;
-            if let Some(sealed) = inode.sealed.take() {
-                inode.named = sealed.attr;
-            }
-            state.requeue(*ino);
-        }
-        self.changed.notify_all();
-        Ok(())
-    }
 }
 
 impl Chunk {
@@ -394,117 +363,4 @@ impl Chunk {
         state.next_flush = FlushNo(state.next_flush.0.saturating_add(1));
         Self { flush: state.next_flush, committed: state.committed, work: BTreeMap::new(), placed: Vec::new() }
     }
-}
-
-/// An LE that a PV now holds.
-#[derive(Debug)]
-pub(crate) struct Filled {
-    pub(crate) le: LeIndex,
-    pub(crate) fill: u32,
-    pub(crate) flush: FlushNo,
-    pub(crate) placed: Vec<Placed>,
-}
-
-impl State {
-    /// Takes over filled LEs: new slices enter the maps of files that `wanted` names, moved ones their new places.
-    pub(crate) fn install_filled(
-        &mut self,
-        core: &Core,
-        filled: Vec<Filled>,
-        wanted: impl Fn(Ino) -> bool,
-    ) -> Result<()> {
-        for Filled { le, fill, flush, placed } in filled {
-            self.unnamed.remove(&flush);
-            if let Some(entry) = self.space.get_mut(le) {
-                entry.state = LeState::Live;
-                entry.fill = fill;
-                entry.epoch = core.epoch;
-                entry.flush = flush;
-            }
-            self.touch_le(le);
-            for (pv, _) in core.places(le) {
-                if let Some(slot) = core.extents.pvs.get(pv) {
-                    self.pvs.insert(slot.uuid, (core.epoch, flush));
-                    self.dirty.pvs.insert(slot.uuid);
-                }
-            }
-            for part in placed {
-                match part.origin {
-                    Origin::Layer if wanted(part.ino) => self.install_new(le, &part)?,
-                    Origin::Layer => {}
-                    Origin::Record { old, skip } => self.install_record(le, &part, old, skip)?,
-                    Origin::Whole { id, from, .. } => {
-                        self.move_slice(id, from, le, part.pos);
-                    }
-                }
-            }
-            self.settle(le);
-        }
-        Ok(())
-    }
-
-    fn slice_of(&self, le: LeIndex, part: &Placed) -> SliceRow {
-        SliceRow {
-            id: part.id,
-            epoch: self.epoch,
-            le: Some(le),
-            pos: part.pos,
-            stored: part.len,
-            raw: part.len,
-            codec: 0,
-            refs: 0,
-            live: 0,
-            ino: part.ino,
-            off: part.off,
-            blocks: Arc::clone(&part.blocks),
-            data: None,
-            data_txg: self.txg.0,
-        }
-    }
-
-    fn install_new(&mut self, le: LeIndex, part: &Placed) -> Result<()> {
-        let row = self.slice_of(le, part);
-        self.add_slice(row);
-        self.map_put(part.ino, MapRow { off: part.off, len: part.len, slice: part.id, skip: 0 })
-    }
-
-    /// Where the map still names `old` at the same bytes, it now names the new slice.
-    fn install_record(&mut self, le: LeIndex, part: &Placed, old: pv::SliceId, skip: u32) -> Result<()> {
-        if self.inodes.get(&part.ino).is_some_and(|inode| inode.gone) {
-            return Ok(());
-        }
-        let end = part.off.saturating_add(u64::from(part.len));
-        let entries = match self.mapped(part.ino, part.off, end) {
-            Err(LvError::NoInode { .. }) => return Ok(()),
-            other => other?,
-        };
-        let mut added = false;
-        for entry in entries {
-            let from = entry.off.max(part.off);
-            let to = entry.off.saturating_add(u64::from(entry.len)).min(end);
-            // Byte `from` of the file: where the old entry and where the moved run say it lies in the old slice.
-            let by_entry = u64::from(entry.skip).saturating_add(from.saturating_sub(entry.off));
-            let by_run = u64::from(skip).saturating_add(from.saturating_sub(part.off));
-            if entry.slice != old || by_entry != by_run {
-                continue;
-            }
-            if !added {
-                let row = SliceRow {
-                    data_txg: self.slices.get(&old).map_or(self.txg.0, |s| s.row.data_txg),
-                    ..self.slice_of(le, part)
-                };
-                self.add_slice(row);
-                added = true;
-            }
-            let len = u32::try_from(to.saturating_sub(from)).unwrap_or(0);
-            let skip = u32::try_from(from.saturating_sub(part.off)).unwrap_or(0);
-            self.map_put(part.ino, MapRow { off: from, len, slice: part.id, skip })?;
-        }
-        Ok(())
-    }
-}
-
-/// Whether a slice is worth an extent: tiny ones stay in the catalogue.
-pub(crate) fn worth_moving(row: &SliceRow) -> bool {
-    row.raw > TINY
 }

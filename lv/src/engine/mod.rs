@@ -14,6 +14,7 @@ mod file_map;
 mod flush;
 mod host_space;
 mod inode;
+mod install;
 mod layer;
 mod namespace;
 mod pack;

@@ -1,0 +1,155 @@
+//! Taking over what a flush has placed: maps name the new slices, slice rows their new places.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use pv::{FlushNo, LeIndex};
+
+use super::core::Core;
+use super::layer::{Layer, Piece};
+use super::pack::{Origin, Placed};
+use super::space::LeState;
+use super::state::State;
+use crate::catalogue::{MapRow, SliceRow};
+use crate::{Ino, LvError, Result};
+
+/// An LE that a PV now holds.
+#[derive(Debug)]
+pub(crate) struct Filled {
+    pub(crate) le: LeIndex,
+    pub(crate) fill: u32,
+    pub(crate) flush: FlushNo,
+    pub(crate) placed: Vec<Placed>,
+}
+
+impl Core {
+    /// Makes placed layers part of their files' maps, all of a file at once.
+    pub(crate) fn install(&self, layers: &[(Ino, Arc<Layer>)], filled: Vec<Filled>) -> Result<()> {
+        let mut state = self.state()?;
+        let wanted: HashSet<Ino> = layers
+            .iter()
+            .filter(|(ino, layer)| {
+                let sealed = state.inodes.get(ino).filter(|inode| !inode.gone).and_then(|inode| inode.sealed.as_ref());
+                sealed.is_some_and(|sealed| Arc::ptr_eq(&sealed.layer, layer))
+            })
+            .map(|(ino, _)| *ino)
+            .collect();
+        for (ino, layer) in layers.iter().filter(|(ino, _)| wanted.contains(ino)) {
+            for (off, piece) in layer.pieces() {
+                if let Piece::Hole(len) = piece {
+                    state.map_clear(*ino, off, off.saturating_add(*len))?;
+                }
+            }
+        }
+        state.install_filled(self, filled, |ino| wanted.contains(&ino))?;
+        for (ino, layer) in layers.iter().filter(|(ino, _)| wanted.contains(ino)) {
+            state.pending = state.pending.saturating_sub(layer.data());
+            let inode = state.inode_mut(*ino)?;
+            if let Some(sealed) = inode.sealed.take() {
+                inode.named = sealed.attr;
+            }
+            state.requeue(*ino);
+        }
+        self.changed.notify_all();
+        Ok(())
+    }
+}
+
+impl State {
+    /// Takes over filled LEs: new slices enter the maps of files that `wanted` names, moved ones their new places.
+    pub(crate) fn install_filled(
+        &mut self,
+        core: &Core,
+        filled: Vec<Filled>,
+        wanted: impl Fn(Ino) -> bool,
+    ) -> Result<()> {
+        for Filled { le, fill, flush, placed } in filled {
+            self.unnamed.remove(&flush);
+            if let Some(entry) = self.space.get_mut(le) {
+                entry.state = LeState::Live;
+                entry.fill = fill;
+                entry.epoch = core.epoch;
+                entry.flush = flush;
+            }
+            self.touch_le(le);
+            for (pv, _) in core.places(le) {
+                if let Some(slot) = core.extents.pvs.get(pv) {
+                    self.pvs.insert(slot.uuid, (core.epoch, flush));
+                    self.dirty.pvs.insert(slot.uuid);
+                }
+            }
+            for part in placed {
+                match part.origin {
+                    Origin::Layer if wanted(part.ino) => self.install_new(le, &part)?,
+                    Origin::Layer => {}
+                    Origin::Record { old, skip } => self.install_record(le, &part, old, skip)?,
+                    Origin::Whole { id, from, .. } => {
+                        self.move_slice(id, from, le, part.pos);
+                    }
+                }
+            }
+            self.settle(le);
+        }
+        Ok(())
+    }
+
+    fn slice_of(&self, le: LeIndex, part: &Placed) -> SliceRow {
+        SliceRow {
+            id: part.id,
+            epoch: self.epoch,
+            le: Some(le),
+            pos: part.pos,
+            stored: part.len,
+            raw: part.len,
+            codec: 0,
+            refs: 0,
+            live: 0,
+            ino: part.ino,
+            off: part.off,
+            blocks: Arc::clone(&part.blocks),
+            data: None,
+            data_txg: self.txg.0,
+        }
+    }
+
+    fn install_new(&mut self, le: LeIndex, part: &Placed) -> Result<()> {
+        let row = self.slice_of(le, part);
+        self.add_slice(row);
+        self.map_put(part.ino, MapRow { off: part.off, len: part.len, slice: part.id, skip: 0 })
+    }
+
+    /// Where the map still names `old` at the same bytes, it now names the new slice.
+    fn install_record(&mut self, le: LeIndex, part: &Placed, old: pv::SliceId, skip: u32) -> Result<()> {
+        if self.inodes.get(&part.ino).is_some_and(|inode| inode.gone) {
+            return Ok(());
+        }
+        let end = part.off.saturating_add(u64::from(part.len));
+        let entries = match self.mapped(part.ino, part.off, end) {
+            Err(LvError::NoInode { .. }) => return Ok(()),
+            other => other?,
+        };
+        let mut added = false;
+        for entry in entries {
+            let from = entry.off.max(part.off);
+            let to = entry.off.saturating_add(u64::from(entry.len)).min(end);
+            // Byte `from` of the file: where the old entry and where the moved run say it lies in the old slice.
+            let by_entry = u64::from(entry.skip).saturating_add(from.saturating_sub(entry.off));
+            let by_run = u64::from(skip).saturating_add(from.saturating_sub(part.off));
+            if entry.slice != old || by_entry != by_run {
+                continue;
+            }
+            if !added {
+                let row = SliceRow {
+                    data_txg: self.slices.get(&old).map_or(self.txg.0, |s| s.row.data_txg),
+                    ..self.slice_of(le, part)
+                };
+                self.add_slice(row);
+                added = true;
+            }
+            let len = u32::try_from(to.saturating_sub(from)).unwrap_or(0);
+            let skip = u32::try_from(from.saturating_sub(part.off)).unwrap_or(0);
+            self.map_put(part.ino, MapRow { off: from, len, slice: part.id, skip })?;
+        }
+        Ok(())
+    }
+}
