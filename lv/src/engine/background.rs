@@ -75,7 +75,7 @@ impl Core {
         let dirty = state.dirty.rows() > 0 || !state.waiting.is_empty();
         WriterDue {
             flush: state.pending >= self.options.flush_bytes,
-            commit: (late && dirty) || state.dirty.rows() > 50_000,
+            commit: (late && dirty) || state.dirty.rows() > 20_000,
         }
     }
 

@@ -36,7 +36,7 @@ pub struct VolumeOptions {
     pub dirty_bytes: u64,
     /// Bytes of such data at which the background starts to write. Default 8 MiB.
     pub flush_bytes: u64,
-    /// Metadata rows kept in memory, about. Default 200,000.
+    /// Metadata rows kept in memory, about. Default 100,000.
     pub cached_rows: usize,
     /// Longest time a change waits for its commit. Default 5 s.
     pub commit_interval: Duration,
@@ -55,7 +55,7 @@ impl Default for VolumeOptions {
             cache_bytes: 64 * MIB,
             dirty_bytes: 64 * MIB,
             flush_bytes: 8 * MIB,
-            cached_rows: 200_000,
+            cached_rows: 100_000,
             commit_interval: Duration::from_secs(5),
             grace: Duration::from_secs(120),
             wal_bytes: 64 * MIB,

@@ -7,7 +7,7 @@ use super::state::State;
 use crate::{Attr, Ino, Kind, LvError, Result};
 
 /// Rows of the open transaction group at which writers wait for a commit.
-const DIRTY_ROWS: usize = 200_000;
+const DIRTY_ROWS: usize = 60_000;
 
 /// Set-user-id and set-group-id go when the contents change.
 fn clear_set_id(mode: u32) -> u32 {
