@@ -29,7 +29,7 @@ pub(crate) fn activate_copies(env: &Env, family: FamilyUuid, places: &[CopyPlace
     let mut open: Vec<(CopyState, Copy)> = Vec::new();
     let mut lost = Vec::new();
     for place in places {
-        match Copy::open(env, place.clone()).and_then(|copy| Ok((copy.state()?, copy))) {
+        match open_durable(env, place) {
             Ok((state, copy)) if state.family == family => open.push((state, copy)),
             Ok(_) => lost.push((place.clone(), format!("{} belongs to another volume", place.path.display()))),
             Err(LvError::Pv(pv::PvError::Busy { path })) => return Err(pv::PvError::Busy { path }.into()),
@@ -47,6 +47,16 @@ pub(crate) fn activate_copies(env: &Env, family: FamilyUuid, places: &[CopyPlace
         copies.push(bring_forward(copies.first(), &state, behind, copy)?);
     }
     Ok(Recovered { copies: CopySet { copies, threads: env.threads }, state, lost })
+}
+
+/// Opens a copy and makes durable what it says. What a log holds after a crash may be in memory only, or share a sector
+/// with what is written next: it counts once a checkpoint has put it into the file.
+fn open_durable(env: &Env, place: &CopyPlace) -> Result<(CopyState, Copy)> {
+    let copy = Copy::open(env, place.clone())?;
+    if !copy.checkpoint(Checkpoint::Truncate)? {
+        return Err(pv::PvError::Busy { path: place.path.clone() }.into());
+    }
+    Ok((copy.state()?, copy))
 }
 
 /// Makes a laggard equal to `newest`: by the one commit it missed when that is all, else by a full copy.

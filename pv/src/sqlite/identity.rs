@@ -1,6 +1,7 @@
 //! Whether a file is what it is taken for: header fields and the whole schema, byte by byte.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, ErrorCode};
 
@@ -12,6 +13,8 @@ const SCHEMA_COUNT: &str = "SELECT count(*) FROM sqlite_schema";
 const READ: &str = "read its header";
 
 type SchemaRow = (String, String, String, String);
+/// The rows that a kind of file, known by its statements, must have.
+type Expected = (&'static [&'static str], Arc<Vec<SchemaRow>>);
 
 /// What this file is, when it is not ours.
 fn foreign(path: &Path, what: impl Into<String>) -> PvError {
@@ -68,10 +71,10 @@ pub(super) fn check_schema(conn: &Connection, path: &Path, schema: &Schema) -> R
         return Err(foreign(path, format!("a {} of an old format that is no longer read", schema.what)));
     }
     // The model is ours, built in memory: nothing that fails there concerns the file's contents.
-    let expected = expected(schema).map_err(read)?;
+    let expected = expected_once(schema).map_err(read)?;
     let limit = expected.len().saturating_add(1);
     let found = rows(conn, limit).map_err(read)?;
-    if found == expected {
+    if found == *expected {
         return Ok(());
     }
     let name = found.iter().find(|row| !expected.contains(row)).map(|row| row.1.as_str());
@@ -82,6 +85,18 @@ pub(super) fn check_schema(conn: &Connection, path: &Path, schema: &Schema) -> R
             None => format!("not a {}: its schema is incomplete", schema.what),
         },
     ))
+}
+
+/// The white list of a kind of file, worked out once per process: files are opened often.
+fn expected_once(schema: &Schema) -> rusqlite::Result<Arc<Vec<SchemaRow>>> {
+    static KNOWN: Mutex<Vec<Expected>> = Mutex::new(Vec::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, rows)) = known.iter().find(|(statements, _)| *statements == schema.statements) {
+        return Ok(Arc::clone(rows));
+    }
+    let rows = Arc::new(expected(schema)?);
+    known.push((schema.statements, Arc::clone(&rows)));
+    Ok(rows)
 }
 
 fn expected(schema: &Schema) -> rusqlite::Result<Vec<SchemaRow>> {

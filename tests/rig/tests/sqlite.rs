@@ -149,7 +149,7 @@ fn cost(journal: &str, parameters: &str) -> (Vec<(String, usize, usize)>, usize)
 
 #[test]
 fn a_commit_costs_the_syncs_that_strace_counts_on_ext4() {
-    // pv-protocol.md section 2: PERSIST FULL: journal x3, database x1, directory x1 in every transaction.
+    // PERSIST FULL, as measured before: journal x3, database x1, directory x1 in every transaction.
     let (files, dirs) = cost("PERSIST", "");
     let syncs: Vec<_> = files.iter().map(|(name, syncs, _)| (name.as_str(), *syncs)).collect();
     assert_eq!((syncs, dirs), (vec![("/t.db", 1), ("/t.db-journal", 3)], 1));

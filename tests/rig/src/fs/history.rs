@@ -35,7 +35,7 @@ struct Replacement {
     ino: Ino,
 }
 
-/// What happened, in order, and what a crash may leave of it (design.md section 5):
+/// What happened, in order, and what a crash may leave of it:
 ///
 /// * the names are as after some prefix of the operations on names that contains all acknowledged by fsync or sync;
 /// * each file's contents are a state it really had, not older than its last fsync or sync, nor than the rename that

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// What a crash does to what was not synchronised. `pv-protocol.md` section 0 has the same kinds.
+/// What a crash does to what was not synchronised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mode {
     /// All kept, as after `kill -9`.
