@@ -26,6 +26,8 @@
 //!
 //! The library never reads a system directory: a pool is found from its files alone.
 
+#![forbid(unsafe_code)]
+
 mod activate;
 mod error;
 mod pool;

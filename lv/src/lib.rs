@@ -3,6 +3,8 @@
 //! [`Volume`] is the inode-level core. Data is written log-structured into fresh extents, metadata lives in a SQLite
 //! file (the catalogue), and transaction groups tie the two together: a commit never names bytes that are not durable.
 
+#![forbid(unsafe_code)]
+
 mod attr;
 mod catalogue;
 mod engine;

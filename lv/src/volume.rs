@@ -49,6 +49,7 @@ impl Closer {
         }
         self.stop();
         let settled = self.core.settle_all();
+        lock(&self.core.flush).stop();
         lock(&self.core.locks).clear();
         settled
     }
@@ -348,6 +349,7 @@ impl Volume {
     pub fn abandon(self) {
         lock(&self.core.state).poison.get_or_insert_with(|| "abandoned".to_owned());
         self.closer.stop();
+        lock(&self.core.flush).stop();
         lock(&self.core.locks).clear();
     }
 }

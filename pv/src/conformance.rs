@@ -53,7 +53,10 @@ fn toc(pe: u32) -> Vec<u8> {
 }
 
 fn fresh(pe: u32, salt: u8) -> FreshExtent {
-    let data = (0..LEN).map(|at| byte(pe, at, salt)).collect();
+    // Two parts, so that every store has to put them together.
+    let bytes: Vec<u8> = (0..LEN).map(|at| byte(pe, at, salt)).collect();
+    let (head, tail) = bytes.split_at(bytes.len() / 3);
+    let data = vec![head.to_vec().into(), tail.to_vec().into()];
     FreshExtent { pe: PeIndex(pe), lv: LV, le: LeIndex(pe.saturating_add(100)), toc: toc(pe), data }
 }
 

@@ -1,6 +1,6 @@
 //! What an extent row says about itself: header and table of contents.
 
-use crate::{Epoch, FamilyUuid, FlushNo, LeIndex, LvUuid, PeIndex, PvError, Result, SliceId};
+use crate::{Epoch, FamilyUuid, FlushNo, LeIndex, LvUuid, Part, PeIndex, PvError, Result, SliceId};
 
 /// Header of an extent row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,8 +117,15 @@ pub struct FreshExtent {
     pub le: LeIndex,
     /// Encoded table of contents ([`encode_toc`]).
     pub toc: Vec<u8>,
-    /// Payload, at most one extent.
-    pub data: Vec<u8>,
+    /// Payload in parts, at most one extent in all: bytes go from where they wait to the PV's pages directly.
+    pub data: Vec<Part>,
+}
+
+impl FreshExtent {
+    /// Bytes of the payload.
+    pub fn fill(&self) -> usize {
+        self.data.iter().map(|part| part.len()).sum()
+    }
 }
 
 #[cfg(test)]

@@ -74,7 +74,14 @@ impl ExtentStore for MemStore {
         state.owners.insert(family, OwnerRow { family, epoch, flush, txg });
         for f in fresh {
             let header = ExtentHeader { lv: f.lv, family, le: f.le, epoch, flush };
-            state.extents.insert(f.pe, Extent { header, toc: f.toc.clone(), data: f.data.clone() });
+            state.extents.insert(
+                f.pe,
+                Extent {
+                    header,
+                    toc: f.toc.clone(),
+                    data: f.data.iter().flat_map(|part| part.iter().copied()).collect(),
+                },
+            );
         }
         for pe in freed {
             if state.extents.get(pe).is_some_and(|e| e.header.family == family) {

@@ -48,7 +48,7 @@ mod tests {
     }
 
     fn fresh(pe: u32, byte: u8) -> FreshExtent {
-        let (lv, data) = (LvUuid::from_bytes([1; 16]), vec![byte; 256 * 1024]);
+        let (lv, data) = (LvUuid::from_bytes([1; 16]), vec![vec![byte; 256 * 1024].into()]);
         FreshExtent { pe: PeIndex(pe), lv, le: LeIndex(pe), toc: vec![9; 57], data }
     }
 

@@ -1,6 +1,8 @@
 //! The volume group (VG): its descriptor, who holds copies of it, the allocator, and the map from logical to physical
 //! extents.
 
+#![forbid(unsafe_code)]
+
 mod alloc;
 mod archive;
 mod change;

@@ -61,7 +61,7 @@ impl Core {
             if done.is_err() && self.stopped() {
                 return;
             }
-            if due == WriterDue::default() || done.is_err() {
+            if done.is_err() || (due == WriterDue::default() && !matches!(self.flush_wait(), Ok(true))) {
                 let state = lock(&self.state);
                 let wait = Duration::from_millis(100);
                 drop(self.work.wait_timeout(state, wait));
@@ -74,7 +74,7 @@ impl Core {
         let late = self.env.clock.running().saturating_sub(last_commit) >= self.options.commit_interval;
         let dirty = state.dirty.rows() > 0 || !state.waiting.is_empty();
         WriterDue {
-            flush: state.pending >= self.options.flush_bytes,
+            flush: state.unsealed() >= self.options.flush_bytes,
             commit: (late && dirty) || state.dirty.rows() > 20_000,
         }
     }

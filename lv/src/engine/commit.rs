@@ -70,7 +70,10 @@ impl Core {
                 .required
                 .iter()
                 .filter(|ino| {
-                    state.inodes.get(ino).is_some_and(|inode| inode.sealed.is_some() || inode.open.data() > INTENT_MAX)
+                    state
+                        .inodes
+                        .get(ino)
+                        .is_some_and(|inode| !inode.sealed.is_empty() || inode.open.data() > INTENT_MAX)
                 })
                 .copied()
                 .collect();

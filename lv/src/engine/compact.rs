@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use pv::{LeIndex, SliceId};
 
 use super::core::{Core, lock};
-use super::flush::{FlushToken, Need};
+use super::flush::FlushToken;
 use super::pack::{Origin, Run};
+use super::place::Need;
 use super::state::{State, TINY};
 use crate::catalogue::SliceRow;
 use crate::{Ino, LvError, Result};
@@ -29,7 +30,7 @@ struct Find {
 
 impl Core {
     /// Takes one step towards more free extents; `false` when nothing can be done.
-    pub(crate) fn reclaim(&self, token: &FlushToken<'_>) -> Result<bool> {
+    pub(crate) fn reclaim(&self, token: &mut FlushToken<'_>) -> Result<bool> {
         if self.delete_dead(token)? {
             return Ok(true);
         }
@@ -55,18 +56,18 @@ impl Core {
 
     /// Runs one round of compaction if nothing else is going on.
     pub(crate) fn compact_once(&self) -> Result<bool> {
-        let token = lock(&self.flush);
-        self.compact(&token)
+        let mut token = lock(&self.flush);
+        self.compact(&mut token)
     }
 
     /// Deletes what quarantine has let go of.
     pub(crate) fn delete_dead_once(&self) -> Result<bool> {
-        let token = lock(&self.flush);
-        self.delete_dead(&token)
+        let mut token = lock(&self.flush);
+        self.delete_dead(&mut token)
     }
 
     /// Moves the live bytes of the cheapest extents together; `false` when no extent would be gained.
-    fn compact(&self, token: &FlushToken<'_>) -> Result<bool> {
+    fn compact(&self, token: &mut FlushToken<'_>) -> Result<bool> {
         let mut state = self.state()?;
         let budget = u64::try_from(state.space.free_count())
             .unwrap_or(0)
@@ -103,7 +104,7 @@ impl Core {
     }
 
     /// Copies what was found to fresh extents and lets maps or slice rows name the copies.
-    fn move_finds(&self, token: &FlushToken<'_>, finds: &[Find], need: Need) -> Result<bool> {
+    fn move_finds(&self, token: &mut FlushToken<'_>, finds: &[Find], need: Need) -> Result<bool> {
         let mut state = self.state()?;
         for find in finds {
             state.hold_slice(find.row.id)?;
@@ -117,7 +118,7 @@ impl Core {
         moved
     }
 
-    fn move_held(&self, token: &FlushToken<'_>, finds: &[Find], need: Need) -> Result<bool> {
+    fn move_held(&self, token: &mut FlushToken<'_>, finds: &[Find], need: Need) -> Result<bool> {
         let mut data = Vec::with_capacity(finds.len());
         for find in finds {
             match self.slice_bytes(&find.row, find.skip, find.len) {
@@ -126,8 +127,10 @@ impl Core {
                 Err(_) => self.state()?.space.set_damaged(find.row.le),
             }
         }
-        let runs: VecDeque<Run<'_>> =
-            data.iter().map(|(find, bytes)| Run { ino: find.ino, off: find.off, bytes, origin: find.origin }).collect();
+        let runs: VecDeque<Run> = data
+            .into_iter()
+            .map(|(find, bytes)| Run { ino: find.ino, off: find.off, bytes: bytes.into(), origin: find.origin })
+            .collect();
         if runs.is_empty() {
             return Ok(need == Need::Compaction);
         }
@@ -142,7 +145,7 @@ impl Core {
 
     /// Moves intents (data that an fsync put into the catalogue) into extents; `true` when there were any.
     pub(crate) fn move_intents(&self) -> Result<bool> {
-        let token = lock(&self.flush);
+        let mut token = lock(&self.flush);
         let state = self.state()?;
         let known = state.reader.inline_slices(TINY, INTENT_BATCH)?;
         let finds: Vec<Find> = known
@@ -163,7 +166,7 @@ impl Core {
         if finds.is_empty() {
             return Ok(false);
         }
-        self.move_finds(&token, &finds, Need::Data)
+        self.move_finds(&mut token, &finds, Need::Data)
     }
 }
 

@@ -54,7 +54,7 @@ impl Default for VolumeOptions {
         Self {
             cache_bytes: 64 * MIB,
             dirty_bytes: 64 * MIB,
-            flush_bytes: 8 * MIB,
+            flush_bytes: 16 * MIB,
             cached_rows: 100_000,
             commit_interval: Duration::from_secs(5),
             grace: Duration::from_secs(120),
@@ -89,7 +89,7 @@ pub(crate) struct Core {
     pub(crate) extents: VolumeExtents,
     pub(crate) next_slice: Arc<AtomicU64>,
     pub(crate) cache: Cache<BlockKey, Arc<[u8]>, ByBytes>,
-    pub(crate) flush: Mutex<()>,
+    pub(crate) flush: Mutex<super::pipeline::Pipeline>,
     pub(crate) copies: Mutex<CopySet>,
     /// Connections of their own for checkpoints, so that commits go on meanwhile.
     pub(crate) checkpointer: Mutex<Vec<Copy>>,

@@ -1,6 +1,6 @@
 //! One inode in memory: what callers see, what the map describes, and what lies between.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use pv::Txg;
@@ -28,7 +28,7 @@ pub(crate) struct Sealed {
 
 /// An inode in memory.
 ///
-/// Reads see `open` over `sealed` over the map. The catalogue gets `named` and the map, which always describe one state
+/// Reads see `open` over the `sealed` layers, newest first, over the map. The catalogue gets `named` and the map, which always describe one state
 /// that the file really had.
 #[derive(Debug)]
 pub(crate) struct Inode {
@@ -43,7 +43,8 @@ pub(crate) struct Inode {
     /// Bytes that the map names.
     pub(crate) mapped: u64,
     pub(crate) open: Layer,
-    pub(crate) sealed: Option<Sealed>,
+    /// Oldest first.
+    pub(crate) sealed: VecDeque<Sealed>,
     pub(crate) windows: BTreeMap<u64, BTreeMap<u64, MapRow>>,
     /// Made since activation and never dropped from memory: a window that is not here is empty.
     pub(crate) fresh: bool,
@@ -67,7 +68,7 @@ impl Inode {
             parent: row.parent,
             target: row.target,
             open: Layer::default(),
-            sealed: None,
+            sealed: VecDeque::new(),
             windows: BTreeMap::new(),
             fresh,
             stamp,
@@ -84,8 +85,12 @@ impl Inode {
 
     /// Bytes of data not yet placed.
     pub(crate) fn pending_bytes(&self) -> u64 {
-        let sealed = self.sealed.as_ref().map_or(0, |sealed| sealed.layer.data());
-        self.open.data().saturating_add(sealed)
+        self.open.data().saturating_add(self.sealed_bytes())
+    }
+
+    /// Bytes of data on their way to the PVs.
+    pub(crate) fn sealed_bytes(&self) -> u64 {
+        self.sealed.iter().map(|sealed| sealed.layer.data()).sum()
     }
 
     pub(crate) fn data_attr(&self) -> DataAttr {
@@ -94,16 +99,17 @@ impl Inode {
 
     /// Whether bytes or holes wait to be placed.
     pub(crate) fn has_layers(&self) -> bool {
-        self.sealed.is_some() || !self.open.is_empty()
+        !self.sealed.is_empty() || !self.open.is_empty()
     }
 
     /// Whether anything waits to be placed.
     pub(crate) fn pending(&self) -> bool {
-        self.sealed.is_some() || self.unsealed()
+        !self.sealed.is_empty() || self.unsealed()
     }
 
     /// Whether anything waits to be sealed.
     pub(crate) fn unsealed(&self) -> bool {
-        !self.open.is_empty() || (self.sealed.is_none() && self.data_attr() != self.named)
+        let last = self.sealed.back().map_or(self.named, |sealed| sealed.attr);
+        !self.open.is_empty() || self.data_attr() != last
     }
 }

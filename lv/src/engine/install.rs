@@ -29,7 +29,7 @@ impl Core {
         let wanted: HashSet<Ino> = layers
             .iter()
             .filter(|(ino, layer)| {
-                let sealed = state.inodes.get(ino).filter(|inode| !inode.gone).and_then(|inode| inode.sealed.as_ref());
+                let sealed = state.inodes.get(ino).filter(|inode| !inode.gone).and_then(|inode| inode.sealed.front());
                 sealed.is_some_and(|sealed| Arc::ptr_eq(&sealed.layer, layer))
             })
             .map(|(ino, _)| *ino)
@@ -44,8 +44,9 @@ impl Core {
         state.install_filled(self, filled, |ino| wanted.contains(&ino))?;
         for (ino, layer) in layers.iter().filter(|(ino, _)| wanted.contains(ino)) {
             state.pending = state.pending.saturating_sub(layer.data());
+            state.sealed = state.sealed.saturating_sub(layer.data());
             let inode = state.inode_mut(*ino)?;
-            if let Some(sealed) = inode.sealed.take() {
+            if let Some(sealed) = inode.sealed.pop_front() {
                 inode.named = sealed.attr;
             }
             state.requeue(*ino);

@@ -4,6 +4,7 @@
 //! when an extent ends inside it); no piece is empty.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Longest run of bytes that becomes one slice.
 pub(crate) const RECORD: u64 = 128 * 1024;
@@ -11,7 +12,7 @@ pub(crate) const RECORD: u64 = 128 * 1024;
 /// Contents of a piece.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Piece {
-    Data(Vec<u8>),
+    Data(Arc<Vec<u8>>),
     Hole(u64),
 }
 
@@ -28,7 +29,7 @@ impl Piece {
         match self {
             Self::Data(bytes) => {
                 let at = usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
-                Self::Data(bytes.split_off(at))
+                Self::Data(Arc::new(Arc::make_mut(bytes).split_off(at)))
             }
             Self::Hole(len) => {
                 let tail = len.saturating_sub(at);
@@ -109,20 +110,21 @@ impl Layer {
         let record = off.saturating_sub(off % RECORD);
         if let Some((start, Piece::Data(piece))) = self.pieces.range_mut(record..=off).next_back() {
             let inside = usize::try_from(off.saturating_sub(*start)).unwrap_or(usize::MAX);
-            if let Some(target) = inside.checked_add(bytes.len()).and_then(|to| piece.get_mut(inside..to)) {
+            let within = inside.checked_add(bytes.len()).filter(|to| *to <= piece.len());
+            if let Some(target) = within.and_then(|to| Arc::make_mut(piece).get_mut(inside..to)) {
                 target.copy_from_slice(bytes);
                 return;
             }
             if inside == piece.len() && self.pieces.range(off..end).next().is_none() {
                 if let Some((_, Piece::Data(piece))) = self.pieces.range_mut(record..=off).next_back() {
-                    piece.extend_from_slice(bytes);
+                    Arc::make_mut(piece).extend_from_slice(bytes);
                     self.data = self.data.saturating_add(len);
                 }
                 return;
             }
         }
         self.clear(off, end);
-        self.pieces.insert(off, Piece::Data(bytes.to_vec()));
+        self.pieces.insert(off, Piece::Data(Arc::new(bytes.to_vec())));
         self.data = self.data.saturating_add(len);
     }
 
@@ -196,7 +198,7 @@ mod tests {
                     Piece::Data(bytes) => {
                         prop_assert!(off / RECORD == (off + piece.len() - 1) / RECORD, "a piece crosses a record");
                         data += piece.len();
-                        for (slot, byte) in read[range].iter_mut().zip(bytes) { *slot = Some(Some(*byte)); }
+                        for (slot, byte) in read[range].iter_mut().zip(bytes.iter()) { *slot = Some(Some(*byte)); }
                     }
                     Piece::Hole(_) => read[range].fill(Some(None)),
                 }

@@ -1,6 +1,6 @@
 //! The filesystem engine of one family: log-structured data, SQL metadata, transaction groups.
 //!
-//! Data flows one way: a write goes into its file's open [`layer`]; [`flush`] places layers in fresh extents;
+//! Data flows one way: a write goes into its file's open [`layer`]; [`flush`] places layers in fresh extents through [`place`] and the PVs' [`pipeline`];
 //! [`txg`] commits rows that name only placed data; [`space`] lets go of what a commit freed; [`compact`] makes whole
 //! free extents out of scattered free bytes.
 
@@ -18,6 +18,8 @@ mod install;
 mod layer;
 mod namespace;
 mod pack;
+mod pipeline;
+mod place;
 mod read;
 mod space;
 mod state;

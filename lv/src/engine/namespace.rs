@@ -190,11 +190,12 @@ impl State {
     /// Takes apart an inode that nothing leads to; large maps go on in the background.
     pub(crate) fn bury(&mut self, ino: Ino) -> Result<()> {
         let inode = self.inode_mut(ino)?;
-        let dropped = inode.open.data().saturating_add(inode.sealed.as_ref().map_or(0, |sealed| sealed.layer.data()));
+        let (dropped, sealed) = (inode.pending_bytes(), inode.sealed_bytes());
         inode.open = super::layer::Layer::default();
-        inode.sealed = None;
+        inode.sealed.clear();
         inode.named = inode.data_attr();
         self.pending = self.pending.saturating_sub(dropped);
+        self.sealed = self.sealed.saturating_sub(sealed);
         self.required.remove(&ino);
         self.requeue(ino);
         self.orphans.insert(ino);

@@ -1,9 +1,10 @@
 //! Packing runs of bytes into extents.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use pv::{Epoch, FamilyUuid, LeIndex, SliceId, TocEntry, block_sums};
+use pv::{Epoch, FamilyUuid, LeIndex, Part, SliceId, TocEntry, block_sums};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::Ino;
@@ -21,10 +22,10 @@ pub(crate) enum Origin {
 
 /// Bytes of one file to be placed.
 #[derive(Debug, Clone)]
-pub(crate) struct Run<'a> {
+pub(crate) struct Run {
     pub(crate) ino: Ino,
     pub(crate) off: u64,
-    pub(crate) bytes: &'a [u8],
+    pub(crate) bytes: Part,
     pub(crate) origin: Origin,
 }
 
@@ -43,7 +44,10 @@ pub(crate) struct Placed {
 /// One extent's worth.
 #[derive(Debug, Default)]
 pub(crate) struct Packed {
-    pub(crate) data: Vec<u8>,
+    /// The payload, in parts.
+    pub(crate) data: Vec<Part>,
+    /// Bytes of the payload.
+    pub(crate) fill: usize,
     pub(crate) toc: Vec<TocEntry>,
     pub(crate) placed: Vec<Placed>,
 }
@@ -61,44 +65,45 @@ pub(crate) struct Packer<'a> {
 impl Packer<'_> {
     /// Packs runs from the front of `runs` into at most `limit` extents. A run that does not fit is split at the end of
     /// an extent (a whole slice is not); what is left of it stays in front.
-    pub(crate) fn pack(&self, runs: &mut std::collections::VecDeque<Run<'_>>, limit: usize) -> Vec<Packed> {
+    pub(crate) fn pack(&self, runs: &mut VecDeque<Run>, limit: usize) -> Vec<Packed> {
         let mut out: Vec<Packed> = Vec::new();
         while let Some(run) = runs.pop_front() {
             let whole = matches!(run.origin, Origin::Whole { .. });
             if run.bytes.is_empty() || (whole && run.bytes.len() > self.extent) {
                 continue;
             }
-            let room = self.extent.saturating_sub(out.last().map_or(self.extent, |packed| packed.data.len()));
+            let room = self.extent.saturating_sub(out.last().map_or(self.extent, |packed| packed.fill));
             if room == 0 || (whole && room < run.bytes.len()) {
                 if out.len() == limit {
                     runs.push_front(run);
                     break;
                 }
-                out.push(Packed { data: Vec::with_capacity(self.extent), ..Packed::default() });
+                out.push(Packed::default());
                 runs.push_front(run);
                 continue;
             }
-            let (part, rest) = run.bytes.split_at(run.bytes.len().min(room));
-            if let Some(packed) = out.last_mut() {
-                self.place(packed, &run, part);
-            }
+            let (part, rest) = run.bytes.clone().split(room);
             if !rest.is_empty() {
                 runs.push_front(after(&run, part.len(), rest));
+            }
+            if let Some(packed) = out.last_mut() {
+                self.place(packed, &run, part);
             }
         }
         out
     }
 
-    fn place(&self, packed: &mut Packed, run: &Run<'_>, bytes: &[u8]) {
+    fn place(&self, packed: &mut Packed, run: &Run, bytes: Part) {
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        let pos = u32::try_from(packed.data.len()).unwrap_or(u32::MAX);
+        let pos = u32::try_from(packed.fill).unwrap_or(u32::MAX);
         let (id, epoch) = match run.origin {
             Origin::Whole { id, epoch, .. } => (id, epoch),
             _ => (SliceId(self.next_slice.fetch_add(1, Ordering::Relaxed)), self.epoch),
         };
         let blocks: Arc<[u8]> =
-            block_sums(&self.family, epoch, id, bytes).iter().flat_map(|sum| sum.to_le_bytes()).collect();
-        packed.data.extend_from_slice(bytes);
+            block_sums(&self.family, epoch, id, &bytes).iter().flat_map(|sum| sum.to_le_bytes()).collect();
+        packed.fill = packed.fill.saturating_add(bytes.len());
+        packed.data.push(bytes);
         packed.toc.push(TocEntry {
             fs: self.fs,
             ino: run.ino.0,
@@ -116,7 +121,7 @@ impl Packer<'_> {
 }
 
 /// What is left of a run after its first `taken` bytes.
-fn after<'a>(run: &Run<'a>, taken: usize, rest: &'a [u8]) -> Run<'a> {
+fn after(run: &Run, taken: usize, rest: Part) -> Run {
     let off = run.off.saturating_add(u64::try_from(taken).unwrap_or(0));
     let origin = match run.origin {
         Origin::Record { old, skip } => {
@@ -137,12 +142,12 @@ mod tests {
         let packer =
             Packer { family: FamilyUuid::from_bytes([1; 16]), epoch: Epoch(2), fs: 1, extent: 4096, next_slice: &next };
         let (a, b, c) = (vec![1u8; 3000], vec![2u8; 3000], vec![3u8; 3000]);
-        let run = |bytes, origin| Run { ino: Ino(5), off: 0, bytes, origin };
+        let run = |bytes: &[u8], origin| Run { ino: Ino(5), off: 0, bytes: bytes.to_vec().into(), origin };
         let whole = Origin::Whole { id: SliceId(3), epoch: Epoch(1), from: None };
         let mut runs = [run(&a[..], Origin::Layer), run(&b[..], Origin::Layer), run(&c[..], whole)].into();
         let out = packer.pack(&mut runs, 2);
         assert_eq!(out.len(), 2);
-        assert_eq!(out[0].data.len(), 4096);
+        assert_eq!(out[0].fill, 4096);
         assert_eq!(out[0].placed[1].len, 1096);
         assert_eq!(out[1].placed[0].off, 1096);
         assert_eq!(runs.len(), 1, "the whole slice does not fit beside and waits for an extent of its own");

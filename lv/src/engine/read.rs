@@ -1,4 +1,4 @@
-//! Reading file contents: open layer over sealed layer over map, every block verified.
+//! Reading file contents: open layer over sealed layers over map, every block verified.
 
 use std::sync::Arc;
 
@@ -256,7 +256,7 @@ impl State {
         if layered {
             target.fill(0);
             let mut sealed_parts = Vec::new();
-            if let Some(sealed) = &inode.sealed {
+            for sealed in &inode.sealed {
                 overlay(&sealed.layer, off, target, &mut sealed_parts);
             }
             overlay(&inode.open, off, target, &mut filled);

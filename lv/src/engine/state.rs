@@ -82,6 +82,8 @@ pub(crate) struct State {
     pub(crate) next_wait: u64,
     /// Bytes of data not yet placed.
     pub(crate) pending: u64,
+    /// Those of them that are on their way to the PVs.
+    pub(crate) sealed: u64,
     /// Files whose data the next commit must contain.
     pub(crate) required: BTreeSet<Ino>,
     /// Bytes of slices above [`TINY`] that lie in the catalogue.
@@ -147,7 +149,7 @@ impl State {
 
     /// Puts a file into, or takes it off, the queue of files with data to place.
     pub(crate) fn requeue(&mut self, ino: Ino) {
-        let waits = self.inodes.get(&ino).is_some_and(|inode| inode.sealed.is_none() && inode.unsealed());
+        let waits = self.inodes.get(&ino).is_some_and(Inode::unsealed);
         match (waits, self.waiting_at.get(&ino).copied()) {
             (true, None) => {
                 self.next_wait = self.next_wait.saturating_add(1);
@@ -160,6 +162,11 @@ impl State {
             }
             _ => {}
         }
+    }
+
+    /// Bytes of data that are not on their way to the PVs.
+    pub(crate) fn unsealed(&self) -> u64 {
+        self.pending.saturating_sub(self.sealed)
     }
 
     /// Bytes that can still be written. Intents count: they have an extent to move to.

@@ -36,7 +36,7 @@ impl State {
         for ino in waiting {
             let Some(inode) = self.inodes.get(&ino) else { continue };
             let tiny = inode.attr.size <= u64::from(TINY) && inode.open.data() <= u64::from(TINY);
-            if inode.sealed.is_none() && (inode.open.data() == 0 || tiny) {
+            if inode.sealed.is_empty() && (inode.open.data() == 0 || tiny) {
                 self.install_inline(ino)?;
             }
         }
@@ -46,8 +46,8 @@ impl State {
     /// Puts everything pending of a file into its map, data as inline slices.
     pub(crate) fn install_inline(&mut self, ino: Ino) -> Result<()> {
         let Some(inode) = self.inodes.get_mut(&ino) else { return Ok(()) };
-        let mut layers = Vec::new();
-        layers.extend(inode.sealed.take().map(|sealed| sealed.layer));
+        self.sealed = self.sealed.saturating_sub(inode.sealed_bytes());
+        let mut layers: Vec<_> = inode.sealed.drain(..).map(|sealed| sealed.layer).collect();
         layers.push(Arc::new(std::mem::take(&mut inode.open)));
         let attr = inode.data_attr();
         if inode.gone {
@@ -101,9 +101,10 @@ impl State {
 
     /// Takes the layer that a file's data waits in, on its way to the PVs.
     pub(crate) fn seal(&mut self, ino: Ino) -> Option<Arc<Layer>> {
-        let inode = self.inodes.get_mut(&ino).filter(|inode| inode.sealed.is_none() && inode.unsealed())?;
+        let inode = self.inodes.get_mut(&ino).filter(|inode| inode.unsealed())?;
         let layer = Arc::new(std::mem::take(&mut inode.open));
-        inode.sealed = Some(Sealed { layer: Arc::clone(&layer), attr: inode.data_attr() });
+        inode.sealed.push_back(Sealed { layer: Arc::clone(&layer), attr: inode.data_attr() });
+        self.sealed = self.sealed.saturating_add(layer.data());
         self.requeue(ino);
         Some(layer)
     }

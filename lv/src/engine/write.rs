@@ -45,7 +45,7 @@ impl Core {
         inode.attr.mode = clear_set_id(inode.attr.mode);
         state.pending = state.pending.saturating_sub(before).saturating_add(after);
         state.requeue(ino);
-        if state.pending >= self.options.flush_bytes {
+        if state.unsealed() >= self.options.flush_bytes {
             self.work.notify_all();
         }
         Ok(())

@@ -12,6 +12,11 @@ mod identity;
 mod open;
 mod settings;
 mod uri;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+pub(crate) mod writeback;
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+#[path = "no_writeback.rs"]
+pub(crate) mod writeback;
 
 pub use create::{create, replace};
 pub use error::error;

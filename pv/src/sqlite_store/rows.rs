@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rusqlite::blob::{Blob, ZeroBlob};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::format::table;
@@ -79,6 +80,7 @@ pub(super) fn commit(conn: &Connection, path: &Path, batch: &ExtentBatch<'_>) ->
     for fresh in batch.fresh {
         insert(conn, path, batch, fresh)?;
     }
+    fill(conn, path, batch.fresh)?;
     let fail = |e| error(path, "delete an extent", e);
     let mut delete = conn.prepare_cached(DELETE).map_err(fail)?;
     for pe in batch.freed {
@@ -108,10 +110,13 @@ fn advance(conn: &Connection, path: &Path, batch: &ExtentBatch<'_>) -> Result<()
     if changed == 1 { Ok(()) } else { Err(fenced()) }
 }
 
+/// Inserts a row with a payload of zeros.
 fn insert(conn: &Connection, path: &Path, batch: &ExtentBatch<'_>, fresh: &FreshExtent) -> Result<()> {
     let header =
         ExtentHeader { lv: fresh.lv, family: batch.family, le: fresh.le, epoch: batch.epoch, flush: batch.flush };
-    let len = u64::try_from(fresh.data.len()).unwrap_or(u64::MAX);
+    let refused =
+        || PvError::Refused { path: path.to_owned(), what: "an extent is too large for the format".to_owned() };
+    let len = i32::try_from(fresh.fill()).map_err(|_| refused())?;
     let (epoch, flush) = (number(path, batch.epoch.0)?, number(path, batch.flush.0)?);
     conn.prepare_cached(INSERT)
         .and_then(|mut s| {
@@ -122,13 +127,36 @@ fn insert(conn: &Connection, path: &Path, batch: &ExtentBatch<'_>, fresh: &Fresh
                 fresh.le.get(),
                 epoch,
                 flush,
-                header_sum(fresh.pe, &header, &fresh.toc, len),
+                header_sum(fresh.pe, &header, &fresh.toc, u64::from(len.unsigned_abs())),
                 fresh.toc,
-                fresh.data
+                ZeroBlob(len)
             ])
         })
         .map(drop)
         .map_err(|e| error(path, "insert an extent", e))
+}
+
+/// Writes the payloads of inserted rows straight into their pages, which are dirty already: nothing is journaled for it.
+fn fill(conn: &Connection, path: &Path, fresh: &[FreshExtent]) -> Result<()> {
+    let fail = |e| error(path, "write an extent", e);
+    let mut open: Option<Blob<'_>> = None;
+    for extent in fresh {
+        let row = i64::from(extent.pe.get());
+        let mut blob = match open.take() {
+            None => conn.blob_open("main", "extent", "data", row, false).map_err(fail)?,
+            Some(mut blob) => {
+                blob.reopen(row).map_err(fail)?;
+                blob
+            }
+        };
+        let mut at = 0;
+        for part in &extent.data {
+            blob.write_all_at(part, at).map_err(fail)?;
+            at = at.saturating_add(part.len());
+        }
+        open = Some(blob);
+    }
+    Ok(())
 }
 
 /// Covers the whole row but the payload's bytes, whose checksums the catalogue and the table of contents have.

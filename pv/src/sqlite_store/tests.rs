@@ -26,7 +26,7 @@ fn fresh(pe: u32, byte: u8) -> FreshExtent {
         lv: LvUuid::from_bytes([1; 16]),
         le: LeIndex(pe),
         toc: vec![9; 57],
-        data: vec![byte; 64 * 1024],
+        data: vec![vec![byte; 64 * 1024].into()],
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, TransactionState};
 
 use crate::format::{PV_SCHEMA, PV_TUNING};
-use crate::sqlite::{self, Access, error};
+use crate::sqlite::{self, Access, error, writeback};
 use crate::{Env, PvError, Result, lock};
 
 const BEGIN: &str = "BEGIN IMMEDIATE";
@@ -92,6 +92,7 @@ impl Writer {
             return Err(failed);
         }
         let done = run(conn).and_then(|value| {
+            let _early = writeback::during();
             conn.execute_batch(COMMIT).map_err(|e| error(&self.path, WRITE, e))?;
             Ok(value)
         });

@@ -108,7 +108,8 @@ impl ExtentStore for LazyStore {
             && let Some(fresh) = waiting.fresh.iter().find(|fresh| fresh.pe == pe)
         {
             let at = usize::try_from(at).unwrap_or(usize::MAX);
-            let part = fresh.data.get(at..at.saturating_add(buf.len()));
+            let whole: Vec<u8> = fresh.data.iter().flat_map(|part| part.iter().copied()).collect();
+            let part = whole.get(at..at.saturating_add(buf.len()));
             let part = part.ok_or(PvError::ExtentMissing { path: "lazy".into(), pe })?;
             buf.copy_from_slice(part);
             return Ok(());

@@ -1,0 +1,211 @@
+//! Placing data: runs of bytes go into fresh extents, chunk by chunk.
+//!
+//! Crash reasoning: extents are durable on their PVs before anything in memory names them, so no commit can name them
+//! earlier. Until a commit does, they are orphans that the next activation deletes.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use pv::{FlushNo, FreshExtent, LeIndex, PeIndex, Txg, encode_toc};
+
+use super::core::Core;
+use super::flush::FlushToken;
+use super::install::Filled;
+use super::pack::{Packed, Packer, Placed, Run};
+use super::space::{LeState, Quarantine};
+use super::state::{FS, State};
+use crate::{LvError, Result};
+
+/// Bytes of one PV transaction, about.
+const PV_BATCH: usize = 8 * 1024 * 1024;
+/// Dead extents deleted by one PV transaction, at most.
+const DELETE_BATCH: usize = 256;
+
+/// Who asks for free extents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Data of users: leaves the extents kept for compaction.
+    Data,
+    /// Compaction: may take them all.
+    Compaction,
+}
+
+/// One chunk: extents packed, numbered, and dealt to PVs.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    pub(crate) flush: FlushNo,
+    /// Last commit that had returned when the chunk was made.
+    pub(crate) committed: Txg,
+    /// What each PV gets.
+    pub(crate) work: BTreeMap<usize, PvWork>,
+    placed: Vec<(LeIndex, u32, Vec<Placed>)>,
+    deleting: Vec<LeIndex>,
+}
+
+/// One PV transaction.
+#[derive(Debug, Default)]
+pub(crate) struct PvWork {
+    pub(crate) fresh: Vec<FreshExtent>,
+    pub(crate) freed: Vec<PeIndex>,
+}
+
+impl Core {
+    /// Places runs in fresh extents; all are durable when this returns.
+    pub(crate) fn place(&self, token: &mut FlushToken<'_>, runs: VecDeque<Run>, need: Need) -> Result<Vec<Filled>> {
+        self.drain(token)?;
+        token.begin(Vec::new());
+        let placed = self.place_chunks(token, runs, need).and_then(|()| self.drain(token));
+        if let Err(error) = placed {
+            self.give_up(token)?;
+            return Err(error);
+        }
+        Ok(token.take_back().1)
+    }
+
+    /// Packs and numbers one chunk of the last round after the other, while others are being written. Reclaiming has the
+    /// PVs to itself: flush numbers rise on every PV.
+    pub(crate) fn place_chunks(&self, token: &mut FlushToken<'_>, mut runs: VecDeque<Run>, need: Need) -> Result<()> {
+        let packer = Packer {
+            family: self.family,
+            epoch: self.epoch,
+            fs: u32::try_from(FS).unwrap_or(1),
+            extent: usize::try_from(self.extents.extent_size.get()).unwrap_or(usize::MAX),
+            next_slice: &self.next_slice,
+        };
+        while !runs.is_empty() {
+            let room = match self.free_now(need)? {
+                0 => {
+                    self.drain(token)?;
+                    self.room(token, need)?
+                }
+                room => room,
+            };
+            let left = runs.iter().map(|run| run.bytes.len()).sum();
+            let extents = packer.pack(&mut runs, room.min(self.chunk_extents(left)));
+            let chunk = self.allocate(extents, need)?;
+            self.send_chunk(token, chunk)?;
+        }
+        Ok(())
+    }
+
+    /// How many free extents there are for `need` without reclaiming.
+    fn free_now(&self, need: Need) -> Result<usize> {
+        let state = self.state()?;
+        let keep = if need == Need::Data { state.space.kept_for_compaction() } else { 0 };
+        Ok(state.space.free_count().saturating_sub(keep))
+    }
+
+    /// Extents in the next chunk of `left` bytes: about a PV transaction's worth for each of up to two PVs, and no small
+    /// rest at the end, which would cost as many syncs as a whole one.
+    fn chunk_extents(&self, left: usize) -> usize {
+        let whole = PV_BATCH.saturating_mul(self.extents.pvs.len().clamp(1, 2));
+        let chunks = (left.saturating_add(whole / 2) / whole).max(1);
+        let extent = usize::try_from(self.extents.extent_size.get()).unwrap_or(usize::MAX).max(1);
+        left.div_ceil(chunks).div_ceil(extent).max(1)
+    }
+
+    /// How many free extents there are for `need`, at least one: reclaims when there are none.
+    fn room(&self, token: &mut FlushToken<'_>, need: Need) -> Result<usize> {
+        // Compaction gains an extent in far fewer rounds; the bound only turns a mistake in counting into an error.
+        let rounds = self.extents.count().0.saturating_add(256);
+        for _ in 0..rounds {
+            let mut state = self.state()?;
+            let keep = if need == Need::Data { state.space.kept_for_compaction() } else { 0 };
+            let room = state.space.free_count().saturating_sub(keep);
+            if room > 0 {
+                state.pressure = state.space.shortage();
+                return Ok(room);
+            }
+            state.pressure = true;
+            let (free, needed) = (state.free_bytes(), self.extents.extent_size.bytes());
+            drop(state);
+            if need == Need::Compaction || !self.reclaim(token)? {
+                return Err(LvError::NoSpace { free, needed });
+            }
+        }
+        Err(LvError::NoSpace { free: 0, needed: self.extents.extent_size.bytes() })
+    }
+
+    /// Numbers a chunk, gives its extents their places and adds deletions that are due on the same PVs.
+    fn allocate(&self, packed: Vec<Packed>, need: Need) -> Result<Chunk> {
+        let mut state = self.state()?;
+        let keep = if need == Need::Data { state.space.kept_for_compaction() } else { 0 };
+        let les = state.space.take(packed.len(), keep);
+        if les.len() < packed.len() {
+            les.into_iter().rev().for_each(|le| state.space.give_back(le));
+            return Err(LvError::NoSpace { free: state.free_bytes(), needed: self.extents.extent_size.bytes() });
+        }
+        let mut chunk = Chunk::new(&mut state);
+        for (le, Packed { data, fill, toc, placed }) in les.into_iter().zip(packed) {
+            let toc = encode_toc(&toc);
+            for (pv, pe) in self.places(le) {
+                let fresh = FreshExtent { pe, lv: self.extents.lv, le, toc: toc.clone(), data: data.clone() };
+                chunk.work.entry(pv).or_default().fresh.push(fresh);
+            }
+            chunk.placed.push((le, u32::try_from(fill).unwrap_or(u32::MAX), placed));
+        }
+        state.unnamed.insert(chunk.flush);
+        let touched: Vec<usize> = chunk.work.keys().copied().collect();
+        self.add_deletes(&mut state, &mut chunk, |pv| touched.contains(&pv));
+        Ok(chunk)
+    }
+
+    /// The legs of an LE: index of the PV, place on it.
+    pub(crate) fn places(&self, le: LeIndex) -> Vec<(usize, PeIndex)> {
+        let slot = |uuid| self.extents.pvs.iter().position(|pv| pv.uuid == uuid);
+        self.extents.places(le).iter().filter_map(|place| Some((slot(place.pv)?, place.pe))).collect()
+    }
+
+    /// Adds deletions whose quarantine is over, on PVs that `wanted` names.
+    fn add_deletes(&self, state: &mut State, chunk: &mut Chunk, wanted: impl Fn(usize) -> bool) {
+        let quarantine = Quarantine {
+            now: state.now,
+            grace: u64::try_from(self.options.grace.as_millis()).unwrap_or(u64::MAX),
+            committed: state.committed,
+            pressure: state.pressure,
+            wait_for_commit: !self.options.switches.reuse_at_once,
+        };
+        for le in state.space.take_dead(&quarantine, wanted, DELETE_BATCH) {
+            for (pv, pe) in self.places(le) {
+                chunk.work.entry(pv).or_default().freed.push(pe);
+            }
+            chunk.deleting.push(le);
+        }
+    }
+
+    /// Deletes dead extents whose quarantine is over, on all PVs; `true` when there were any.
+    pub(crate) fn delete_dead(&self, token: &mut FlushToken<'_>) -> Result<bool> {
+        self.drain(token)?;
+        let mut state = self.state()?;
+        let mut chunk = Chunk::new(&mut state);
+        self.add_deletes(&mut state, &mut chunk, |_| true);
+        drop(state);
+        if chunk.work.is_empty() {
+            return Ok(false);
+        }
+        self.send_chunk(token, chunk)?;
+        self.drain(token)?;
+        Ok(true)
+    }
+
+    /// Takes note of a chunk that is durable: its deletions have happened, its extents can be named.
+    pub(crate) fn written(&self, chunk: Chunk) -> Result<impl Iterator<Item = Filled>> {
+        let mut state = self.state()?;
+        for le in chunk.deleting {
+            if state.space.get(le).is_some_and(|entry| entry.state == LeState::Deleting) {
+                state.space.deleted(le);
+                state.touch_le(le);
+            }
+        }
+        drop(state);
+        let flush = chunk.flush;
+        Ok(chunk.placed.into_iter().map(move |(le, fill, placed)| Filled { le, fill, flush, placed }))
+    }
+}
+
+impl Chunk {
+    fn new(state: &mut State) -> Self {
+        state.next_flush = FlushNo(state.next_flush.0.saturating_add(1));
+        let (work, placed, deleting) = Default::default();
+        Self { flush: state.next_flush, committed: state.committed, work, placed, deleting }
+    }
+}
