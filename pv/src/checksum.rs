@@ -3,7 +3,7 @@
 //!
 //! The function is XXH3 (64 bit), seeded with the key; blocks keep its low 32 bits.
 
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+use twox_hash::XxHash3_64;
 
 use crate::{Epoch, FamilyUuid, SliceId};
 
@@ -17,7 +17,7 @@ fn key(family: &FamilyUuid, epoch: Epoch, slice: SliceId) -> u64 {
     let (e, s) = tail.split_at_mut(8);
     e.copy_from_slice(&epoch.0.to_le_bytes());
     s.copy_from_slice(&slice.0.to_le_bytes());
-    xxh3_64(&text)
+    XxHash3_64::oneshot(&text)
 }
 
 fn low32(sum: u64) -> u32 {
@@ -27,7 +27,7 @@ fn low32(sum: u64) -> u32 {
 
 /// Checksum of block number `index` (of [`BLOCK`] bytes, the last one shorter) of a slice.
 pub fn block_sum(family: &FamilyUuid, epoch: Epoch, slice: SliceId, index: u32, block: &[u8]) -> u32 {
-    low32(xxh3_64_with_seed(block, key(family, epoch, slice).wrapping_add(u64::from(index))))
+    low32(XxHash3_64::oneshot_with_seed(key(family, epoch, slice).wrapping_add(u64::from(index)), block))
 }
 
 /// Checksums of all blocks of a slice, in order. O(bytes).
@@ -35,13 +35,13 @@ pub fn block_sums(family: &FamilyUuid, epoch: Epoch, slice: SliceId, data: &[u8]
     let seed = key(family, epoch, slice);
     (0u64..)
         .zip(data.chunks(BLOCK))
-        .map(|(index, block)| low32(xxh3_64_with_seed(block, seed.wrapping_add(index))))
+        .map(|(index, block)| low32(XxHash3_64::oneshot_with_seed(seed.wrapping_add(index), block)))
         .collect()
 }
 
 /// Checksum of an encoded row: `table` keeps equal bytes of different tables apart.
 pub fn row_sum(table: u8, bytes: &[u8]) -> i64 {
-    i64::from_le_bytes(xxh3_64_with_seed(bytes, u64::from(table)).to_le_bytes())
+    i64::from_le_bytes(XxHash3_64::oneshot_with_seed(u64::from(table), bytes).to_le_bytes())
 }
 
 #[cfg(test)]

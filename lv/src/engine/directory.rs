@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use pv::Txg;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use twox_hash::XxHash3_64;
 
 use crate::catalogue::DirentRow;
 
@@ -17,7 +17,7 @@ pub(crate) const LAST_NUMBER: u64 = (1 << NUMBER_BITS) - 1;
 
 /// First cookie of the bucket that `name` belongs to. Never 0.
 pub(crate) fn bucket_of(name_key: u64, name: &[u8]) -> u64 {
-    let hash = xxh3_64_with_seed(name, name_key) >> 8;
+    let hash = XxHash3_64::oneshot_with_seed(name_key, name) >> 8;
     hash.max(1) << NUMBER_BITS
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pv::{Epoch, FamilyUuid, LeIndex, Part, SliceId, TocEntry, block_sums};
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use crate::Ino;
 
@@ -114,7 +114,7 @@ impl Packer<'_> {
             stored: len,
             raw: len,
             codec: 0,
-            sum: xxh3_64(&blocks),
+            sum: XxHash3_64::oneshot(&blocks),
         });
         packed.placed.push(Placed { id, ino: run.ino, off: run.off, len, pos, blocks, origin: run.origin });
     }
