@@ -15,6 +15,9 @@ const COMMIT: &str = "COMMIT";
 const ROLLBACK: &str = "ROLLBACK";
 /// Any read makes SQLite look for a journal that waits to be rolled back.
 const SETTLE: &str = "SELECT count(*) FROM promise";
+/// Whether all connections of the process share one pool of pages. A cache that is full then takes the oldest page of any
+/// other, and gives it back to nobody when the sizes differ: it grows past its limit.
+const SHARED_CACHE: &str = "SELECT sqlite_compileoption_used('ENABLE_MEMORY_MANAGEMENT')";
 const WRITE: &str = "commit to it";
 
 #[derive(Debug)]
@@ -23,6 +26,8 @@ pub(super) struct Writer {
     path: PathBuf,
     /// `None` when opened for reading only.
     conn: Mutex<Option<Connection>>,
+    /// Pages are given back after each commit, or there is no bound on them.
+    give_back: bool,
     poisoned: AtomicBool,
     commits: Arc<AtomicU64>,
 }
@@ -50,7 +55,9 @@ impl Writer {
         } else {
             None
         };
+        let shared = |conn: &Connection| conn.query_row(SHARED_CACHE, [], |row| row.get(0)).unwrap_or(true);
         Ok(Self {
+            give_back: conn.as_ref().is_some_and(shared),
             env: env.clone(),
             path: path.to_owned(),
             conn: Mutex::new(conn),
@@ -98,6 +105,10 @@ impl Writer {
         });
         if let Err(failed) = &done {
             self.undo(conn, failed);
+        }
+        if self.give_back {
+            // Nothing depends on it.
+            let _ = conn.release_memory();
         }
         // After the commit: a reader opened before this line counts as older than it.
         self.commits.fetch_add(1, Ordering::AcqRel);
