@@ -2,12 +2,11 @@
 
 use std::ffi::OsString;
 
-use super::Entry;
-use super::filing::{Mounts, inside, pieces, regular};
+use super::filing::{pieces, regular};
+use super::{Entry, filing};
 use crate::args::Common;
 use crate::cli::Verb;
 use crate::failure::Done;
-use crate::session::Session;
 use crate::ui::Ui;
 
 /// Table entry.
@@ -32,17 +31,12 @@ impl Verb for Cat {
     }
 
     fn run(self, ui: &mut Ui<'_>) -> Done {
-        let session = Session::new(&self.common)?;
-        let mut mounts = Mounts::new(&session, false);
-        let done = ui.each(&self.paths, |ui, path| {
-            let (name, path) = inside(Self::NAME, path)?;
-            let mount = mounts.get(ui, &name)?;
-            let file = regular(&mount, &path)?;
-            pieces(&mount, &path, file.ino, |bytes| {
+        filing::each(ui, (Self::NAME, false), &self.paths, &self.common, |ui, mount, path| {
+            let file = regular(mount, path)?;
+            pieces(mount, path, file.ino, |bytes| {
                 ui.raw(bytes);
                 !ui.closed()
             })
-        });
-        done.and(mounts.close())
+        })
     }
 }

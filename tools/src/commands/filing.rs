@@ -1,14 +1,33 @@
 //! What the file commands have in common.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 
 use anyfs_lvm::lv::{Attr, Ino, Kind};
 
-use crate::args::{FilePath, LvName, file_path};
+use crate::args::{Common, FilePath, LvName, file_path};
 use crate::failure::{Done, Failure, chain};
 use crate::files::volume::Mount;
 use crate::session::Session;
 use crate::ui::Ui;
+
+/// Does `run` with each path inside a volume that the arguments name; then volumes opened to `write` are made durable, and
+/// all are closed.
+pub(crate) fn each(
+    ui: &mut Ui<'_>,
+    (command, write): (&str, bool),
+    paths: &[OsString],
+    common: &Common,
+    mut run: impl FnMut(&mut Ui<'_>, &Mount, &[u8]) -> Done,
+) -> Done {
+    let session = Session::new(common)?;
+    let mut mounts = Mounts::new(&session, write);
+    let done = ui.each(paths, |ui, path| {
+        let (name, path) = inside(command, path)?;
+        let mount = mounts.get(ui, &name)?;
+        run(ui, &mount, &path)
+    });
+    done.and(mounts.close())
+}
 
 /// The volume and path of an argument that must be inside a volume.
 pub(crate) fn inside(command: &str, text: &OsStr) -> Done<(LvName, Vec<u8>)> {

@@ -5,15 +5,13 @@ use std::fmt::Write;
 
 use anyfs_lvm::lv::{Attr, Ino, Kind};
 
-use super::Entry;
-use super::filing::{Mounts, inside};
+use super::{Entry, filing};
 use crate::args::Common;
 use crate::cli::Verb;
 use crate::failure::Done;
 use crate::files::show;
 use crate::files::volume::Mount;
 use crate::report::time_text;
-use crate::session::Session;
 use crate::ui::Ui;
 
 /// Table entry.
@@ -47,14 +45,7 @@ impl Verb for Ls {
     }
 
     fn run(self, ui: &mut Ui<'_>) -> Done {
-        let session = Session::new(&self.common)?;
-        let mut mounts = Mounts::new(&session, false);
-        let done = ui.each(&self.paths, |ui, path| {
-            let (name, path) = inside(Self::NAME, path)?;
-            let mount = mounts.get(ui, &name)?;
-            self.list(ui, &mount, &path)
-        });
-        done.and(mounts.close())
+        filing::each(ui, (Self::NAME, false), &self.paths, &self.common, |ui, mount, path| self.list(ui, mount, path))
     }
 }
 

@@ -1,14 +1,12 @@
 //! `lvs`.
 
-use anyfs_lvm::pv::Access;
-
 use super::{Entry, reporting};
 use crate::args::{Common, ReportArgs, lv_name};
 use crate::cli::Verb;
 use crate::failure::{Done, Failure};
 use crate::report::LVS;
 use crate::report::model::{Lv, Vg};
-use crate::session::{Session, group_not_found};
+use crate::session::group_not_found;
 use crate::ui::Ui;
 
 /// Table entry.
@@ -35,13 +33,7 @@ impl Verb for Lvs {
     }
 
     fn run(self, ui: &mut Ui<'_>) -> Done {
-        if self.report.help() {
-            reporting::help(ui);
-            return Ok(());
-        }
-        let spec = self.report.spec(&LVS, self.common.verbose > 0)?;
-        let session = Session::new(&self.common)?;
-        let model = session.model(ui, Access::ReadOnly)?;
+        let Some((spec, model)) = reporting::begin(ui, &LVS, &self.report, &self.common)? else { return Ok(()) };
         let found = ui.each(&self.names, |_, name| known(&model.vgs, name));
         reporting::print(ui, &model, &spec, |row| {
             let named = |name: &String| row.vg.zip(row.lv).is_some_and(|(vg, lv)| is_meant(name, vg, lv));

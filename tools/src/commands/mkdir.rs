@@ -4,13 +4,11 @@ use std::ffi::OsString;
 
 use anyfs_lvm::lv::{Ino, Kind, LvError, NewNode};
 
-use super::Entry;
-use super::filing::{Mounts, inside};
+use super::{Entry, filing};
 use crate::args::Common;
 use crate::cli::Verb;
 use crate::failure::{Done, Failure};
 use crate::files::volume::{Mount, owned, parts};
-use crate::session::Session;
 use crate::ui::Ui;
 
 /// Table entry.
@@ -38,14 +36,9 @@ impl Verb for Mkdir {
     }
 
     fn run(self, ui: &mut Ui<'_>) -> Done {
-        let session = Session::new(&self.common)?;
-        let mut mounts = Mounts::new(&session, true);
-        let done = ui.each(&self.paths, |ui, path| {
-            let (name, path) = inside(Self::NAME, path)?;
-            let mount = mounts.get(ui, &name)?;
-            if self.parents { make_all(&mount, &path) } else { make(&mount, &path) }
-        });
-        done.and(mounts.close())
+        filing::each(ui, (Self::NAME, true), &self.paths, &self.common, |_, mount, path| {
+            if self.parents { make_all(mount, path) } else { make(mount, path) }
+        })
     }
 }
 

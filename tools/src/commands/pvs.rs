@@ -2,15 +2,12 @@
 
 use std::ffi::OsString;
 
-use anyfs_lvm::pv::Access;
-
 use super::{Entry, reporting};
 use crate::args::{Common, ReportArgs};
 use crate::cli::Verb;
 use crate::failure::{Done, Failure};
 use crate::picture::shown;
 use crate::report::PVS;
-use crate::session::Session;
 use crate::ui::Ui;
 
 /// Table entry.
@@ -37,13 +34,7 @@ impl Verb for Pvs {
     }
 
     fn run(self, ui: &mut Ui<'_>) -> Done {
-        if self.report.help() {
-            reporting::help(ui);
-            return Ok(());
-        }
-        let spec = self.report.spec(&PVS, self.common.verbose > 0)?;
-        let session = Session::new(&self.common)?;
-        let model = session.model(ui, Access::ReadOnly)?;
+        let Some((spec, model)) = reporting::begin(ui, &PVS, &self.report, &self.common)? else { return Ok(()) };
         let known: Vec<_> = model.vgs.iter().flat_map(|vg| &vg.pvs).chain(&model.orphans).collect();
         let mut wanted = Vec::new();
         let found = ui.each(&self.names, |_, name| {

@@ -1,10 +1,31 @@
 //! What the report commands have in common.
 
+use anyfs_lvm::pv::Access;
+
+use crate::args::{Common, ReportArgs};
+use crate::failure::Done;
 use crate::report::field::{Field, Kind, Type};
 use crate::report::model::Model;
 use crate::report::row::Row;
-use crate::report::{Spec, render};
+use crate::report::{Defaults, Spec, render};
+use crate::session::Session;
 use crate::ui::Ui;
+
+/// What a report shows and what it is made of; `None` when only the fields were asked for, which are printed.
+pub(crate) fn begin(
+    ui: &mut Ui<'_>,
+    defaults: &Defaults,
+    report: &ReportArgs,
+    common: &Common,
+) -> Done<Option<(Spec, Model)>> {
+    if report.help() {
+        help(ui);
+        return Ok(None);
+    }
+    let spec = report.spec(defaults, common.verbose > 0)?;
+    let model = Session::new(common)?.model(ui, Access::ReadOnly)?;
+    Ok(Some((spec, model)))
+}
 
 /// Prints a report of the rows that `keep` chooses.
 pub(crate) fn print(ui: &mut Ui<'_>, model: &Model, spec: &Spec, keep: impl Fn(&Row<'_>) -> bool) {
@@ -20,7 +41,7 @@ pub(crate) fn is_named(name: &str, object: &str, tags: &[String]) -> bool {
 }
 
 /// `-o help`: every field.
-pub(crate) fn help(ui: &mut Ui<'_>) {
+fn help(ui: &mut Ui<'_>) {
     let kinds = [
         (Kind::Lv, "Logical Volume Fields"),
         (Kind::Pv, "Physical Volume Fields"),

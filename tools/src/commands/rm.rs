@@ -4,14 +4,12 @@ use std::ffi::OsString;
 
 use anyfs_lvm::lv::{Ino, Kind};
 
-use super::Entry;
-use super::filing::{Mounts, inside};
+use super::{Entry, filing};
 use crate::args::Common;
 use crate::cli::Verb;
 use crate::failure::{Done, Failure};
 use crate::files::stop::Stop;
 use crate::files::volume::Mount;
-use crate::session::Session;
 use crate::ui::Ui;
 
 /// Table entry.
@@ -39,15 +37,10 @@ impl Verb for Rm {
     }
 
     fn run(self, ui: &mut Ui<'_>) -> Done {
-        let session = Session::new(&self.common)?;
         let stop = Stop::watch()?;
-        let mut mounts = Mounts::new(&session, true);
-        let done = ui.each(&self.paths, |ui, path| {
-            let (name, path) = inside(Self::NAME, path)?;
-            let mount = mounts.get(ui, &name)?;
-            self.remove(&mount, &path, &stop)
-        });
-        done.and(mounts.close())
+        filing::each(ui, (Self::NAME, true), &self.paths, &self.common, |_, mount, path| {
+            self.remove(mount, path, &stop)
+        })
     }
 }
 

@@ -4,12 +4,11 @@ use std::ffi::OsString;
 
 use sha2::{Digest, Sha256};
 
-use super::Entry;
-use super::filing::{Mounts, inside, pieces, regular};
+use super::filing::{pieces, regular};
+use super::{Entry, filing};
 use crate::args::Common;
 use crate::cli::Verb;
 use crate::failure::Done;
-use crate::session::Session;
 use crate::ui::Ui;
 
 /// Table entry.
@@ -34,22 +33,17 @@ impl Verb for Sha256sum {
     }
 
     fn run(self, ui: &mut Ui<'_>) -> Done {
-        let session = Session::new(&self.common)?;
-        let mut mounts = Mounts::new(&session, false);
-        let done = ui.each(&self.paths, |ui, path| {
-            let (name, path) = inside(Self::NAME, path)?;
-            let mount = mounts.get(ui, &name)?;
-            let file = regular(&mount, &path)?;
+        filing::each(ui, (Self::NAME, false), &self.paths, &self.common, |ui, mount, path| {
+            let file = regular(mount, path)?;
             let mut hash = Sha256::new();
-            pieces(&mount, &path, file.ino, |bytes| {
+            pieces(mount, path, file.ino, |bytes| {
                 hash.update(bytes);
                 true
             })?;
-            let line = format!("{}  {}\n", hex(&hash.finalize()), mount.shown(&path));
+            let line = format!("{}  {}\n", hex(&hash.finalize()), mount.shown(path));
             ui.raw(line.as_bytes());
             Ok(())
-        });
-        done.and(mounts.close())
+        })
     }
 }
 

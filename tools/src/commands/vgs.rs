@@ -1,13 +1,11 @@
 //! `vgs`.
 
-use anyfs_lvm::pv::Access;
-
 use super::{Entry, reporting};
 use crate::args::{Common, ReportArgs};
 use crate::cli::Verb;
 use crate::failure::Done;
 use crate::report::VGS;
-use crate::session::{Session, group_not_found};
+use crate::session::group_not_found;
 use crate::ui::Ui;
 
 /// Table entry.
@@ -34,13 +32,7 @@ impl Verb for Vgs {
     }
 
     fn run(self, ui: &mut Ui<'_>) -> Done {
-        if self.report.help() {
-            reporting::help(ui);
-            return Ok(());
-        }
-        let spec = self.report.spec(&VGS, self.common.verbose > 0)?;
-        let session = Session::new(&self.common)?;
-        let model = session.model(ui, Access::ReadOnly)?;
+        let Some((spec, model)) = reporting::begin(ui, &VGS, &self.report, &self.common)? else { return Ok(()) };
         let found = ui.each(&self.names, |_, name| {
             let known = name.starts_with('@') || model.vgs.iter().any(|vg| vg.name == *name);
             if known { Ok(()) } else { Err(group_not_found(name)) }
