@@ -195,3 +195,15 @@ pub struct StatFs {
     /// Longest name.
     pub name_max: u32,
 }
+
+/// What setting an extended attribute may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SetXattr {
+    /// Create it or replace its value.
+    #[default]
+    Any,
+    /// Create it; it must not exist.
+    Create,
+    /// Replace its value; it must exist.
+    Replace,
+}

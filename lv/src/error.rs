@@ -70,6 +70,32 @@ pub enum LvError {
         /// Why.
         what: &'static str,
     },
+    /// A length beyond what can be stored.
+    #[error("{what}")]
+    OutOfRange {
+        /// Which.
+        what: &'static str,
+    },
+    /// A value beyond what can be stored.
+    #[error("{what}")]
+    TooBig {
+        /// Which.
+        what: &'static str,
+    },
+    /// Not for this kind of inode, or not for this caller.
+    #[error("{what}")]
+    NotPermitted {
+        /// Why.
+        what: &'static str,
+    },
+    /// There is no such extended attribute.
+    #[error("inode {ino}: no extended attribute {}", name.escape_ascii())]
+    NoXattr {
+        /// The inode.
+        ino: Ino,
+        /// The attribute.
+        name: Vec<u8>,
+    },
     /// Too many names lead to an inode.
     #[error("inode {ino}: too many links")]
     TooManyLinks {
@@ -171,7 +197,9 @@ impl LvError {
     /// The POSIX error number that says the same.
     pub fn errno(&self) -> i32 {
         match self {
+            Self::NotPermitted { .. } => 1,
             Self::NotFound { .. } | Self::NoInode { .. } => 2,
+            Self::TooBig { .. } => 7,
             Self::Exists { .. } => 17,
             Self::NotDirectory { .. } => 20,
             Self::IsDirectory { .. } => 21,
@@ -179,9 +207,11 @@ impl LvError {
             Self::NoSpace { .. } | Self::HostFull { .. } | Self::Pv(PvError::NoSpace { .. }) => 28,
             Self::ReadOnly => 30,
             Self::TooManyLinks { .. } => 31,
+            Self::OutOfRange { .. } => 34,
             Self::NameTooLong { .. } => 36,
             Self::NotEmpty { .. } => 39,
             Self::Loop { .. } => 40,
+            Self::NoXattr { .. } => 61,
             Self::InUse { .. } => 16,
             _ => 5,
         }

@@ -89,6 +89,7 @@ const DIRENT_PAGE: &str = "SELECT * FROM dirent WHERE fs=? AND parent=? AND cook
 const DIRENT_OF: &str = "SELECT * FROM dirent WHERE fs=? AND parent=? AND ino=? LIMIT 1";
 const MAP_WINDOW: &str = "SELECT * FROM map WHERE fs=? AND ino=? AND off>=? AND off<?";
 const MAP_NEXT: &str = "SELECT off FROM map WHERE fs=? AND ino=? AND off>=? ORDER BY off LIMIT 1";
+const XATTRS: &str = "SELECT * FROM xattr WHERE fs=? AND ino=?";
 const SLICE: &str = "SELECT * FROM slice WHERE id=?";
 const SLICES_OF_LE: &str = "SELECT * FROM slice WHERE le=?";
 const INLINE_SLICES: &str = "SELECT * FROM slice WHERE le IS NULL AND raw>? ORDER BY id LIMIT ?";
@@ -220,6 +221,11 @@ fn fs_from(mut c: Columns<'_>) -> Option<FsRow> {
     Some(FsRow { lv, name_key: c.u64()?, next_ino: c.u64()?, files: c.u64()? })
 }
 
+fn xattr_from(mut c: Columns<'_>) -> Option<(Arc<[u8]>, Arc<[u8]>)> {
+    let (_fs, _ino) = (c.int()?, c.int()?);
+    Some((c.blob()?, c.blob()?))
+}
+
 fn values_of(row: &Row<'_>) -> rusqlite::Result<Vec<Value>> {
     (0..row.as_ref().column_count())
         .map(|index| {
@@ -303,6 +309,11 @@ impl CatalogueReader {
         let mut rows = statement.query((fs, ino.0.cast_signed(), start.cast_signed())).map_err(|e| self.fail(e))?;
         let Some(row) = rows.next().map_err(|e| self.fail(e))? else { return Ok(None) };
         row.get::<_, i64>(0).map(|off| Some(off.cast_unsigned())).map_err(|e| self.fail(e))
+    }
+
+    /// Names and values of an inode's extended attributes.
+    pub(crate) fn xattrs(&self, fs: i64, ino: Ino) -> Result<Vec<(Arc<[u8]>, Arc<[u8]>)>> {
+        self.rows(Table::Xattr, XATTRS, (fs, ino.0.cast_signed()), xattr_from)
     }
 
     pub(crate) fn slice(&self, id: SliceId) -> Result<Option<SliceRow>> {

@@ -45,6 +45,8 @@ pub(crate) struct Inode {
     pub(crate) open: Layer,
     /// Oldest first.
     pub(crate) sealed: VecDeque<Sealed>,
+    /// All extended attributes, when they are in memory.
+    pub(crate) xattrs: Option<super::xattr::Xattrs>,
     pub(crate) windows: BTreeMap<u64, BTreeMap<u64, MapRow>>,
     /// Made since activation and never dropped from memory: a window that is not here is empty.
     pub(crate) fresh: bool,
@@ -69,6 +71,7 @@ impl Inode {
             target: row.target,
             open: Layer::default(),
             sealed: VecDeque::new(),
+            xattrs: None,
             windows: BTreeMap::new(),
             fresh,
             stamp,

@@ -1,8 +1,8 @@
 //! The filesystem engine of one family: log-structured data, SQL metadata, transaction groups.
 //!
-//! Data flows one way: a write goes into its file's open [`layer`]; [`flush`] places layers in fresh extents through [`place`] and the PVs' [`pipeline`];
-//! [`txg`] commits rows that name only placed data; [`space`] lets go of what a commit freed; [`compact`] makes whole
-//! free extents out of scattered free bytes.
+//! Data flows one way: a write goes into its file's open [`layer`]; [`flush`] places layers in fresh extents, through
+//! [`place`] and the PVs' [`pipeline`]; [`txg`] commits rows that name only placed data; [`space`] lets go of what a
+//! commit freed; [`compact`] makes whole free extents out of scattered free bytes.
 
 mod activate;
 mod background;
@@ -25,6 +25,7 @@ mod space;
 mod state;
 mod txg;
 mod write;
+mod xattr;
 
 pub(crate) use activate::Activation;
 pub(crate) use core::{Core, lock};

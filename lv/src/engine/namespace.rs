@@ -207,6 +207,7 @@ impl State {
         if !self.unmap_some(ino, limit)? {
             return Ok(());
         }
+        self.drop_xattrs(ino)?;
         self.inode_mut(ino)?.gone = true;
         self.orphans.remove(&ino);
         self.dirs.remove(&ino);

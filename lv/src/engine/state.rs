@@ -36,6 +36,7 @@ pub(crate) struct Dirty {
     /// `true`: the entry exists; `false`: it was removed.
     pub(crate) dirents: BTreeMap<(Ino, u64), bool>,
     pub(crate) maps: BTreeSet<(Ino, u64)>,
+    pub(crate) xattrs: BTreeSet<(Ino, Arc<[u8]>)>,
     pub(crate) slices: BTreeSet<SliceId>,
     pub(crate) les: BTreeSet<LeIndex>,
     pub(crate) pvs: BTreeSet<PvUuid>,
@@ -48,6 +49,7 @@ impl Dirty {
         self.inodes.len()
             + self.dirents.len()
             + self.maps.len()
+            + self.xattrs.len()
             + self.slices.len()
             + self.les.len()
             + self.pvs.len()

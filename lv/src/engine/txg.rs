@@ -123,6 +123,9 @@ impl State {
         for (ino, off) in &dirty.maps {
             ops.push(self.map_op(*ino, *off, txg));
         }
+        for (ino, name) in &dirty.xattrs {
+            ops.push(self.xattr_op(*ino, name, txg));
+        }
         for id in &dirty.slices {
             ops.extend(self.slice_op(*id));
         }
@@ -214,6 +217,18 @@ impl State {
                 RowOp::put(Table::Map, values)
             }
             None => RowOp::delete(Table::Map, key),
+        }
+    }
+
+    fn xattr_op(&self, ino: Ino, name: &Arc<[u8]>, txg: Txg) -> RowOp {
+        let mut values = vec![Value::Int(FS), int(ino.0), Value::Blob(Arc::clone(name))];
+        let value = self.inodes.get(&ino).and_then(|inode| inode.xattrs.as_ref()).and_then(|xattrs| xattrs.get(name));
+        match value {
+            Some(value) => {
+                values.extend([Value::Blob(Arc::clone(value)), int(txg.0)]);
+                RowOp::put(Table::Xattr, values)
+            }
+            None => RowOp::delete(Table::Xattr, values),
         }
     }
 

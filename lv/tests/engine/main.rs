@@ -9,3 +9,4 @@ mod faults;
 mod model;
 mod space;
 mod support;
+mod xattrs;

@@ -85,6 +85,12 @@ impl Rig {
         self.try_open().unwrap()
     }
 
+    /// Rows of a table of the first metadata volume, while nobody has it open.
+    pub(crate) fn rows(&self, table: &str) -> i64 {
+        let sql = format!("SELECT count(*) FROM {table}");
+        rusqlite::Connection::open(&self.copies[0].path).unwrap().query_row(&sql, [], |row| row.get(0)).unwrap()
+    }
+
     pub(crate) fn try_open(&self) -> Result<Volume, LvError> {
         Volume::activate(&self.env, self.extents.clone(), &self.copies, self.options, &mut |_, why| {
             panic!("copy lost: {why}")

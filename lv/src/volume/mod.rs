@@ -1,5 +1,7 @@
 //! An active logical volume.
 
+mod xattr;
+
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
