@@ -207,3 +207,15 @@ pub enum SetXattr {
     /// Replace its value; it must exist.
     Replace,
 }
+
+/// What a rename does when the new name is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Rename {
+    /// Replace what it leads to.
+    #[default]
+    Replace,
+    /// Fail.
+    Keep,
+    /// Let the two names change places; both must exist.
+    Exchange,
+}

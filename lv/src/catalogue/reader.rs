@@ -41,6 +41,11 @@ pub(crate) struct DirentRow {
     pub(crate) kind: Kind,
 }
 
+pub(crate) struct XattrRow {
+    pub(crate) name: Arc<[u8]>,
+    pub(crate) value: Arc<[u8]>,
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MapRow {
     pub(crate) off: u64,
@@ -221,9 +226,9 @@ fn fs_from(mut c: Columns<'_>) -> Option<FsRow> {
     Some(FsRow { lv, name_key: c.u64()?, next_ino: c.u64()?, files: c.u64()? })
 }
 
-fn xattr_from(mut c: Columns<'_>) -> Option<(Arc<[u8]>, Arc<[u8]>)> {
+fn xattr_from(mut c: Columns<'_>) -> Option<XattrRow> {
     let (_fs, _ino) = (c.int()?, c.int()?);
-    Some((c.blob()?, c.blob()?))
+    Some(XattrRow { name: c.blob()?, value: c.blob()? })
 }
 
 fn values_of(row: &Row<'_>) -> rusqlite::Result<Vec<Value>> {
@@ -311,8 +316,7 @@ impl CatalogueReader {
         row.get::<_, i64>(0).map(|off| Some(off.cast_unsigned())).map_err(|e| self.fail(e))
     }
 
-    /// Names and values of an inode's extended attributes.
-    pub(crate) fn xattrs(&self, fs: i64, ino: Ino) -> Result<Vec<(Arc<[u8]>, Arc<[u8]>)>> {
+    pub(crate) fn xattrs(&self, fs: i64, ino: Ino) -> Result<Vec<XattrRow>> {
         self.rows(Table::Xattr, XATTRS, (fs, ino.0.cast_signed()), xattr_from)
     }
 

@@ -6,7 +6,7 @@ use super::directory::{Bucket, Directory, LAST_NUMBER, bucket_of};
 use super::inode::Inode;
 use super::state::{FS, State};
 use crate::catalogue::{DirentRow, InodeRow};
-use crate::{Attr, DirEntry, Ino, Kind, LvError, Nanos, NewNode, Result, SetAttr};
+use crate::{Attr, DirEntry, Ino, Kind, LvError, Nanos, NewNode, Rename, Result, SetAttr};
 
 /// Longest name in bytes.
 pub(crate) const NAME_MAX: usize = 255;
@@ -250,12 +250,15 @@ impl State {
         }
     }
 
-    /// Renames, replacing what the new name leads to unless `keep`.
-    pub(crate) fn rename(&mut self, from: (Ino, &[u8]), to: (Ino, &[u8]), keep: bool, now: Nanos) -> Result<()> {
+    /// Renames, replacing what the new name leads to unless that is to be kept.
+    pub(crate) fn rename(&mut self, from: (Ino, &[u8]), to: (Ino, &[u8]), how: Rename, now: Nanos) -> Result<()> {
         let (ino, kind) = self.must_find(from.0, from.1)?;
         check_name(to.1)?;
+        if self.directory(to.0)?.attr.nlink == 0 {
+            return Err(LvError::NoInode { ino: to.0 });
+        }
         let old = self.find(to.0, to.1)?;
-        if old.is_some() && keep {
+        if old.is_some() && how == Rename::Keep {
             return Err(LvError::Exists { name: to.1.to_owned() });
         }
         if old.is_some_and(|(old, _)| old == ino) {
@@ -285,15 +288,44 @@ impl State {
         }
         self.unlink_entry(from.0, from.1, now)?;
         self.link_entry(to.0, to.1, ino, kind, now)?;
-        if moves_dir && from.0 != to.0 {
-            let above = self.inode_mut(from.0)?;
+        self.moved(ino, kind, (from.0, to.0), now)
+    }
+
+    /// An inode's name is in another directory now.
+    fn moved(&mut self, ino: Ino, kind: Kind, (from, to): (Ino, Ino), now: Nanos) -> Result<()> {
+        if kind == Kind::Directory && from != to {
+            let above = self.inode_mut(from)?;
             above.attr.nlink = above.attr.nlink.saturating_sub(1);
-            let above = self.inode_mut(to.0)?;
+            let above = self.inode_mut(to)?;
             above.attr.nlink = above.attr.nlink.saturating_add(1);
         }
         let inode = self.inode_mut(ino)?;
-        inode.parent = to.0;
+        inode.parent = to;
         inode.attr.ctime = now;
+        Ok(())
+    }
+
+    /// Lets two names change places.
+    pub(crate) fn exchange(&mut self, a: (Ino, &[u8]), b: (Ino, &[u8]), now: Nanos) -> Result<()> {
+        let (first, first_kind) = self.must_find(a.0, a.1)?;
+        let (second, second_kind) = self.must_find(b.0, b.1)?;
+        if first == second {
+            return Ok(());
+        }
+        let into_itself = (first_kind == Kind::Directory && self.lies_under(b.0, first)?)
+            || (second_kind == Kind::Directory && self.lies_under(a.0, second)?);
+        if into_itself {
+            return Err(LvError::Invalid { what: "a directory cannot be moved into itself" });
+        }
+        self.unlink_entry(a.0, a.1, now)?;
+        self.unlink_entry(b.0, b.1, now)?;
+        self.link_entry(a.0, a.1, second, second_kind, now)?;
+        self.link_entry(b.0, b.1, first, first_kind, now)?;
+        self.moved(first, first_kind, (a.0, b.0), now)?;
+        self.moved(second, second_kind, (b.0, a.0), now)?;
+        // As in a rename over another file: whoever reads either name finds what was written to it before.
+        let files = [(first, first_kind), (second, second_kind)];
+        self.required.extend(files.into_iter().filter(|(_, kind)| *kind == Kind::File).map(|(ino, _)| ino));
         Ok(())
     }
 

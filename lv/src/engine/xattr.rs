@@ -45,7 +45,7 @@ impl State {
         if inode.xattrs.is_none() {
             let stored = inode.flags & HAS_XATTRS != 0 && !inode.fresh;
             let rows = if stored { self.reader.xattrs(FS, ino)? } else { Vec::new() };
-            self.inode(ino)?.xattrs = Some(rows.into_iter().collect());
+            self.inode(ino)?.xattrs = Some(rows.into_iter().map(|row| (row.name, row.value)).collect());
         }
         Ok(self.inode(ino)?.xattrs.get_or_insert_default())
     }

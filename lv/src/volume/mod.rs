@@ -11,7 +11,7 @@ use vg::VolumeExtents;
 use crate::catalogue::CopyPlace;
 use crate::engine::{Activation, Core, VolumeOptions, lock};
 use crate::path::Parent;
-use crate::{Attr, DirEntry, Ino, Kind, LvError, NewNode, Result, SetAttr, StatFs, Usage};
+use crate::{Attr, DirEntry, Ino, Kind, LvError, NewNode, Rename, Result, SetAttr, StatFs, Usage};
 
 /// An active logical volume: a filesystem whose operations work on inodes.
 ///
@@ -212,15 +212,15 @@ impl Volume {
         self.core.state()?.rmdir(parent, name, now)
     }
 
-    /// Renames; what the new name led to is replaced, unless `keep` (then [`LvError::Exists`]). Atomic, also in a
-    /// crash: a file renamed over another is not named before its data is durable.
+    /// Renames. Atomic, also in a crash: a file renamed over another is not named before its data is durable.
     ///
     /// # Errors
-    /// [`LvError::NotFound`], [`LvError::Exists`], [`LvError::IsDirectory`], [`LvError::NotDirectory`],
-    /// [`LvError::NotEmpty`], [`LvError::Invalid`] for a directory moved into itself.
-    pub fn rename(&self, from: (Ino, &[u8]), to: (Ino, &[u8]), keep: bool) -> Result<()> {
+    /// [`LvError::NotFound`], [`LvError::Exists`] when the new name is to be kept, [`LvError::IsDirectory`],
+    /// [`LvError::NotDirectory`], [`LvError::NotEmpty`], [`LvError::Invalid`] for a directory moved into itself.
+    pub fn rename(&self, from: (Ino, &[u8]), to: (Ino, &[u8]), how: Rename) -> Result<()> {
         let now = self.now();
-        self.core.state()?.rename(from, to, keep, now)
+        let mut state = self.core.state()?;
+        if how == Rename::Exchange { state.exchange(from, to, now) } else { state.rename(from, to, how, now) }
     }
 
     /// Entries of a directory after `cookie` (0 at first), in cookie order, at most `limit`; fewer only at the end.

@@ -1,6 +1,6 @@
 //! What a filesystem owes in plain use.
 
-use anyfs_lvm_lv::{Ino, Kind, LvError, NewNode, SetAttr, Work};
+use anyfs_lvm_lv::{Ino, Kind, LvError, NewNode, Rename, SetAttr, Work};
 
 use super::support::{Rig, contents, pattern};
 
@@ -57,7 +57,7 @@ fn a_file_renamed_over_another_is_never_empty_after_a_crash() {
     volume.sync().unwrap();
     let new = volume.create(Ino::ROOT, b"config.tmp", &NewNode::file(0o600)).unwrap().ino;
     volume.write(new, 0, &pattern(4, 200_000)).unwrap();
-    volume.rename((Ino::ROOT, b"config.tmp"), (Ino::ROOT, b"config"), false).unwrap();
+    volume.rename((Ino::ROOT, b"config.tmp"), (Ino::ROOT, b"config"), Rename::Replace).unwrap();
     let bystander = volume.create(Ino::ROOT, b"x", &NewNode::file(0o600)).unwrap().ino;
     volume.fsync(bystander).unwrap();
     volume.abandon();
@@ -98,14 +98,14 @@ fn directories_keep_their_rules() {
     let b = volume.mkdir(a, b"b", &dir).unwrap().ino;
     assert_eq!(volume.getattr(Ino::ROOT).unwrap().nlink, 3);
     assert!(matches!(volume.rmdir(Ino::ROOT, b"a"), Err(LvError::NotEmpty { .. })));
-    assert!(matches!(volume.rename((Ino::ROOT, b"a"), (b, b"c"), false), Err(LvError::Invalid { .. })));
+    assert!(matches!(volume.rename((Ino::ROOT, b"a"), (b, b"c"), Rename::Replace), Err(LvError::Invalid { .. })));
     assert!(matches!(volume.mkdir(Ino::ROOT, b"a", &dir), Err(LvError::Exists { .. })));
     assert!(matches!(volume.unlink(Ino::ROOT, b"a"), Err(LvError::IsDirectory { .. })));
     assert!(matches!(volume.mkdir(Ino::ROOT, &[b'x'; 256], &dir), Err(LvError::NameTooLong { .. })));
     for bad in [&b""[..], b".", b"..", b"a/b", b"a\0b"] {
         assert!(matches!(volume.mkdir(Ino::ROOT, bad, &dir), Err(LvError::Invalid { .. })));
     }
-    volume.rename((a, b"b"), (Ino::ROOT, b"moved"), false).unwrap();
+    volume.rename((a, b"b"), (Ino::ROOT, b"moved"), Rename::Replace).unwrap();
     assert_eq!(volume.getattr(a).unwrap().nlink, 2);
     assert_eq!(volume.getattr(Ino::ROOT).unwrap().nlink, 4);
     volume.rmdir(Ino::ROOT, b"a").unwrap();

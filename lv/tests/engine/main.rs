@@ -7,6 +7,7 @@ mod bounds;
 mod copies;
 mod faults;
 mod model;
+mod names;
 mod space;
 mod support;
 mod xattrs;

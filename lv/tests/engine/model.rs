@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyfs_lvm_lv::{Ino, LvError, NewNode, SetAttr, Volume, Work};
+use anyfs_lvm_lv::{Ino, LvError, NewNode, Rename, SetAttr, Volume, Work};
 use proptest::prelude::*;
 
 use super::support::{Rig, contents, pattern};
@@ -90,7 +90,7 @@ impl Model {
                 file[start..end].fill(0);
             }
             Op::Rename(a, b) if known(a) && a != b => {
-                volume.rename((Ino::ROOT, &name(*a)), (Ino::ROOT, &name(*b)), false).unwrap();
+                volume.rename((Ino::ROOT, &name(*a)), (Ino::ROOT, &name(*b)), Rename::Replace).unwrap();
                 let file = self.files.remove(a).unwrap();
                 self.files.insert(*b, file);
             }

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyfs_lvm::lv::{Attr, DirEntry, Ino, Kind as LvKind, LvError, NewNode, SetAttr, Volume};
+use anyfs_lvm::lv::{Attr, DirEntry, Ino, Kind as LvKind, LvError, NewNode, Rename, SetAttr, Volume};
 
 use super::{Kind, Meta, Res, Side, Trouble, Whole, show};
 use crate::args::LvName;
@@ -210,7 +210,7 @@ impl Whole for VolumeWriter {
         if let Some(meta) = keep {
             self.mount.res(volume.setattr(self.ino, &kept(meta)))?;
         }
-        self.mount.res(volume.rename((self.dir, &self.temporary), (self.dir, &self.name), false))?;
+        self.mount.res(volume.rename((self.dir, &self.temporary), (self.dir, &self.name), Rename::Replace))?;
         self.named = true;
         Ok(())
     }
@@ -271,7 +271,7 @@ impl Side for Mount {
         let attr = self.res(self.volume.symlink(*dir, &temporary, target, &owned(NewNode::file(0o777))))?;
         let made = keep
             .map_or(Ok(()), |meta| self.volume.setattr(attr.ino, &kept(meta)).map(drop))
-            .and_then(|()| self.volume.rename((*dir, &temporary), (*dir, name), false));
+            .and_then(|()| self.volume.rename((*dir, &temporary), (*dir, name), Rename::Replace));
         if made.is_err() {
             let _ = self.volume.unlink(*dir, &temporary);
         }

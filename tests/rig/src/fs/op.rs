@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lv::{Ino, LvError, NewNode, SetAttr, Volume, Work};
+use lv::{Ino, LvError, NewNode, Rename, SetAttr, Volume, Work};
 
 use crate::clock::TestClock;
 use crate::prng::Prng;
@@ -94,7 +94,7 @@ fn run(volume: &Volume, op: &FsOp, clock: Option<&TestClock>) -> Result<Option<I
         FsOp::Link(ino, (dir, name)) => volume.link(*ino, *dir, name).map(drop)?,
         FsOp::Unlink((dir, name)) => volume.unlink(*dir, name)?,
         FsOp::Rmdir((dir, name)) => volume.rmdir(*dir, name)?,
-        FsOp::Rename(from, to) => volume.rename((from.0, &from.1), (to.0, &to.1), false)?,
+        FsOp::Rename(from, to) => volume.rename((from.0, &from.1), (to.0, &to.1), Rename::Replace)?,
         FsOp::Write { ino, off, len, seed } => volume.write(*ino, *off, &bytes(*seed, *len))?,
         FsOp::Truncate(ino, size) => {
             volume.setattr(*ino, &SetAttr { size: Some(*size), ..SetAttr::default() }).map(drop)?;
