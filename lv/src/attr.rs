@@ -219,3 +219,12 @@ pub enum Rename {
     /// Let the two names change places; both must exist.
     Exchange,
 }
+
+/// What to look for in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seek {
+    /// Bytes that are stored.
+    Data,
+    /// Bytes that are not stored and read as zeros.
+    Hole,
+}

@@ -96,6 +96,20 @@ pub enum LvError {
         /// The attribute.
         name: Vec<u8>,
     },
+    /// The file would be larger than the largest size.
+    #[error("inode {ino}: the file would become too large")]
+    TooLarge {
+        /// The inode.
+        ino: Ino,
+    },
+    /// There is nothing of what was sought from here to the end of the file.
+    #[error("inode {ino}: no data at or after byte {off}")]
+    NoData {
+        /// The inode.
+        ino: Ino,
+        /// Where the search began.
+        off: u64,
+    },
     /// Too many names lead to an inode.
     #[error("inode {ino}: too many links")]
     TooManyLinks {
@@ -199,11 +213,13 @@ impl LvError {
         match self {
             Self::NotPermitted { .. } => 1,
             Self::NotFound { .. } | Self::NoInode { .. } => 2,
+            Self::NoData { .. } => 6,
             Self::TooBig { .. } => 7,
             Self::Exists { .. } => 17,
             Self::NotDirectory { .. } => 20,
             Self::IsDirectory { .. } => 21,
             Self::Invalid { .. } => 22,
+            Self::TooLarge { .. } => 27,
             Self::NoSpace { .. } | Self::HostFull { .. } | Self::Pv(PvError::NoSpace { .. }) => 28,
             Self::ReadOnly => 30,
             Self::TooManyLinks { .. } => 31,

@@ -12,7 +12,7 @@ mod error;
 mod path;
 mod volume;
 
-pub use attr::{Attr, DirEntry, Ino, Kind, Nanos, NewNode, Rename, SetAttr, SetXattr, StatFs, Usage};
+pub use attr::{Attr, DirEntry, Ino, Kind, Nanos, NewNode, Rename, Seek, SetAttr, SetXattr, StatFs, Usage};
 pub use catalogue::{CopyPlace, create_catalogue};
 pub use engine::{TestSwitches, VolumeOptions};
 pub use error::{LvError, Result};

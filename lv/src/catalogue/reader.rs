@@ -72,6 +72,14 @@ pub(crate) struct SliceRow {
     pub(crate) data_txg: u64,
 }
 
+impl SliceRow {
+    /// Bytes that it takes in its extent: those that files name, each once where they share the slice. (Where they share
+    /// parts of it, at most those.)
+    pub(crate) fn occupied(&self) -> u64 {
+        self.live.min(u64::from(self.raw))
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LeRow {
     pub(crate) le: LeIndex,

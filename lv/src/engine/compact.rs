@@ -77,12 +77,15 @@ impl Core {
         let mut finds = Vec::new();
         let mut bytes = 0u64;
         let mut emptied = 0u64;
-        for (le, live) in state.space.cheapest(committed, VICTIMS) {
+        for (le, _) in state.space.cheapest(committed, VICTIMS) {
             if bytes >= budget {
                 break;
             }
-            emptied = emptied.saturating_add(self.extents.extent_size.bytes().saturating_sub(live));
-            for find in state.live_in(le)? {
+            let finds_here = state.live_in(le)?;
+            // What moves, not what is live: a shared slice moves whole.
+            let moves: u64 = finds_here.iter().map(|find| u64::from(find.len)).sum();
+            emptied = emptied.saturating_add(self.extents.extent_size.bytes().saturating_sub(moves));
+            for find in finds_here {
                 if bytes >= budget {
                     break;
                 }

@@ -97,6 +97,21 @@ impl State {
         Ok(out)
     }
 
+    /// The first map entry that ends after `off`.
+    pub(crate) fn mapped_after(&mut self, ino: Ino, off: u64) -> Result<Option<MapRow>> {
+        let mut window = off / WINDOW;
+        while let Some(next) = self.next_window(ino, window)? {
+            let rows = self.window(ino, next)?;
+            let before = rows.range(..off).next_back().map(|(_, row)| *row).filter(|row| end_of(row) > off);
+            let found = before.or_else(|| rows.range(off..).next().map(|(_, row)| *row));
+            if found.is_some() {
+                return Ok(found);
+            }
+            window = next.saturating_add(1);
+        }
+        Ok(None)
+    }
+
     fn touch_slice(&mut self, id: SliceId) -> Option<&mut Slice> {
         let txg = self.txg;
         let slice = self.slices.get_mut(&id)?;
@@ -116,8 +131,9 @@ impl State {
     /// Takes `bytes` live bytes and `refs` references off a slice.
     fn unref(&mut self, id: SliceId, bytes: u32, refs: u32) {
         let Some(slice) = self.touch_slice(id) else { return };
-        let bytes = u64::from(bytes).min(slice.row.live);
-        slice.row.live = slice.row.live.saturating_sub(bytes);
+        let before = slice.row.occupied();
+        slice.row.live = slice.row.live.saturating_sub(u64::from(bytes));
+        let bytes = before.saturating_sub(slice.row.occupied());
         slice.row.refs = slice.row.refs.saturating_sub(refs);
         let (le, gone, raw) = (slice.row.le, slice.row.refs == 0, slice.row.raw);
         match le {
@@ -130,10 +146,12 @@ impl State {
     /// Adds `bytes` live bytes and `refs` references to a slice.
     fn add_ref(&mut self, id: SliceId, bytes: u32, refs: u32) {
         let Some(slice) = self.touch_slice(id) else { return };
+        let before = slice.row.occupied();
         slice.row.live = slice.row.live.saturating_add(u64::from(bytes));
         slice.row.refs = slice.row.refs.saturating_add(refs);
+        let bytes = slice.row.occupied().saturating_sub(before);
         if let Some(le) = slice.row.le {
-            self.space.add_live(le, u64::from(bytes));
+            self.space.add_live(le, bytes);
             self.touch_le(le);
         }
     }
@@ -247,7 +265,7 @@ impl State {
         slice.row.le = Some(to);
         slice.row.pos = pos;
         slice.row.data = None;
-        let (live, raw) = (slice.row.live, slice.row.raw);
+        let (live, raw) = (slice.row.occupied(), slice.row.raw);
         match from {
             Some(from) => self.le_lost(from, live),
             None if raw > TINY => self.intents = self.intents.saturating_sub(u64::from(raw)),

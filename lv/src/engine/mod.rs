@@ -20,6 +20,7 @@ mod namespace;
 mod pack;
 mod pipeline;
 mod place;
+mod range;
 mod read;
 mod space;
 mod state;

@@ -81,7 +81,7 @@ impl Core {
             };
             let left = runs.iter().map(|run| run.bytes.len()).sum();
             let extents = packer.pack(&mut runs, room.min(self.chunk_extents(left)));
-            let chunk = self.allocate(extents, need)?;
+            let chunk = self.deal(extents, need)?;
             self.send_chunk(token, chunk)?;
         }
         Ok(())
@@ -126,7 +126,7 @@ impl Core {
     }
 
     /// Numbers a chunk, gives its extents their places and adds deletions that are due on the same PVs.
-    fn allocate(&self, packed: Vec<Packed>, need: Need) -> Result<Chunk> {
+    fn deal(&self, packed: Vec<Packed>, need: Need) -> Result<Chunk> {
         let mut state = self.state()?;
         let keep = if need == Need::Data { state.space.kept_for_compaction() } else { 0 };
         let les = state.space.take(packed.len(), keep);

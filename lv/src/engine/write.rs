@@ -10,11 +10,11 @@ use crate::{Attr, Ino, Kind, LvError, Result};
 const DIRTY_ROWS: usize = 60_000;
 
 /// Set-user-id and set-group-id go when the contents change.
-fn clear_set_id(mode: u32) -> u32 {
+pub(crate) fn clear_set_id(mode: u32) -> u32 {
     if mode & 0o010 == 0 { mode & !0o4000 } else { mode & !0o6000 }
 }
 
-fn regular(inode: &Inode) -> Result<()> {
+pub(crate) fn regular(inode: &Inode) -> Result<()> {
     match inode.attr.kind {
         Kind::File => Ok(()),
         Kind::Directory => Err(LvError::IsDirectory { name: format!("inode {}", inode.attr.ino).into_bytes() }),
@@ -23,17 +23,23 @@ fn regular(inode: &Inode) -> Result<()> {
 }
 
 impl Core {
-    /// Writes all of `bytes` at `off`.
-    pub(crate) fn write(&self, ino: Ino, off: u64, bytes: &[u8]) -> Result<()> {
+    /// Writes all of `bytes` at `off`, or at the end of the file; says where.
+    pub(crate) fn write(&self, ino: Ino, off: Option<u64>, bytes: &[u8]) -> Result<u64> {
         let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let end = off.checked_add(len).filter(|end| *end <= SIZE_MAX);
-        let end = end.ok_or(LvError::Invalid { what: "the file would become too large" })?;
+        let end_of = |off: u64| {
+            let end = off.checked_add(len).filter(|end| *end <= SIZE_MAX);
+            end.ok_or(LvError::TooLarge { ino })
+        };
+        off.map(end_of).transpose()?;
         self.make_room(ino, len)?;
         let now = self.env.clock.wall();
         let mut state = self.state()?;
         regular(state.inode(ino)?)?;
+        // Between this line and the write nobody else moves the end.
+        let off = off.unwrap_or(state.inode(ino)?.attr.size);
+        let end = end_of(off)?;
         if bytes.is_empty() {
-            return Ok(());
+            return Ok(off);
         }
         let inode = state.inode_mut(ino)?;
         let before = inode.open.data();
@@ -48,13 +54,13 @@ impl Core {
         if state.unsealed() >= self.options.flush_bytes {
             self.work.notify_all();
         }
-        Ok(())
+        Ok(off)
     }
 
     /// Cuts a file, or extends it with zeros.
     pub(crate) fn resize(&self, ino: Ino, size: u64) -> Result<Attr> {
         if size > SIZE_MAX {
-            return Err(LvError::Invalid { what: "the file would become too large" });
+            return Err(LvError::TooLarge { ino });
         }
         let now = self.env.clock.wall();
         let mut state = self.state()?;
@@ -92,6 +98,11 @@ impl Core {
     /// Returns when `len` more bytes can be taken: memory, space of the volume, space of the host.
     fn make_room(&self, ino: Ino, len: u64) -> Result<()> {
         self.wait_for_memory(ino, len)?;
+        self.space_for(len)
+    }
+
+    /// Returns when the volume and the host have room for `len` more bytes.
+    pub(crate) fn space_for(&self, len: u64) -> Result<()> {
         let state = self.state()?;
         let short = state.free_bytes() < len;
         drop(state);

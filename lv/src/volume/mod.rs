@@ -1,5 +1,6 @@
 //! An active logical volume.
 
+mod range;
 mod xattr;
 
 use std::sync::Arc;
@@ -245,15 +246,7 @@ impl Volume {
     /// # Errors
     /// [`LvError::NoSpace`], [`LvError::HostFull`], [`LvError::IsDirectory`], [`LvError::Invalid`].
     pub fn write(&self, ino: Ino, off: u64, bytes: &[u8]) -> Result<()> {
-        self.core.write(ino, off, bytes)
-    }
-
-    /// Makes `start..end` read as zeros and gives its space back; the size stays.
-    ///
-    /// # Errors
-    /// [`LvError::IsDirectory`], [`LvError::NoInode`].
-    pub fn punch(&self, ino: Ino, start: u64, end: u64) -> Result<()> {
-        self.core.punch(ino, start, end)
+        self.core.write(ino, Some(off), bytes).map(drop)
     }
 
     /// Keeps an inode alive after its last name is gone, until as many [`release`](Self::release) calls.

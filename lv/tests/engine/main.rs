@@ -8,6 +8,7 @@ mod copies;
 mod faults;
 mod model;
 mod names;
+mod ranges;
 mod space;
 mod support;
 mod xattrs;

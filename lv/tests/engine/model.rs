@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyfs_lvm_lv::{Ino, LvError, NewNode, Rename, SetAttr, Volume, Work};
+use anyfs_lvm_lv::{Ino, LvError, NewNode, Rename, Seek, SetAttr, Volume, Work};
 use proptest::prelude::*;
 
 use super::support::{Rig, contents, pattern};
@@ -13,6 +13,10 @@ enum Op {
     Write(u8, u32, u32, u64),
     Truncate(u8, u32),
     Punch(u8, u32, u32),
+    Append(u8, u32, u64),
+    Zero(u8, u32, u32, bool),
+    Copy((u8, u32), (u8, u32), u32),
+    Exchange(u8, u8),
     Rename(u8, u8),
     Unlink(u8),
     Fsync(u8),
@@ -29,6 +33,11 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (name.clone(), 0u32..60_000, 1u32..600, any::<u64>()).prop_map(|(n, o, l, s)| Op::Write(n, o, l, s)),
         2 => (name.clone(), 0u32..80_000).prop_map(|(n, s)| Op::Truncate(n, s)),
         2 => (name.clone(), 0u32..60_000, 0u32..30_000).prop_map(|(n, s, l)| Op::Punch(n, s, l)),
+        2 => (name.clone(), 1u32..9_000, any::<u64>()).prop_map(|(n, l, s)| Op::Append(n, l, s)),
+        1 => (name.clone(), 0u32..60_000, 0u32..30_000, any::<bool>()).prop_map(|(n, s, l, k)| Op::Zero(n, s, l, k)),
+        3 => ((name.clone(), 0u32..60_000), (name.clone(), 0u32..60_000), 0u32..40_000)
+            .prop_map(|(a, b, l)| Op::Copy(a, b, l)),
+        1 => (name.clone(), name.clone()).prop_map(|(a, b)| Op::Exchange(a, b)),
         2 => (name.clone(), name.clone()).prop_map(|(a, b)| Op::Rename(a, b)),
         2 => name.clone().prop_map(Op::Unlink),
         3 => name.prop_map(Op::Fsync),
@@ -89,6 +98,56 @@ impl Model {
                 let (start, end) = ((*start as usize).min(file.len()), ((start + len) as usize).min(file.len()));
                 file[start..end].fill(0);
             }
+            Op::Append(n, len, seed) if known(n) => {
+                let data = pattern(*seed, *len as usize);
+                let file = self.files.get_mut(n).unwrap();
+                match volume.append(ino(volume, *n), &data) {
+                    Ok(at) => {
+                        assert_eq!(at, file.len() as u64);
+                        file.extend_from_slice(&data);
+                    }
+                    Err(error) => assert!(matches!(error, LvError::NoSpace { .. }), "{error}"),
+                }
+            }
+            Op::Zero(n, off, len, keep) if known(n) => {
+                volume.zero(ino(volume, *n), u64::from(*off), u64::from(*len), *keep).unwrap();
+                let file = self.files.get_mut(n).unwrap();
+                let (start, end) = (*off as usize, (off + len) as usize);
+                if !keep {
+                    file.resize(file.len().max(end), 0);
+                }
+                let size = file.len();
+                file[start.min(size)..end.min(size)].fill(0);
+            }
+            Op::Copy((a, from), (b, to), len) if known(a) && known(b) => {
+                let (from, to) = (*from as usize, *to as usize);
+                let source = &self.files[a];
+                let bytes = source[from.min(source.len())..(from + *len as usize).min(source.len())].to_vec();
+                let overlaps = a == b && from.abs_diff(to) < bytes.len();
+                match volume.copy_range((ino(volume, *a), from as u64), (ino(volume, *b), to as u64), u64::from(*len)) {
+                    Ok(count) => {
+                        assert!(!overlaps);
+                        assert_eq!(count, bytes.len() as u64);
+                        let file = self.files.get_mut(b).unwrap();
+                        if !bytes.is_empty() {
+                            file.resize(file.len().max(to + bytes.len()), 0);
+                            file[to..to + bytes.len()].copy_from_slice(&bytes);
+                        }
+                    }
+                    Err(LvError::Invalid { .. }) => assert!(overlaps),
+                    Err(other) => panic!("{other}"),
+                }
+            }
+            Op::Exchange(a, b) if known(a) && known(b) => {
+                volume.rename((Ino::ROOT, &name(*a)), (Ino::ROOT, &name(*b)), Rename::Exchange).unwrap();
+                let (first, second) = (self.files.remove(a).unwrap(), self.files.remove(b).unwrap_or_default());
+                if a == b {
+                    self.files.insert(*a, first);
+                } else {
+                    self.files.insert(*a, second);
+                    self.files.insert(*b, first);
+                }
+            }
             Op::Rename(a, b) if known(a) && a != b => {
                 volume.rename((Ino::ROOT, &name(*a)), (Ino::ROOT, &name(*b)), Rename::Replace).unwrap();
                 let file = self.files.remove(a).unwrap();
@@ -114,8 +173,25 @@ impl Model {
         assert_eq!(listed, self.files.keys().map(|n| name(*n)).collect::<Vec<_>>());
         for (n, expected) in &self.files {
             assert!(contents(volume, ino(volume, *n)) == *expected, "file {n} differs");
+            holes_are_zeros(volume, ino(volume, *n), expected);
         }
     }
+}
+
+/// Data and holes take turns from start to end, and a hole holds nothing.
+fn holes_are_zeros(volume: &Volume, ino: Ino, bytes: &[u8]) {
+    let size = bytes.len() as u64;
+    let mut at = 0;
+    while at < size {
+        let hole = volume.seek(ino, at, Seek::Hole).unwrap();
+        let data = volume.seek(ino, hole, Seek::Data).ok();
+        let end = data.unwrap_or(size);
+        assert!(at <= hole && hole <= end && end <= size);
+        assert!(bytes[hole as usize..end as usize].iter().all(|byte| *byte == 0), "bytes in a hole at {hole}..{end}");
+        assert!(end > at, "no progress at {at}");
+        at = end;
+    }
+    assert!(matches!(volume.seek(ino, size, Seek::Hole), Err(LvError::NoData { .. })));
 }
 
 proptest! {
