@@ -63,6 +63,20 @@ fn ino(volume: &Volume, n: u8) -> Ino {
 impl Model {
     /// Runs one operation on both; an operation refused for want of space happens on neither.
     fn run(&mut self, volume: &Volume, op: &Op) {
+        match op {
+            Op::Create(..) | Op::Rename(..) | Op::Exchange(..) | Op::Unlink(..) => self.name_op(volume, op),
+            Op::Copy(a, b, len) => self.copy(volume, *a, *b, *len),
+            Op::Sync => volume.sync().unwrap(),
+            Op::Step(kind) => {
+                let work = [Work::Flush, Work::Compact, Work::Intents, Work::Delete, Work::Clean { idle: true }];
+                volume.step(work[*kind as usize]).unwrap();
+            }
+            Op::Fsync(n) if self.files.contains_key(n) => volume.fsync(ino(volume, *n)).unwrap(),
+            _ => self.byte_op(volume, op),
+        }
+    }
+
+    fn name_op(&mut self, volume: &Volume, op: &Op) {
         let known = |n: &u8| self.files.contains_key(n);
         match op {
             Op::Create(n) => {
@@ -74,6 +88,32 @@ impl Model {
                     self.files.insert(*n, Vec::new());
                 }
             }
+            Op::Exchange(a, b) if known(a) && known(b) => {
+                volume.rename((Ino::ROOT, &name(*a)), (Ino::ROOT, &name(*b)), Rename::Exchange).unwrap();
+                let (first, second) = (self.files.remove(a).unwrap(), self.files.remove(b).unwrap_or_default());
+                if a == b {
+                    self.files.insert(*a, first);
+                } else {
+                    self.files.insert(*a, second);
+                    self.files.insert(*b, first);
+                }
+            }
+            Op::Rename(a, b) if known(a) && a != b => {
+                volume.rename((Ino::ROOT, &name(*a)), (Ino::ROOT, &name(*b)), Rename::Replace).unwrap();
+                let file = self.files.remove(a).unwrap();
+                self.files.insert(*b, file);
+            }
+            Op::Unlink(n) if known(n) => {
+                volume.unlink(Ino::ROOT, &name(*n)).unwrap();
+                self.files.remove(n);
+            }
+            _ => {}
+        }
+    }
+
+    fn byte_op(&mut self, volume: &Volume, op: &Op) {
+        let known = |n: &u8| self.files.contains_key(n);
+        match op {
             Op::Write(n, off, len, seed) if known(n) => {
                 let (off, data) = (*off as usize, pattern(*seed, *len as usize));
                 match volume.write(ino(volume, *n), off as u64, &data) {
@@ -119,51 +159,30 @@ impl Model {
                 let size = file.len();
                 file[start.min(size)..end.min(size)].fill(0);
             }
-            Op::Copy((a, from), (b, to), len) if known(a) && known(b) => {
-                let (from, to) = (*from as usize, *to as usize);
-                let source = &self.files[a];
-                let bytes = source[from.min(source.len())..(from + *len as usize).min(source.len())].to_vec();
-                let overlaps = a == b && from.abs_diff(to) < bytes.len();
-                match volume.copy_range((ino(volume, *a), from as u64), (ino(volume, *b), to as u64), u64::from(*len)) {
-                    Ok(count) => {
-                        assert!(!overlaps);
-                        assert_eq!(count, bytes.len() as u64);
-                        let file = self.files.get_mut(b).unwrap();
-                        if !bytes.is_empty() {
-                            file.resize(file.len().max(to + bytes.len()), 0);
-                            file[to..to + bytes.len()].copy_from_slice(&bytes);
-                        }
-                    }
-                    Err(LvError::Invalid { .. }) => assert!(overlaps),
-                    Err(other) => panic!("{other}"),
-                }
-            }
-            Op::Exchange(a, b) if known(a) && known(b) => {
-                volume.rename((Ino::ROOT, &name(*a)), (Ino::ROOT, &name(*b)), Rename::Exchange).unwrap();
-                let (first, second) = (self.files.remove(a).unwrap(), self.files.remove(b).unwrap_or_default());
-                if a == b {
-                    self.files.insert(*a, first);
-                } else {
-                    self.files.insert(*a, second);
-                    self.files.insert(*b, first);
-                }
-            }
-            Op::Rename(a, b) if known(a) && a != b => {
-                volume.rename((Ino::ROOT, &name(*a)), (Ino::ROOT, &name(*b)), Rename::Replace).unwrap();
-                let file = self.files.remove(a).unwrap();
-                self.files.insert(*b, file);
-            }
-            Op::Unlink(n) if known(n) => {
-                volume.unlink(Ino::ROOT, &name(*n)).unwrap();
-                self.files.remove(n);
-            }
-            Op::Fsync(n) if known(n) => volume.fsync(ino(volume, *n)).unwrap(),
-            Op::Sync => volume.sync().unwrap(),
-            Op::Step(kind) => {
-                let work = [Work::Flush, Work::Compact, Work::Intents, Work::Delete, Work::Clean { idle: true }];
-                volume.step(work[*kind as usize]).unwrap();
-            }
             _ => {}
+        }
+    }
+
+    fn copy(&mut self, volume: &Volume, (a, from): (u8, u32), (b, to): (u8, u32), len: u32) {
+        if !self.files.contains_key(&a) || !self.files.contains_key(&b) {
+            return;
+        }
+        let (from, to) = (from as usize, to as usize);
+        let source = &self.files[&a];
+        let bytes = source[from.min(source.len())..(from + len as usize).min(source.len())].to_vec();
+        let overlaps = a == b && from.abs_diff(to) < bytes.len();
+        match volume.copy_range((ino(volume, a), from as u64), (ino(volume, b), to as u64), u64::from(len)) {
+            Ok(count) => {
+                assert!(!overlaps);
+                assert_eq!(count, bytes.len() as u64);
+                let file = self.files.get_mut(&b).unwrap();
+                if !bytes.is_empty() {
+                    file.resize(file.len().max(to + bytes.len()), 0);
+                    file[to..to + bytes.len()].copy_from_slice(&bytes);
+                }
+            }
+            Err(LvError::Invalid { .. }) => assert!(overlaps),
+            Err(other) => panic!("{other}"),
         }
     }
 
@@ -180,18 +199,18 @@ impl Model {
 
 /// Data and holes take turns from start to end, and a hole holds nothing.
 fn holes_are_zeros(volume: &Volume, ino: Ino, bytes: &[u8]) {
-    let size = bytes.len() as u64;
+    let size = bytes.len();
+    let find = |at: usize, what| volume.seek(ino, at as u64, what).map(|found| usize::try_from(found).unwrap());
     let mut at = 0;
     while at < size {
-        let hole = volume.seek(ino, at, Seek::Hole).unwrap();
-        let data = volume.seek(ino, hole, Seek::Data).ok();
-        let end = data.unwrap_or(size);
+        let hole = find(at, Seek::Hole).unwrap();
+        let end = find(hole, Seek::Data).unwrap_or(size);
         assert!(at <= hole && hole <= end && end <= size);
-        assert!(bytes[hole as usize..end as usize].iter().all(|byte| *byte == 0), "bytes in a hole at {hole}..{end}");
+        assert!(bytes[hole..end].iter().all(|byte| *byte == 0), "bytes in a hole at {hole}..{end}");
         assert!(end > at, "no progress at {at}");
         at = end;
     }
-    assert!(matches!(volume.seek(ino, size, Seek::Hole), Err(LvError::NoData { .. })));
+    assert!(matches!(find(size, Seek::Hole), Err(LvError::NoData { .. })));
 }
 
 proptest! {

@@ -71,7 +71,7 @@ fn a_copy_goes_to_any_offset_keeps_holes_and_stops_at_the_end_of_its_source() {
     let (a, b) = (file(&volume, b"a"), file(&volume, b"b"));
     volume.write(a, 0, &[1; 1000]).unwrap();
     volume.write(a, 100_000, &[2; 1000]).unwrap();
-    volume.write(b, 0, &[9; 300_000]).unwrap();
+    volume.write(b, 0, &vec![9; 300_000]).unwrap();
     // Across the end of a window, where no map entry may lie.
     let to = 16 * 1024 * 1024 - 777;
     assert_eq!(volume.copy_range((a, 500), (b, to), 200_000).unwrap(), 100_500);
@@ -180,7 +180,7 @@ fn files_written_all_the_time_are_copied_right_too() {
     rig.options = VolumeOptions { flush_bytes: 1 << 16, ..rig.options };
     let volume = rig.open();
     let (a, b) = (file(&volume, b"a"), file(&volume, b"b"));
-    volume.write(a, 0, &[0; 1_000_000]).unwrap();
+    volume.write(a, 0, &vec![0; 1_000_000]).unwrap();
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| (1..60u8).for_each(|n| volume.write(a, 0, &vec![n; 1_000_000]).unwrap()));
         while !writer.is_finished() {
