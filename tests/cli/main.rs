@@ -1,6 +1,7 @@
 //! Black-box tests of the `anyfs-lvm` command: what users type, what they see, what is left on disk.
 
 #[cfg(test)]
+mod archive;
 mod arguments;
 #[cfg(test)]
 mod copying;

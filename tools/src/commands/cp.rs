@@ -36,7 +36,7 @@ pub(crate) struct Cp {
     /// Directories with all they contain
     #[arg(short, short_alias = 'R', long)]
     recursive: bool,
-    /// As -r, and keep owner, mode and times
+    /// As -r, and keep owner, mode, times, extended attributes, hard links, pipes and devices
     #[arg(short, long)]
     archive: bool,
     /// Leave out files that are there with the same size and time (goes on with a copy made by -a)

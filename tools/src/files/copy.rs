@@ -1,5 +1,6 @@
 //! Copying trees: one walker, several workers that copy files whole.
 
+use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -8,7 +9,7 @@ use std::thread;
 
 use super::progress::Progress;
 use super::stop::Stop;
-use super::{Kind, Meta, Res, Side, Trouble, Whole, show};
+use super::{Keep, Kind, Meta, Res, Side, Sparse, Trouble, Whole, show};
 use crate::failure::Failure;
 
 /// Bytes moved at a time.
@@ -21,7 +22,7 @@ const TOLD: usize = 100;
 /// How to copy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Options {
-    /// Keep owner, mode and times.
+    /// Keep everything: owner, mode, times, extended attributes, hard links, pipes and devices.
     pub(crate) archive: bool,
     /// Leave out files that are there with the same size and time.
     pub(crate) update: bool,
@@ -65,6 +66,14 @@ impl<S: Side, D: Side> Shared<'_, S, D> {
         self.stop.asked() || self.full.load(Ordering::Relaxed)
     }
 
+    /// What an archive copy gives the new entry.
+    fn kept(&self, dir: &S::Dir, name: &[u8], meta: &Meta) -> Res<Option<Keep>> {
+        if !self.options.archive {
+            return Ok(None);
+        }
+        Ok(Some(Keep { meta: *meta, xattrs: self.source.xattrs(dir, name)? }))
+    }
+
     fn failed(&self, shown: &str, trouble: Trouble) {
         let first_full = trouble.is_full() && !self.full.swap(true, Ordering::Relaxed);
         if trouble.is_full() && !first_full {
@@ -94,7 +103,7 @@ pub(crate) fn copy<S: Side, D: Side>(
     let shared = Shared { source, target, options, progress, stop, full, failures: Mutex::new(Vec::new()) };
     let (send, receive) = sync_channel(QUEUE);
     let receive = Mutex::new(receive);
-    let mut made = Vec::new();
+    let mut made = Made { dirs: Vec::new(), first: HashMap::new(), links: Vec::new() };
     thread::scope(|scope| {
         for _ in 0..options.workers.max(1) {
             scope.spawn(|| work(&shared, &receive));
@@ -104,9 +113,15 @@ pub(crate) fn copy<S: Side, D: Side>(
         }
         drop(send);
     });
+    for link in made.links.iter().take_while(|_| !shared.ended()) {
+        match target.make_hard_link((&link.first.0, &link.first.1), (&link.dir, &link.name)) {
+            Ok(()) => progress.file(),
+            Err(trouble) => shared.failed(&link.shown, trouble),
+        }
+    }
     // Last, and children before parents: making an entry changes the times of its directory.
-    for (dir, meta) in made.iter().rev() {
-        if let Err(trouble) = target.keep(dir, meta) {
+    for (dir, keep) in made.dirs.iter().rev() {
+        if let Err(trouble) = target.keep(dir, keep) {
             shared.failed("directory", trouble);
         }
     }
@@ -135,14 +150,51 @@ fn copy_file<S: Side, D: Side>(shared: &Shared<'_, S, D>, job: &Job<S, D>, buffe
             // Dropped unfinished, the writer leaves nothing behind.
             return Ok(());
         }
+        let hole = reader.hole()?;
+        if hole > 0 {
+            writer.skip(hole)?;
+            shared.progress.advance(hole);
+        }
         let count = reader.read(buffer)?;
         let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
         writer.write_all(bytes)?;
         shared.progress.advance(u64::try_from(count).unwrap_or(0));
     }
-    writer.finish(shared.options.archive.then_some(&job.meta))?;
+    writer.finish(shared.kept(&job.from, &job.name, &job.meta)?.as_ref())?;
     shared.progress.file();
     Ok(())
+}
+
+/// What is left to do when all files are copied.
+struct Made<D: Side> {
+    /// Directories, parents first.
+    dirs: Vec<(D::Dir, Keep)>,
+    /// Where the first name of an inode with several went.
+    first: HashMap<(u64, u64), (D::Dir, Vec<u8>)>,
+    /// The other names.
+    links: Vec<HardLink<D>>,
+}
+
+struct HardLink<D: Side> {
+    first: (D::Dir, Vec<u8>),
+    dir: D::Dir,
+    name: Vec<u8>,
+    shown: String,
+}
+
+impl<D: Side> Made<D> {
+    /// Whether this is one more name of an inode that was seen already: it is linked later.
+    fn links_later(&mut self, meta: &Meta, dir: &D::Dir, name: &[u8], shown: &str) -> bool {
+        if meta.nlink < 2 || meta.kind == Kind::Directory {
+            return false;
+        }
+        let Some(first) = self.first.get(&meta.id).cloned() else {
+            self.first.insert(meta.id, (dir.clone(), name.to_vec()));
+            return false;
+        };
+        self.links.push(HardLink { first, dir: dir.clone(), name: name.to_vec(), shown: shown.to_owned() });
+        true
+    }
 }
 
 /// A directory to go through, with its place in the target and its name for messages.
@@ -156,7 +208,7 @@ fn walk<S: Side, D: Side>(
     shared: &Shared<'_, S, D>,
     item: Item<S, D>,
     jobs: &SyncSender<Job<S, D>>,
-    made: &mut Vec<(D::Dir, Meta)>,
+    made: &mut Made<D>,
 ) {
     let mut open = Vec::new();
     match item.name {
@@ -192,16 +244,14 @@ fn visit<S: Side, D: Side>(
     names: (&[u8], &[u8]),
     jobs: &SyncSender<Job<S, D>>,
     open: &mut Vec<Open<S, D>>,
-    made: &mut Vec<(D::Dir, Meta)>,
+    made: &mut Made<D>,
 ) {
     let (name, new_name) = names;
     let shown = if dir.shown.is_empty() { show::name(name) } else { format!("{}/{}", dir.shown, show::name(name)) };
-    let done = place(shared, dir, names, &shown).and_then(|placed| match placed {
+    let done = place(shared, dir, names, (made, &shown)).and_then(|placed| match placed {
         Placed::Done => Ok(()),
-        Placed::Directory(from, to, meta) => {
-            if shared.options.archive {
-                made.push((to.clone(), meta));
-            }
+        Placed::Directory(from, to, keep) => {
+            made.dirs.extend(keep.map(|keep| (to.clone(), keep)));
             open.push(Open { from, to, shown: shown.clone() });
             Ok(())
         }
@@ -220,7 +270,7 @@ fn visit<S: Side, D: Side>(
 /// What became of an entry.
 enum Placed<S: Side, D: Side> {
     Done,
-    Directory(S::Dir, D::Dir, Meta),
+    Directory(S::Dir, D::Dir, Option<Keep>),
     File(Meta),
 }
 
@@ -228,26 +278,39 @@ fn place<S: Side, D: Side>(
     shared: &Shared<'_, S, D>,
     dir: &Open<S, D>,
     (name, new_name): (&[u8], &[u8]),
-    shown: &str,
+    (made, shown): (&mut Made<D>, &str),
 ) -> Res<Placed<S, D>> {
     let Some(meta) = shared.source.entry(&dir.from, name)? else {
         return Err(Failure::new(format!("{shown}: No such file or directory")).into());
     };
+    if shared.options.archive && made.links_later(&meta, &dir.to, new_name, shown) {
+        return Ok(Placed::Done);
+    }
     match meta.kind {
         Kind::File if shared.options.update && is_same(shared.target, &dir.to, new_name, &meta)? => Ok(Placed::Done),
         Kind::File => Ok(Placed::File(meta)),
         Kind::Directory => {
             let from = shared.source.enter(&dir.from, name)?;
             let to = shared.target.make_dir(&dir.to, new_name, meta.mode)?;
-            Ok(Placed::Directory(from, to, meta))
+            Ok(Placed::Directory(from, to, shared.kept(&dir.from, name, &meta)?))
         }
         Kind::Symlink => {
             let target = shared.source.link_target(&dir.from, name)?;
-            shared.target.make_link(&dir.to, new_name, &target, shared.options.archive.then_some(&meta))?;
+            let keep = shared.kept(&dir.from, name, &meta)?;
+            shared.target.make_link(&dir.to, new_name, &target, keep.as_ref())?;
             shared.progress.file();
             Ok(Placed::Done)
         }
-        Kind::Other => Err(Failure::new(format!("{shown}: not a file, directory or link; left out")).into()),
+        _ if shared.options.archive => {
+            let keep = Keep { meta, xattrs: shared.source.xattrs(&dir.from, name)? };
+            shared.target.make_special(&dir.to, new_name, &keep)?;
+            shared.progress.file();
+            Ok(Placed::Done)
+        }
+        _ => {
+            let failure = Failure::new(format!("{shown}: not a file, directory or link; left out"));
+            Err(failure.hint("cp -a copies pipes, sockets and devices too").into())
+        }
     }
 }
 

@@ -2,16 +2,17 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::{AtFlags, CWD, Gid, OFlags, Timespec, Timestamps, Uid};
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags};
+use rustix::io::Errno;
 
-use super::{Kind, Meta, Res, Side, Whole};
+use super::{Keep, Kind, Meta, Res, Side, Sparse, Whole, Xattr};
 
 /// The host filesystem.
 #[derive(Debug)]
@@ -27,7 +28,19 @@ pub(crate) struct HostWriter {
     named: bool,
 }
 
+/// A file read from its start, holes known.
+#[derive(Debug)]
+pub(crate) struct HostReader {
+    file: File,
+    at: u64,
+    /// Up to here it is known to be data.
+    data_until: u64,
+}
+
 static NUMBER: AtomicU64 = AtomicU64::new(0);
+
+/// Longest value, and longest list of names, of extended attributes on Linux.
+const XATTR_BYTES: usize = 64 * 1024;
 
 fn join(dir: &Path, name: &[u8]) -> PathBuf {
     dir.join(OsStr::from_bytes(name))
@@ -45,7 +58,10 @@ pub(crate) fn meta_of(found: &fs::Metadata) -> Meta {
         t if t.is_file() => Kind::File,
         t if t.is_dir() => Kind::Directory,
         t if t.is_symlink() => Kind::Symlink,
-        _ => Kind::Other,
+        t if t.is_fifo() => Kind::Fifo,
+        t if t.is_socket() => Kind::Socket,
+        t if t.is_char_device() => Kind::CharDevice,
+        _ => Kind::BlockDevice,
     };
     let nanos = |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
     Meta {
@@ -56,6 +72,9 @@ pub(crate) fn meta_of(found: &fs::Metadata) -> Meta {
         size: found.len(),
         atime: nanos(found.atime(), found.atime_nsec()),
         mtime: nanos(found.mtime(), found.mtime_nsec()),
+        rdev: found.rdev(),
+        id: (found.dev(), found.ino()),
+        nlink: found.nlink(),
     }
 }
 
@@ -65,8 +84,9 @@ fn timestamps(meta: &Meta) -> Timestamps {
     Timestamps { last_access: spec(meta.atime), last_modification: spec(meta.mtime) }
 }
 
-/// Owner, mode, times; of the link itself when it is one. Only root can give files away, so others keep their own.
-fn keep(path: &Path, meta: &Meta) -> io::Result<()> {
+/// Owner, mode, extended attributes, times, in this order: changing the owner clears set-id bits and capabilities, and
+/// everything changes times. Of the link itself when it is one. Only root can give files away, so others keep their own.
+fn keep(path: &Path, Keep { meta, xattrs }: &Keep) -> io::Result<()> {
     let owner = (Some(Uid::from_raw(meta.uid)), Some(Gid::from_raw(meta.gid)));
     match rustix::fs::chownat(CWD, path, owner.0, owner.1, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(()) | Err(rustix::io::Errno::PERM) => {}
@@ -75,13 +95,110 @@ fn keep(path: &Path, meta: &Meta) -> io::Result<()> {
     if meta.kind != Kind::Symlink {
         fs::set_permissions(path, fs::Permissions::from_mode(meta.mode))?;
     }
+    set_xattrs(path, xattrs)?;
     rustix::fs::utimensat(CWD, path, &timestamps(meta), AtFlags::SYMLINK_NOFOLLOW)?;
     Ok(())
 }
 
+/// Makes something under a temporary name and gives it its own, in place of what has it.
+fn in_place(path: &Path, kept: Option<&Keep>, make: impl FnOnce(&Path) -> io::Result<()>) -> Res<()> {
+    let temporary = temporary(path);
+    make(&temporary)?;
+    let named = kept.map_or(Ok(()), |kept| keep(&temporary, kept)).and_then(|()| fs::rename(&temporary, path));
+    if named.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    Ok(named?)
+}
+
+/// The names, each with a NUL behind it. Most files have none or few.
+fn xattr_names(path: &Path) -> io::Result<Vec<u8>> {
+    let mut names = vec![0; 256];
+    loop {
+        match rustix::fs::llistxattr(path, names.as_mut_slice()) {
+            Ok(len) => {
+                names.truncate(len);
+                return Ok(names);
+            }
+            Err(Errno::RANGE) if names.len() < XATTR_BYTES => names = vec![0; XATTR_BYTES],
+            Err(Errno::NOTSUP) => return Ok(Vec::new()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// All extended attributes; none where the filesystem has none.
+fn xattrs(path: &Path) -> io::Result<Vec<Xattr>> {
+    let names = xattr_names(path)?;
+    let mut value = vec![0; if names.is_empty() { 0 } else { XATTR_BYTES }];
+    let mut all = Vec::new();
+    for name in names.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        match rustix::fs::lgetxattr(path, name, value.as_mut_slice()) {
+            Ok(len) => all.push(Xattr { name: name.to_vec(), value: value.get(..len).unwrap_or_default().to_vec() }),
+            // Gone meanwhile, or not for this user to see.
+            Err(Errno::NODATA | Errno::PERM | Errno::ACCESS | Errno::NOTSUP) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(all)
+}
+
+/// As cp -a does: what this filesystem or this user cannot set is left out.
+fn set_xattrs(path: &Path, xattrs: &[Xattr]) -> io::Result<()> {
+    for Xattr { name, value } in xattrs {
+        match rustix::fs::lsetxattr(path, name.as_slice(), value, XattrFlags::empty()) {
+            Ok(()) | Err(Errno::NOTSUP | Errno::PERM | Errno::ACCESS) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+impl Read for HostReader {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(bytes)?;
+        self.at = self.at.saturating_add(u64::try_from(count).unwrap_or(0));
+        Ok(count)
+    }
+}
+
+impl Sparse for HostReader {
+    fn hole(&mut self) -> Res<u64> {
+        if self.at < self.data_until {
+            return Ok(0);
+        }
+        let (data, end) = next_data(&self.file, self.at)?;
+        self.data_until = end;
+        self.file.seek(SeekFrom::Start(data))?;
+        Ok(data.saturating_sub(std::mem::replace(&mut self.at, data)))
+    }
+}
+
+/// Where data begins at or after `at`, and where it ends; the end of the file when there is none.
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+fn next_data(file: &File, at: u64) -> io::Result<(u64, u64)> {
+    use rustix::fs::SeekFrom::{Data, Hole};
+    let len = file.metadata()?.len().max(at);
+    let data = match rustix::fs::seek(file, Data(at)) {
+        Ok(data) => data,
+        // Nothing but a hole from here on.
+        Err(Errno::NXIO) => return Ok((len, u64::MAX)),
+        // A filesystem without holes.
+        Err(Errno::INVAL | Errno::NOTSUP) => return Ok((at, u64::MAX)),
+        Err(error) => return Err(error.into()),
+    };
+    Ok((data, rustix::fs::seek(file, Hole(data))?))
+}
+
+/// Where nobody can be asked, everything is data.
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+fn next_data(_file: &File, at: u64) -> io::Result<(u64, u64)> {
+    Ok((at, u64::MAX))
+}
+
 impl Side for Host {
     type Dir = Arc<Path>;
-    type Reader = File;
+    type Reader = HostReader;
     type Writer = HostWriter;
 
     fn entry(&self, dir: &Self::Dir, name: &[u8]) -> Res<Option<Meta>> {
@@ -114,10 +231,11 @@ impl Side for Host {
         Ok(fs::read_link(join(dir, name))?.into_os_string().into_vec())
     }
 
-    fn reader(&self, dir: &Self::Dir, name: &[u8]) -> Res<File> {
+    fn reader(&self, dir: &Self::Dir, name: &[u8]) -> Res<HostReader> {
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let flags = i32::try_from(flags.bits()).unwrap_or(0);
-        Ok(OpenOptions::new().read(true).custom_flags(flags).open(join(dir, name))?)
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(join(dir, name))?;
+        Ok(HostReader { file, at: 0, data_until: 0 })
     }
 
     fn make_dir(&self, dir: &Self::Dir, name: &[u8], mode: u32) -> Res<Self::Dir> {
@@ -129,15 +247,33 @@ impl Side for Host {
         }
     }
 
-    fn make_link(&self, dir: &Self::Dir, name: &[u8], target: &[u8], keep_meta: Option<&Meta>) -> Res<()> {
-        let path = join(dir, name);
-        let temporary = temporary(&path);
-        std::os::unix::fs::symlink(OsStr::from_bytes(target), &temporary)?;
-        let made = keep_meta.map_or(Ok(()), |meta| keep(&temporary, meta)).and_then(|()| fs::rename(&temporary, &path));
-        if made.is_err() {
-            let _ = fs::remove_file(&temporary);
+    fn make_link(&self, dir: &Self::Dir, name: &[u8], target: &[u8], kept: Option<&Keep>) -> Res<()> {
+        in_place(&join(dir, name), kept, |path| std::os::unix::fs::symlink(OsStr::from_bytes(target), path))
+    }
+
+    fn make_special(&self, dir: &Self::Dir, name: &[u8], kept: &Keep) -> Res<()> {
+        let kind = match kept.meta.kind {
+            Kind::Fifo => FileType::Fifo,
+            Kind::Socket => FileType::Socket,
+            Kind::CharDevice => FileType::CharacterDevice,
+            _ => FileType::BlockDevice,
+        };
+        in_place(&join(dir, name), Some(kept), |path| {
+            Ok(rustix::fs::mknodat(CWD, path, kind, Mode::from_raw_mode(0o600), kept.meta.rdev)?)
+        })
+    }
+
+    fn make_hard_link(&self, from: (&Self::Dir, &[u8]), to: (&Self::Dir, &[u8])) -> Res<()> {
+        let (from, to) = (join(from.0, from.1), join(to.0, to.1));
+        let old = fs::symlink_metadata(&from)?;
+        if fs::symlink_metadata(&to).is_ok_and(|new| (new.dev(), new.ino()) == (old.dev(), old.ino())) {
+            return Ok(());
         }
-        Ok(made?)
+        in_place(&to, None, |path| fs::hard_link(&from, path))
+    }
+
+    fn xattrs(&self, dir: &Self::Dir, name: &[u8]) -> Res<Vec<Xattr>> {
+        Ok(xattrs(&join(dir, name))?)
     }
 
     fn writer(&self, dir: &Self::Dir, name: &[u8], mode: u32) -> Res<HostWriter> {
@@ -147,8 +283,8 @@ impl Side for Host {
         Ok(HostWriter { file, temporary, target, mode, named: false })
     }
 
-    fn keep(&self, dir: &Self::Dir, meta: &Meta) -> Res<()> {
-        Ok(keep(dir, meta)?)
+    fn keep(&self, dir: &Self::Dir, kept: &Keep) -> Res<()> {
+        Ok(keep(dir, kept)?)
     }
 
     fn sync(&self, roots: &[Self::Dir]) -> Res<()> {
@@ -183,9 +319,19 @@ impl Write for HostWriter {
 }
 
 impl Whole for HostWriter {
-    fn finish(mut self, keep_meta: Option<&Meta>) -> Res<()> {
-        match keep_meta {
-            Some(meta) => keep(&self.temporary, meta)?,
+    fn skip(&mut self, len: u64) -> Res<()> {
+        self.file.seek(SeekFrom::Current(i64::try_from(len).map_err(io::Error::other)?))?;
+        Ok(())
+    }
+
+    fn finish(mut self, kept: Option<&Keep>) -> Res<()> {
+        // A hole at the end is no write: the size has to be said.
+        let end = self.file.stream_position()?;
+        if self.file.metadata()?.len() < end {
+            self.file.set_len(end)?;
+        }
+        match kept {
+            Some(kept) => keep(&self.temporary, kept)?,
             None => self.file.set_permissions(fs::Permissions::from_mode(self.mode))?,
         }
         fs::rename(&self.temporary, &self.target)?;

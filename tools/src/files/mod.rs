@@ -23,8 +23,14 @@ pub(crate) enum Kind {
     Directory,
     /// Symbolic link.
     Symlink,
-    /// Pipes, sockets and devices.
-    Other,
+    /// Named pipe.
+    Fifo,
+    /// Socket.
+    Socket,
+    /// Character device.
+    CharDevice,
+    /// Block device.
+    BlockDevice,
 }
 
 /// What copies keep of an entry.
@@ -44,6 +50,26 @@ pub(crate) struct Meta {
     pub(crate) atime: i64,
     /// Last change of contents, nanoseconds since 1970.
     pub(crate) mtime: i64,
+    /// Device number of a device.
+    pub(crate) rdev: u64,
+    /// What names of one inode have in common.
+    pub(crate) id: (u64, u64),
+    /// Names of the inode.
+    pub(crate) nlink: u64,
+}
+
+/// An extended attribute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Xattr {
+    pub(crate) name: Vec<u8>,
+    pub(crate) value: Vec<u8>,
+}
+
+/// What an archive copy gives a new entry.
+#[derive(Debug)]
+pub(crate) struct Keep {
+    pub(crate) meta: Meta,
+    pub(crate) xattrs: Vec<Xattr>,
 }
 
 /// What went wrong with one entry.
@@ -128,8 +154,16 @@ pub(crate) type Res<T> = Result<T, Trouble>;
 
 /// A file that appears under its name only when it is complete.
 pub(crate) trait Whole: Write {
-    /// Gives the file its name and, when there is one, its attributes.
-    fn finish(self, keep: Option<&Meta>) -> Res<()>;
+    /// Leaves a hole of `len` bytes.
+    fn skip(&mut self, len: u64) -> Res<()>;
+    /// Gives the file its name and, where they are to be kept, its attributes.
+    fn finish(self, keep: Option<&Keep>) -> Res<()>;
+}
+
+/// A file that knows its holes.
+pub(crate) trait Sparse: Read {
+    /// Steps over the hole that begins here; how long it is, 0 when there is none.
+    fn hole(&mut self) -> Res<u64>;
 }
 
 /// One side of a copy.
@@ -137,7 +171,7 @@ pub(crate) trait Side: Sync {
     /// A directory.
     type Dir: Clone + Send + Sync + PartialEq;
     /// An open file.
-    type Reader: Read + Send;
+    type Reader: Sparse + Send;
     /// A file being made; dropped unfinished it leaves nothing.
     type Writer: Whole + Send;
 
@@ -154,11 +188,17 @@ pub(crate) trait Side: Sync {
     /// Makes a directory; one that exists is fine.
     fn make_dir(&self, dir: &Self::Dir, name: &[u8], mode: u32) -> Res<Self::Dir>;
     /// Makes a symbolic link in place of what has the name (directories apart).
-    fn make_link(&self, dir: &Self::Dir, name: &[u8], target: &[u8], keep: Option<&Meta>) -> Res<()>;
+    fn make_link(&self, dir: &Self::Dir, name: &[u8], target: &[u8], keep: Option<&Keep>) -> Res<()>;
+    /// Makes a pipe, socket or device in place of what has the name (directories apart).
+    fn make_special(&self, dir: &Self::Dir, name: &[u8], keep: &Keep) -> Res<()>;
+    /// Gives the inode of one name another one, in place of what has it (directories apart).
+    fn make_hard_link(&self, from: (&Self::Dir, &[u8]), to: (&Self::Dir, &[u8])) -> Res<()>;
+    /// All extended attributes of an entry; none where there are none at all.
+    fn xattrs(&self, dir: &Self::Dir, name: &[u8]) -> Res<Vec<Xattr>>;
     /// Begins a file in place of what has the name (directories apart).
     fn writer(&self, dir: &Self::Dir, name: &[u8], mode: u32) -> Res<Self::Writer>;
-    /// Sets owner, mode and times of a directory.
-    fn keep(&self, dir: &Self::Dir, meta: &Meta) -> Res<()>;
+    /// Sets owner, mode, extended attributes and times of a directory.
+    fn keep(&self, dir: &Self::Dir, keep: &Keep) -> Res<()>;
     /// Makes everything durable.
     fn sync(&self, roots: &[Self::Dir]) -> Res<()>;
 }

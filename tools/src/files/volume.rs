@@ -3,9 +3,9 @@
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyfs_lvm::lv::{Attr, DirEntry, Ino, Kind as LvKind, LvError, NewNode, Rename, SetAttr, Volume};
+use anyfs_lvm::lv::{Attr, DirEntry, Ino, Kind as LvKind, LvError, NewNode, Rename, Seek, SetAttr, SetXattr, Volume};
 
-use super::{Kind, Meta, Res, Side, Trouble, Whole, show};
+use super::{Keep, Kind, Meta, Res, Side, Sparse, Trouble, Whole, Xattr, show};
 use crate::args::LvName;
 use crate::failure::{Failure, chain};
 
@@ -36,9 +36,23 @@ pub(crate) fn meta_of(attr: &Attr) -> Meta {
         LvKind::File => Kind::File,
         LvKind::Directory => Kind::Directory,
         LvKind::Symlink => Kind::Symlink,
-        _ => Kind::Other,
+        LvKind::Fifo => Kind::Fifo,
+        LvKind::Socket => Kind::Socket,
+        LvKind::CharDevice => Kind::CharDevice,
+        _ => Kind::BlockDevice,
     };
-    Meta { kind, mode: attr.mode, uid: attr.uid, gid: attr.gid, size: attr.size, atime: attr.atime, mtime: attr.mtime }
+    Meta {
+        kind,
+        mode: attr.mode,
+        uid: attr.uid,
+        gid: attr.gid,
+        size: attr.size,
+        atime: attr.atime,
+        mtime: attr.mtime,
+        rdev: attr.rdev,
+        id: (0, attr.ino.0),
+        nlink: attr.nlink.into(),
+    }
 }
 
 /// The parts of a path, `.` and empty ones left out.
@@ -135,6 +149,33 @@ impl Mount {
         }
     }
 
+    /// Gives an inode its attributes.
+    fn dress(&self, ino: Ino, Keep { meta, xattrs }: &Keep) -> Result<(), LvError> {
+        for Xattr { name, value } in xattrs {
+            self.volume.setxattr(ino, name, value, SetXattr::Any)?;
+        }
+        self.volume.setattr(ino, &kept(meta)).map(drop)
+    }
+
+    /// Makes something under a temporary name and gives it its own, in place of what has it.
+    fn in_place(
+        &self,
+        dir: Ino,
+        name: &[u8],
+        keep: Option<&Keep>,
+        make: impl FnOnce(&[u8]) -> Result<Attr, LvError>,
+    ) -> Result<(), LvError> {
+        let temporary = temporary();
+        let ino = make(&temporary)?.ino;
+        let named = keep
+            .map_or(Ok(()), |keep| self.dress(ino, keep))
+            .and_then(|()| self.volume.rename((dir, &temporary), (dir, name), Rename::Replace));
+        if named.is_err() {
+            let _ = self.volume.unlink(dir, &temporary);
+        }
+        named
+    }
+
     /// Makes everything durable.
     pub(crate) fn sync(&self) -> Result<(), Failure> {
         self.volume.sync().map_err(|error| self.trouble(&error).about(&self.name.to_string()))
@@ -170,6 +211,24 @@ pub(crate) struct VolumeReader {
     mount: Mount,
     ino: Ino,
     at: u64,
+    /// Up to here it is known to be data.
+    data_until: u64,
+}
+
+impl Sparse for VolumeReader {
+    fn hole(&mut self) -> Res<u64> {
+        if self.at < self.data_until {
+            return Ok(0);
+        }
+        let volume = &self.mount.volume;
+        let data = match volume.seek(self.ino, self.at, Seek::Data) {
+            Ok(data) => data,
+            Err(LvError::NoData { .. }) => self.mount.res(volume.getattr(self.ino))?.size.max(self.at),
+            Err(error) => return Err(self.mount.trouble(&error)),
+        };
+        self.data_until = volume.seek(self.ino, data, Seek::Hole).unwrap_or(u64::MAX);
+        Ok(data.saturating_sub(std::mem::replace(&mut self.at, data)))
+    }
 }
 
 impl Read for VolumeReader {
@@ -205,10 +264,19 @@ impl Write for VolumeWriter {
 }
 
 impl Whole for VolumeWriter {
-    fn finish(mut self, keep: Option<&Meta>) -> Res<()> {
+    fn skip(&mut self, len: u64) -> Res<()> {
+        self.at = self.at.saturating_add(len);
+        Ok(())
+    }
+
+    fn finish(mut self, keep: Option<&Keep>) -> Res<()> {
         let volume = &self.mount.volume;
-        if let Some(meta) = keep {
-            self.mount.res(volume.setattr(self.ino, &kept(meta)))?;
+        // A hole at the end is no write: the size has to be said.
+        if self.mount.res(volume.getattr(self.ino))?.size < self.at {
+            self.mount.res(volume.setattr(self.ino, &SetAttr { size: Some(self.at), ..SetAttr::default() }))?;
+        }
+        if let Some(keep) = keep {
+            self.mount.res(self.mount.dress(self.ino, keep))?;
         }
         self.mount.res(volume.rename((self.dir, &self.temporary), (self.dir, &self.name), Rename::Replace))?;
         self.named = true;
@@ -255,7 +323,7 @@ impl Side for Mount {
 
     fn reader(&self, dir: &Ino, name: &[u8]) -> Res<VolumeReader> {
         let attr = self.res(self.volume.lookup(*dir, name))?;
-        Ok(VolumeReader { mount: self.clone(), ino: attr.ino, at: 0 })
+        Ok(VolumeReader { mount: self.clone(), ino: attr.ino, at: 0, data_until: 0 })
     }
 
     fn make_dir(&self, dir: &Ino, name: &[u8], mode: u32) -> Res<Ino> {
@@ -266,16 +334,34 @@ impl Side for Mount {
         }
     }
 
-    fn make_link(&self, dir: &Ino, name: &[u8], target: &[u8], keep: Option<&Meta>) -> Res<()> {
-        let temporary = temporary();
-        let attr = self.res(self.volume.symlink(*dir, &temporary, target, &owned(NewNode::file(0o777))))?;
-        let made = keep
-            .map_or(Ok(()), |meta| self.volume.setattr(attr.ino, &kept(meta)).map(drop))
-            .and_then(|()| self.volume.rename((*dir, &temporary), (*dir, name), Rename::Replace));
-        if made.is_err() {
-            let _ = self.volume.unlink(*dir, &temporary);
+    fn make_link(&self, dir: &Ino, name: &[u8], target: &[u8], keep: Option<&Keep>) -> Res<()> {
+        let make = |temporary: &[u8]| self.volume.symlink(*dir, temporary, target, &owned(NewNode::file(0o777)));
+        self.res(self.in_place(*dir, name, keep, make))
+    }
+
+    fn make_special(&self, dir: &Ino, name: &[u8], keep: &Keep) -> Res<()> {
+        let kind = match keep.meta.kind {
+            Kind::Fifo => LvKind::Fifo,
+            Kind::Socket => LvKind::Socket,
+            Kind::CharDevice => LvKind::CharDevice,
+            _ => LvKind::BlockDevice,
+        };
+        let node = NewNode { kind, rdev: keep.meta.rdev, ..owned(NewNode::file(0o600)) };
+        self.res(self.in_place(*dir, name, Some(keep), |temporary| self.volume.create(*dir, temporary, &node)))
+    }
+
+    fn make_hard_link(&self, from: (&Ino, &[u8]), to: (&Ino, &[u8])) -> Res<()> {
+        let old = self.res(self.volume.lookup(*from.0, from.1))?.ino;
+        if self.res(self.find(*to.0, to.1))?.is_some_and(|new| new.ino == old) {
+            return Ok(());
         }
-        self.res(made)
+        self.res(self.in_place(*to.0, to.1, None, |temporary| self.volume.link(old, *to.0, temporary)))
+    }
+
+    fn xattrs(&self, dir: &Ino, name: &[u8]) -> Res<Vec<Xattr>> {
+        let ino = self.res(self.volume.lookup(*dir, name))?.ino;
+        let get = |name: Vec<u8>| Ok(Xattr { value: self.volume.getxattr(ino, &name)?, name });
+        self.res(self.volume.listxattr(ino).and_then(|names| names.into_iter().map(get).collect()))
     }
 
     fn writer(&self, dir: &Ino, name: &[u8], mode: u32) -> Res<VolumeWriter> {
@@ -285,8 +371,8 @@ impl Side for Mount {
         Ok(VolumeWriter { mount, dir: *dir, temporary, name, ino: attr.ino, at: 0, named: false })
     }
 
-    fn keep(&self, dir: &Ino, meta: &Meta) -> Res<()> {
-        self.res(self.volume.setattr(*dir, &kept(meta))).map(drop)
+    fn keep(&self, dir: &Ino, keep: &Keep) -> Res<()> {
+        self.res(self.dress(*dir, keep))
     }
 
     fn sync(&self, _roots: &[Ino]) -> Res<()> {
