@@ -9,6 +9,7 @@ mod attr;
 mod catalogue;
 mod engine;
 mod error;
+mod fs;
 mod path;
 mod volume;
 
@@ -16,5 +17,6 @@ pub use attr::{Attr, DirEntry, Ino, Kind, Nanos, NewNode, Rename, Seek, SetAttr,
 pub use catalogue::{CopyPlace, create_catalogue};
 pub use engine::{TestSwitches, VolumeOptions};
 pub use error::{LvError, Result};
+pub use fs::{Filesystem, Reader, Writer};
 pub use path::Parent;
 pub use volume::{Volume, Work};

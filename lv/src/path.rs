@@ -37,9 +37,31 @@ fn check(path: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Where a walk ended.
+enum Walk {
+    Found(Attr),
+    /// Only the last name is missing.
+    Missing(Parent),
+}
+
 impl Core {
     /// The inode a path leads to.
     pub(crate) fn resolve(&self, path: &[u8], follow_last: bool) -> Result<Attr> {
+        match self.walk(path, follow_last)? {
+            Walk::Found(attr) => Ok(attr),
+            Walk::Missing(_) => Err(LvError::NotFound { name: path.to_owned() }),
+        }
+    }
+
+    /// The name that is missing at the end of a path, links followed to the last.
+    pub(crate) fn resolve_missing(&self, path: &[u8]) -> Result<Parent> {
+        match self.walk(path, true)? {
+            Walk::Found(_) => Err(LvError::Exists { name: path.to_owned() }),
+            Walk::Missing(parent) => Ok(parent),
+        }
+    }
+
+    fn walk(&self, path: &[u8], follow_last: bool) -> Result<Walk> {
         check(path)?;
         let mut todo = components(path);
         let mut state = self.state()?;
@@ -54,6 +76,9 @@ impl Core {
                 continue;
             }
             let Some((found, kind)) = state.find(at, &name)? else {
+                if todo.is_empty() {
+                    return Ok(Walk::Missing(Parent { ino: at, name }));
+                }
                 return Err(LvError::NotFound { name: path.to_owned() });
             };
             if kind != Kind::Symlink || (todo.is_empty() && !follow_last) {
@@ -71,7 +96,7 @@ impl Core {
             }
             todo.extend(components(&target));
         }
-        Ok(state.inode(at)?.shown())
+        Ok(Walk::Found(state.inode(at)?.shown()))
     }
 
     /// The directory that holds (or would hold) a path's last name, and that name.

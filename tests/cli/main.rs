@@ -6,6 +6,7 @@ mod arguments;
 #[cfg(test)]
 mod copying;
 #[cfg(test)]
+mod guards;
 mod lifecycle;
 #[cfg(test)]
 mod missing;

@@ -94,3 +94,68 @@ fn a_copy_of_a_pv_is_told_apart() {
     let ran = place.run("--pool . vgs");
     assert!(ran.err.contains("Not using") && ran.err.contains("copy.db"), "{ran:?}");
 }
+
+#[test]
+fn space_on_a_missing_pv_is_not_free_and_what_does_not_fit_leaves_nothing() {
+    let place = Place::new();
+    place.run("vgcreate --setphysicalvolumesize 16m vg0 a.db b.db c.db").ok();
+    place.run("lvcreate -n home -l 100%FREE vg0").ok();
+    place.input("put vg0/home:/old", b"old");
+    fs::create_dir(place.path("away")).unwrap();
+    fs::rename(place.path("c.db"), place.path("away/c.db")).unwrap();
+    let big = vec![5u8; 6_000_000];
+    let mut kept = 0;
+    let full = loop {
+        let ran = place.input(&format!("put vg0/home:/n{kept}"), &big);
+        if ran.code != 0 {
+            break ran;
+        }
+        kept += 1;
+    };
+    assert!(full.err.contains("no space left on the logical volume"), "{full:?}");
+    assert!((3..=4).contains(&kept), "two thirds of 48 MiB hold {kept} files");
+    assert_eq!(place.input("put vg0/home:/old", &big).code, 5);
+    assert_eq!(place.run("cat vg0/home:/old").out, "old");
+    let listed = place.run("ls vg0/home:/").out;
+    assert!(!listed.contains(&format!("n{kept}")), "{listed}");
+    for n in 0..kept {
+        place.run(&format!("cp vg0/home:/n{n} back"));
+        assert_eq!(fs::read(place.path("back")).unwrap(), big);
+    }
+}
+
+#[test]
+fn a_lost_pv_can_be_given_up_with_what_it_held() {
+    let place = Place::new();
+    place.run("vgcreate --setphysicalvolumesize 16m vg0 a.db b.db c.db").ok();
+    place.run("lvcreate -n whole -L 8m vg0 a.db").ok();
+    place.run("lvcreate -n partial -l 100%FREE vg0").ok();
+    place.input("put vg0/whole:/f", b"safe");
+    place.input("put vg0/partial:/f", b"lost");
+    fs::remove_file(place.path("c.db")).unwrap();
+    let refused = place.run("vgreduce --removemissing vg0");
+    assert_eq!(refused.code, 5);
+    assert!(
+        refused.err.contains("hint: ") && refused.err.contains("vgreduce --removemissing --force vg0"),
+        "{refused:?}"
+    );
+    assert!(place.run("lvs").out.contains("partial"), "nothing was changed");
+    let ran = place.run("vgreduce --removemissing --force vg0");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.out.contains("Wrote out consistent volume group vg0."), "{ran:?}");
+    let vgs = place.run("vgs --noheadings -o pv_count,lv_count vg0").ok();
+    assert_eq!(vgs.split_whitespace().collect::<Vec<_>>(), ["2", "1"]);
+    assert_eq!(place.run("cat vg0/whole:/f").ok(), "safe");
+    place.run("lvcreate -n new -l 100%FREE vg0").ok();
+    place.input("put vg0/new:/f", b"again");
+    assert_eq!(place.run("cat vg0/new:/f").ok(), "again");
+}
+
+#[test]
+fn a_pv_given_up_as_missing_can_be_taken_back_before_it_is_forgotten() {
+    let place = Place::new();
+    place.run("vgcreate --setphysicalvolumesize 16m vg0 a.db b.db c.db").ok();
+    let never = place.run("vgextend --restoremissing vg0 c.db");
+    assert_eq!(never.code, 5, "{never:?}");
+    assert!(!never.err.contains("unrecognized"), "{never:?}");
+}

@@ -19,6 +19,11 @@ impl VolumeGroup {
     /// [`VolumeGroup::change`].
     pub fn lv_remove(&mut self, lock: &VgLock, name: &LvName) -> Result<()> {
         self.writable()?;
+        self.drop_lv(lock, name, &[])
+    }
+
+    /// As [`lv_remove`](Self::lv_remove), waiting for none of the PVs that are `lost`.
+    pub(crate) fn drop_lv(&mut self, lock: &VgLock, name: &LvName, lost: &[PvUuid]) -> Result<()> {
         let lv = self.lv(name)?.clone();
         let mut held = Vec::new();
         for path in self.activation_lock_paths(&lv) {
@@ -36,7 +41,7 @@ impl VolumeGroup {
             descriptor.removals.push(Removal { lv: lv.uuid, family: lv.family, segments: lv.segments, copies });
             Ok(())
         })?;
-        self.sweep(lock)
+        self.sweep_without(lock, lost)
     }
 
     /// Deletes what removed LVs left on the reachable PVs. Removals that touch a missing PV wait for it.
@@ -44,6 +49,10 @@ impl VolumeGroup {
     /// # Errors
     /// [`VgError::Pv`], [`VgError::Host`]; as [`VolumeGroup::change`].
     pub fn sweep(&mut self, lock: &VgLock) -> Result<()> {
+        self.sweep_without(lock, &[])
+    }
+
+    pub(crate) fn sweep_without(&mut self, lock: &VgLock, lost: &[PvUuid]) -> Result<()> {
         let mut done = BTreeSet::new();
         for removal in &self.descriptor.removals {
             let used: BTreeSet<PvUuid> =
@@ -52,7 +61,7 @@ impl VolumeGroup {
             for member in self.members.iter().filter(|member| used.contains(&member.uuid)) {
                 match member.store()? {
                     Some(store) => store.forget(removal.family)?,
-                    None => complete = false,
+                    None => complete &= lost.contains(&member.uuid),
                 }
             }
             self.remove_metadata(removal.lv, &removal.copies)?;

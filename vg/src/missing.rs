@@ -48,6 +48,21 @@ impl VolumeGroup {
         Ok(self.partial_lvs())
     }
 
+    /// Removes the LVs that are partial, with all they hold, and lets the missing PVs leave the VG
+    /// (`vgreduce --removemissing --force`, after [`VolumeGroup::remove_missing`]). What is interrupted is finished by
+    /// running it again.
+    ///
+    /// # Errors
+    /// [`VgError::LvInUse`]; as [`VolumeGroup::change`].
+    pub fn remove_partial(&mut self, lock: &VgLock) -> Result<()> {
+        let lost = self.missing();
+        for name in self.partial_lvs() {
+            self.drop_lv(lock, &name, &lost)?;
+        }
+        self.sweep_without(lock, &lost)?;
+        self.remove_missing(lock, true).map(drop)
+    }
+
     /// Takes a PV back that was marked missing (`vgextend --restoremissing`). The caller answers for what it holds
     /// being recent enough; checksums tell what is not.
     ///

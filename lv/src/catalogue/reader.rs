@@ -99,7 +99,8 @@ pub(crate) struct PvRow {
 const INODE: &str = "SELECT * FROM inode WHERE fs=? AND ino=?";
 const DIRENT_BUCKET: &str = "SELECT * FROM dirent WHERE fs=? AND parent=? AND cookie BETWEEN ? AND ?";
 const DIRENT_PAGE: &str = "SELECT * FROM dirent WHERE fs=? AND parent=? AND cookie>? ORDER BY cookie LIMIT ?";
-const DIRENT_OF: &str = "SELECT * FROM dirent WHERE fs=? AND parent=? AND ino=? LIMIT 1";
+const DIRENTS_OF: &str = "SELECT * FROM dirent WHERE fs=? AND parent=? AND ino=?";
+const DIRENTS_TO: &str = "SELECT * FROM dirent WHERE fs=? AND ino=?";
 const MAP_WINDOW: &str = "SELECT * FROM map WHERE fs=? AND ino=? AND off>=? AND off<?";
 const MAP_NEXT: &str = "SELECT off FROM map WHERE fs=? AND ino=? AND off>=? ORDER BY off LIMIT 1";
 const XATTRS: &str = "SELECT * FROM xattr WHERE fs=? AND ino=?";
@@ -306,9 +307,20 @@ impl CatalogueReader {
         self.rows(Table::Dirent, DIRENT_PAGE, key, dirent_from)
     }
 
-    pub(crate) fn dirent_of(&self, fs: i64, parent: Ino, ino: Ino) -> Result<Option<DirentRow>> {
+    /// The entries of a directory that lead to an inode. O(entries).
+    pub(crate) fn dirents_of(&self, fs: i64, parent: Ino, ino: Ino) -> Result<Vec<DirentRow>> {
         let key = (fs, parent.0.cast_signed(), ino.0.cast_signed());
-        Ok(self.rows(Table::Dirent, DIRENT_OF, key, dirent_from)?.pop())
+        self.rows(Table::Dirent, DIRENTS_OF, key, dirent_from)
+    }
+
+    /// All entries that lead to an inode, with their directories. O(all entries).
+    pub(crate) fn dirents_to(&self, fs: i64, ino: Ino) -> Result<Vec<(Ino, DirentRow)>> {
+        let with_parent = |columns: Columns<'_>| {
+            let mut ahead = Columns(columns.0.clone());
+            let (_fs, parent) = (ahead.int()?, ahead.u64()?);
+            Some((Ino(parent), dirent_from(columns)?))
+        };
+        self.rows(Table::Dirent, DIRENTS_TO, (fs, ino.0.cast_signed()), with_parent)
     }
 
     pub(crate) fn map_between(&self, fs: i64, ino: Ino, start: u64, end: u64) -> Result<Vec<MapRow>> {

@@ -22,9 +22,11 @@ mod pipeline;
 mod place;
 mod range;
 mod read;
+mod replace;
 mod space;
 mod state;
 mod txg;
+mod way_back;
 mod write;
 mod xattr;
 

@@ -42,7 +42,7 @@ impl State {
         Ok(bucket)
     }
 
-    fn directory(&mut self, ino: Ino) -> Result<&mut Inode> {
+    pub(crate) fn directory(&mut self, ino: Ino) -> Result<&mut Inode> {
         let inode = self.inode(ino)?;
         if inode.attr.kind == Kind::Directory {
             Ok(inode)
@@ -373,29 +373,5 @@ impl State {
         let shown = inode.shown();
         self.requeue(ino);
         Ok(shown)
-    }
-
-    /// The path of an inode, as far as it can be found, for messages.
-    pub(crate) fn path_of(&mut self, ino: Ino) -> Vec<u8> {
-        let mut parts: Vec<Vec<u8>> = Vec::new();
-        let mut at = ino;
-        while at != Ino::ROOT && parts.len() < 4096 {
-            let Ok(parent) = self.inode(at).map(|inode| inode.parent) else { break };
-            let cached = self.dirs.get(&parent).and_then(|dir| {
-                dir.buckets.values().flat_map(|b| &b.entries).find(|e| e.ino == at).map(|e| e.name.to_vec())
-            });
-            let name = cached.or_else(|| self.reader.dirent_of(FS, parent, at).ok().flatten().map(|e| e.name.to_vec()));
-            let Some(name) = name else { break };
-            parts.push(name);
-            at = parent;
-        }
-        if parts.is_empty() && ino != Ino::ROOT {
-            return format!("inode {ino}").into_bytes();
-        }
-        parts.iter().rev().fold(Vec::new(), |mut path, part| {
-            path.push(b'/');
-            path.extend_from_slice(part);
-            path
-        })
     }
 }

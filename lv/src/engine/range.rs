@@ -87,7 +87,7 @@ impl State {
     }
 
     /// Lets `to` of a file name the bytes at `from` of another, both on whole slices' bytes in the maps.
-    fn share(&mut self, from: (Ino, u64), to: (Ino, u64), len: u64) -> Result<()> {
+    pub(crate) fn share(&mut self, from: (Ino, u64), to: (Ino, u64), len: u64) -> Result<()> {
         let (start, end) = (from.1, from.1.saturating_add(len));
         let entries = self.mapped(from.0, start, end)?;
         self.map_clear(to.0, to.1, to.1.saturating_add(len))?;

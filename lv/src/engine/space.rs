@@ -82,6 +82,8 @@ pub(crate) struct Space {
     dead: VecDeque<LeIndex>,
     next_pv: usize,
     live_total: u64,
+    /// LEs on missing PVs that hold nothing: no room for anybody.
+    away: u32,
     extent: u64,
 }
 
@@ -118,6 +120,7 @@ impl Space {
             dead: VecDeque::new(),
             next_pv: 0,
             live_total: 0,
+            away: 0,
             extent: extents.extent_size.bytes(),
         }
     }
@@ -144,6 +147,7 @@ impl Space {
             match le.state {
                 LeState::Free => self.free.entry(le.pv).or_default().push_back(LeIndex(index)),
                 LeState::Dead { .. } => dead.push((le.since, LeIndex(index))),
+                LeState::Away if le.live == 0 => self.away = self.away.saturating_add(1),
                 _ => {}
             }
         }
@@ -167,6 +171,11 @@ impl Space {
     pub(crate) fn total(&self) -> u64 {
         let usable = self.count().saturating_sub(hidden_reserve(self.count()));
         self.extent.saturating_mul(u64::from(usable))
+    }
+
+    /// Bytes of extents that nobody can write to while their PVs are missing.
+    pub(crate) fn away(&self) -> u64 {
+        self.extent.saturating_mul(u64::from(self.away))
     }
 
     /// Bytes per extent.

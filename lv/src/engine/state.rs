@@ -174,7 +174,7 @@ impl State {
     /// Bytes that can still be written. Intents count: they have an extent to move to.
     pub(crate) fn free_bytes(&self) -> u64 {
         let used = self.space.live_total().saturating_add(self.pending).saturating_add(self.intents);
-        self.space.total().saturating_sub(used)
+        self.space.total().saturating_sub(used).saturating_sub(self.space.away())
     }
 
     /// Drops from memory what is committed and was not used since the last pass.

@@ -96,7 +96,7 @@ impl Core {
     }
 
     /// Returns when `len` more bytes can be taken: memory, space of the volume, space of the host.
-    fn make_room(&self, ino: Ino, len: u64) -> Result<()> {
+    pub(crate) fn make_room(&self, ino: Ino, len: u64) -> Result<()> {
         self.wait_for_memory(ino, len)?;
         self.space_for(len)
     }

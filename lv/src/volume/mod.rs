@@ -1,6 +1,7 @@
 //! An active logical volume.
 
 mod range;
+mod whole;
 mod xattr;
 
 use std::sync::Arc;

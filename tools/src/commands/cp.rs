@@ -58,7 +58,7 @@ impl Verb for Cp {
             return Err(Failure::usage(Self::NAME, "Say what to copy, and where to."));
         };
         let session = Session::new(&self.common)?;
-        let mut mounts = Mounts::new(&session, true);
+        let mut mounts = Mounts::new(&session, true)?;
         let result = self.copy_all(ui, &mut mounts, sources, target);
         let closed = mounts.close();
         result.and(closed)
@@ -264,6 +264,9 @@ fn outside(path: &Path, several: bool) -> Done<Into<Arc<Path>>> {
         Err(_) if several => return Err(Failure::new(format!("{shown}: No such directory"))),
         _ => {}
     }
+    // What a link given by the user leads to is written, as cp does; links inside a tree are never followed.
+    let real = std::fs::canonicalize(path);
+    let path = real.as_deref().unwrap_or(path);
     let name = path.file_name().ok_or_else(|| Failure::new(format!("{shown}: Is a directory")))?;
     let parent =
         path.parent().filter(|dir| !dir.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned);

@@ -42,7 +42,7 @@ impl Verb for Df {
         };
         let session = Session::new(&self.common)?;
         let (volumes, named) = self.volumes(&session, ui)?;
-        let mut mounts = Mounts::new(&session, false);
+        let mut mounts = Mounts::new(&session, false)?;
         let mut lines = vec![["LV", "Size", "Used", "Avail", "Use%", "Files"].map(str::to_owned)];
         let done = ui.each(&volumes, |ui, name| {
             let mount = mounts.get(ui, name)?;

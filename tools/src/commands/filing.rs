@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use anyfs_lvm::lv::{Attr, Ino, Kind};
 
 use crate::args::{Common, FilePath, LvName, file_path};
-use crate::failure::{Done, Failure, chain};
+use crate::failure::{Done, Failure, chain, code};
 use crate::files::volume::Mount;
 use crate::session::Session;
 use crate::ui::Ui;
@@ -20,7 +20,7 @@ pub(crate) fn each(
     mut run: impl FnMut(&mut Ui<'_>, &Mount, &[u8]) -> Done,
 ) -> Done {
     let session = Session::new(common)?;
-    let mut mounts = Mounts::new(&session, write);
+    let mut mounts = Mounts::new(&session, write)?;
     let done = ui.each(paths, |ui, path| {
         let (name, path) = inside(command, path)?;
         let mount = mounts.get(ui, &name)?;
@@ -41,6 +41,15 @@ pub(crate) fn inside(command: &str, text: &OsStr) -> Done<(LvName, Vec<u8>)> {
     }
 }
 
+/// Refuses test mode, for commands that change files: what they would do cannot be tried out.
+pub(super) fn for_real(session: &Session) -> Done {
+    if !session.test {
+        return Ok(());
+    }
+    let line = "Test mode is not possible for commands that change files; nothing was changed.";
+    Err(Failure { code: code::USAGE, lines: vec![line.to_owned()], hint: Some("leave out -t".to_owned()) })
+}
+
 /// Volumes opened once each, however many arguments name them.
 #[derive(Debug)]
 pub(crate) struct Mounts<'a> {
@@ -50,9 +59,12 @@ pub(crate) struct Mounts<'a> {
 }
 
 impl<'a> Mounts<'a> {
-    /// None yet. `write`: volumes are opened for writing.
-    pub(crate) fn new(session: &'a Session, write: bool) -> Self {
-        Self { session, write, open: Vec::new() }
+    /// None yet. `write`: volumes are opened for writing, which nobody can try out.
+    pub(crate) fn new(session: &'a Session, write: bool) -> Done<Self> {
+        if write {
+            for_real(session)?;
+        }
+        Ok(Self { session, write, open: Vec::new() })
     }
 
     /// The volume of that name.

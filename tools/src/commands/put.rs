@@ -6,7 +6,7 @@ use std::io::Write;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::Entry;
-use super::filing::inside;
+use super::filing::{for_real, inside};
 use crate::args::Common;
 use crate::cli::Verb;
 use crate::failure::{Done, Failure};
@@ -41,6 +41,7 @@ impl Verb for Put {
 
     fn run(self, ui: &mut Ui<'_>) -> Done {
         let session = Session::new(&self.common)?;
+        for_real(&session)?;
         let (name, path) = inside(Self::NAME, &self.path)?;
         let mount = session.mount(ui, &name)?;
         let place = mount.place(&path, true)?;

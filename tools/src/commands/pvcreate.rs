@@ -159,6 +159,10 @@ fn allowed(session: &Session, ui: &mut Ui<'_>, path: &Path, force: u8) -> Done<b
         return Err(Failure::new(format!("{name}: exists already and is a folder"))
             .hint("name a file in it, as in {name}/disk1.db".replace("{name}", &name)));
     }
+    let special = |found: std::fs::Metadata| !found.is_file();
+    if std::fs::metadata(path).is_ok_and(special) {
+        return Err(Failure::new(format!("{name}: exists already and is a pipe, socket or device")));
+    }
     let unforced = |failure: Failure| failure.hint(format!("replace it with: anyfs-lvm pvcreate -ff {name}"));
     match Pv::open(&session.env, path, Access::Immutable) {
         Ok(pv) => match &pv.label().membership {

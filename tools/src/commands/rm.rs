@@ -55,6 +55,9 @@ struct Level {
 impl Rm {
     fn remove(&self, mount: &Mount, path: &[u8], stop: &Stop) -> Done {
         let failed = |error| mount.failure(path, &error);
+        if path.rsplit(|byte| *byte == b'/').find(|part| !part.is_empty()) == Some(b".") {
+            return Err(Failure::new(format!("{}: refusing to remove '.'", mount.shown(path))));
+        }
         let place = mount.place(path, false)?;
         let Some(name) = place.name else {
             return Err(Failure::new(format!("{}: refusing to remove this directory", mount.shown(path))));

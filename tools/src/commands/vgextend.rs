@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyfs_lvm::pv::Access;
+use anyfs_lvm::vg::VolumeGroup;
 
 use super::Entry;
 use super::pvcreate::{NewPv, prepare};
@@ -10,6 +11,7 @@ use super::vgcreate::refused;
 use crate::args::Common;
 use crate::cli::Verb;
 use crate::failure::Done;
+use crate::picture::shown;
 use crate::session::Session;
 use crate::sight::vg_failure;
 use crate::ui::Ui;
@@ -29,6 +31,9 @@ pub(crate) struct VgExtend {
     /// The PVs
     #[arg(required = true, value_name = "PV")]
     pvs: Vec<PathBuf>,
+    /// Take these PVs back, which were given up as missing
+    #[arg(long)]
+    restoremissing: bool,
     #[command(flatten)]
     new: NewPv,
     #[command(flatten)]
@@ -46,6 +51,9 @@ impl Verb for VgExtend {
         let session = Session::new(&self.common)?;
         let options = self.new.options()?;
         let mut group = session.group(ui, &self.name, Access::ReadWrite)?;
+        if self.restoremissing {
+            return self.restore(&session, ui, &mut group);
+        }
         prepare(&session, ui, &self.pvs, &options, group.descriptor().extent_size)?;
         if session.test {
             let there: Vec<PathBuf> = self.pvs.iter().filter(|path| path.exists()).cloned().collect();
@@ -59,5 +67,21 @@ impl Verb for VgExtend {
         }
         ui.say(&format!("Volume group \"{}\" successfully extended", self.name));
         Ok(())
+    }
+}
+
+impl VgExtend {
+    fn restore(&self, session: &Session, ui: &mut Ui<'_>, group: &mut VolumeGroup) -> Done {
+        ui.each(&self.pvs, |ui, path| {
+            if !session.test {
+                let lock = group.lock().map_err(|error| vg_failure(&error))?;
+                group.restore_missing(&lock, path).map_err(|error| vg_failure(&error))?;
+                for member in group.pvs().iter().filter(|member| member.present()) {
+                    session.register(member.uuid, &member.path)?;
+                }
+            }
+            ui.say(&format!("Physical volume \"{}\" is back in volume group \"{}\"", shown(path), self.name));
+            Ok(())
+        })
     }
 }

@@ -80,15 +80,27 @@ impl VgReduce {
         for lv in &used {
             ui.warn(&format!("Partial LV {lv} needs to be repaired or removed."));
         }
-        if !used.is_empty() {
+        if !used.is_empty() && self.common.force == 0 {
             let failure = Failure::new(format!("There are still partial LVs in VG {}.", self.name));
-            return Err(failure.hint("bring the missing files back into the pool's folder"));
+            return Err(failure.hint(format!(
+                "bring the missing files back into the pool's folder, or remove these LVs with all they hold: \
+                 anyfs-lvm vgreduce --removemissing --force {}",
+                self.name
+            )));
         }
-        ui.each(&missing, |ui, uuid| {
-            remove(session, &mut group, &PathBuf::from(uuid.to_string()))?;
-            ui.say(&format!("Removed missing PV {uuid} from volume group \"{}\"", self.name));
-            Ok(())
-        })
+        if session.test {
+            return Ok(());
+        }
+        let lock = group.lock().map_err(|error| vg_failure(&error))?;
+        group.remove_missing(&lock, self.common.force > 0).map_err(|error| vg_failure(&error))?;
+        if self.common.force > 0 {
+            group.remove_partial(&lock).map_err(|error| vg_failure(&error))?;
+        }
+        for lv in &used {
+            ui.say(&format!("Logical volume \"{lv}\" successfully removed."));
+        }
+        ui.say(&format!("Wrote out consistent volume group {}.", self.name));
+        Ok(())
     }
 }
 

@@ -12,6 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags};
 use rustix::io::Errno;
 
+use crate::failure::Failure;
+use crate::picture::shown;
+
 use super::{Keep, Kind, Meta, Res, Side, Sparse, Whole, Xattr};
 
 /// The host filesystem.
@@ -278,6 +281,12 @@ impl Side for Host {
 
     fn writer(&self, dir: &Self::Dir, name: &[u8], mode: u32) -> Res<HostWriter> {
         let target = join(dir, name);
+        let special =
+            |found: fs::Metadata| !matches!(meta_of(&found).kind, Kind::File | Kind::Symlink | Kind::Directory);
+        if fs::symlink_metadata(&target).is_ok_and(special) {
+            let failure = Failure::new(format!("{}: is a pipe, socket or device; left as it is", shown(&target)));
+            return Err(failure.hint("write into it with: anyfs-lvm cat VG/LV:/PATH > FILE").into());
+        }
         let temporary = temporary(&target);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
         Ok(HostWriter { file, temporary, target, mode, named: false })

@@ -1,0 +1,74 @@
+//! What must not happen by mistake.
+
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, symlink};
+
+use rustix::fs::{CWD, FileType, Mode};
+
+use crate::support::Place;
+
+fn pipe(place: &Place, name: &str) {
+    rustix::fs::mknodat(CWD, place.path(name), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+}
+
+#[test]
+fn test_mode_is_refused_where_it_would_change_files() {
+    let place = Place::with_home();
+    fs::write(place.path("new"), b"new").unwrap();
+    place.input("put vg0/home:/f", b"kept");
+    place.run("cp vg0/home:/f out").ok();
+    for line in [
+        "rm -t vg0/home:/f",
+        "rm -t -r vg0/home:/f",
+        "cp -t new vg0/home:/f",
+        "mkdir -t vg0/home:/d",
+        "cp -t vg0/home:/f new",
+    ] {
+        let ran = place.run(line);
+        assert_eq!(ran.code, 3, "{line}: {ran:?}");
+        assert!(ran.err.contains("nothing was changed"), "{line}: {ran:?}");
+    }
+    assert_eq!(place.input("put -t vg0/home:/f", b"").code, 3);
+    assert_eq!(place.run("cat vg0/home:/f").ok(), "kept");
+    assert_eq!(place.run("ls vg0/home:/").ok(), "f\n");
+    assert_eq!(fs::read(place.path("new")).unwrap(), b"new");
+}
+
+#[test]
+fn copying_out_never_replaces_a_pipe_and_follows_a_link_that_was_named() {
+    let place = Place::with_home();
+    place.input("put vg0/home:/f", b"new contents");
+    pipe(&place, "pipe");
+    let ran = place.run("cp vg0/home:/f pipe");
+    assert_eq!(ran.code, 5);
+    assert!(ran.err.contains("pipe: is a pipe, socket or device; left as it is"), "{ran:?}");
+    assert!(fs::symlink_metadata(place.path("pipe")).unwrap().file_type().is_fifo());
+    fs::write(place.path("real"), b"old").unwrap();
+    symlink("real", place.path("link")).unwrap();
+    place.run("cp vg0/home:/f link").ok();
+    assert!(fs::symlink_metadata(place.path("link")).unwrap().file_type().is_symlink());
+    assert_eq!(fs::read(place.path("real")).unwrap(), b"new contents");
+}
+
+#[test]
+fn a_pipe_is_no_physical_volume_and_nobody_waits_for_it() {
+    let place = Place::with_home();
+    pipe(&place, "p.db");
+    for line in ["pvcreate p.db", "pvcreate -ff -y p.db", "vgcreate vg1 p.db", "vgextend vg0 p.db", "pvremove p.db"] {
+        let ran = place.run(line);
+        assert_eq!(ran.code, 5, "{line}: {ran:?}");
+        assert!(ran.err.contains("pipe, socket or device"), "{line}: {ran:?}");
+    }
+}
+
+#[test]
+fn a_directory_is_not_removed_by_its_dot() {
+    let place = Place::with_home();
+    place.run("mkdir -p vg0/home:/d/e").ok();
+    for path in ["vg0/home:/d/.", "vg0/home:/d/./", "vg0/home:/."] {
+        let ran = place.run(&format!("rm -r {path}"));
+        assert_eq!(ran.code, 5);
+        assert!(ran.err.contains("refusing to remove '.'"), "{ran:?}");
+    }
+    assert_eq!(place.run("ls vg0/home:/d").ok(), "e\n");
+}
