@@ -136,6 +136,8 @@ pub enum VgError {
         reachable: usize,
         /// Copies there are.
         holders: usize,
+        /// PVs that are there and could not be written.
+        refusing: usize,
     },
     /// Two copies went different ways.
     #[error("{} and {}: volume group \"{vg}\" was changed in two different ways", first.display(), second.display())]
@@ -242,17 +244,21 @@ impl VgError {
     /// What to do next, for people.
     pub fn hint(&self) -> Option<String> {
         let text = match self {
+            Self::NoMajority { refusing, .. } if *refusing > 0 => {
+                "make the physical volumes' files writable for this user: one that is there could not be written"
+                    .to_owned()
+            }
             Self::NoMajority { vg, .. } => format!(
                 "bring the missing PVs back, or give them up with: anyfs-lvm vgreduce --removemissing --force {vg}"
             ),
             Self::MissingPvs(_) => "See vgreduce --removemissing and vgextend --restoremissing.".to_owned(),
-            Self::Unacknowledged { vg, .. } | Self::Unsettled { vg, .. } => {
-                format!("complete or overrule it with: anyfs-lvm vgck --updatemetadata {vg}")
+            Self::Unacknowledged { .. } | Self::Unsettled { .. } => {
+                "run the command again when all PVs can be written: it completes the change or makes it anew".to_owned()
             }
             Self::Forked { .. } => "move the PVs of one of the two histories away".to_owned(),
-            Self::Exported(vg) => format!("take it into use with: anyfs-lvm vgimport {vg}"),
-            Self::NotResizeable(vg) => format!("allow it with: anyfs-lvm vgchange -x y {vg}"),
-            Self::PvInUse(path) => format!("move its extents away with: anyfs-lvm pvmove {}", path.display()),
+            Self::PvInUse(_) => {
+                "lvs -o+devices shows whose extents it holds; remove these logical volumes first".to_owned()
+            }
             Self::Duplicate { .. } => "move one of the two files away; a copy needs a uuid of its own".to_owned(),
             Self::LvsRemain { .. } => "remove them first with: anyfs-lvm lvremove".to_owned(),
             Self::InsufficientFree { vg, .. } => format!("add a PV with: anyfs-lvm vgextend {vg} PV"),

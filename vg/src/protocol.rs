@@ -62,6 +62,7 @@ pub(crate) fn replicate(replicas: &[&dyn DescriptorReplica], proposal: &Proposal
         vg: proposal.next.name.clone(),
         reachable,
         holders: choice.newest.holders.len(),
+        refusing: replicas.len().saturating_sub(reachable),
     };
     let reachable = choice.newest.holders.intersection(&choice.visible).count();
     let holders = proposal.next.holders();

@@ -45,11 +45,13 @@ impl Core {
             }
         }
         let mut free = self.host_free()?;
-        let needed = self.state()?.pending.saturating_add(len);
+        let pending = self.state()?.pending;
+        let needed = pending.saturating_add(len);
         if free < needed && self.squeeze()? {
             free = self.host_free()?;
         }
         if free < needed {
+            let free = free.saturating_sub(pending);
             let path = self.extents.pvs.first().map(|slot| slot.path.clone()).unwrap_or_default();
             return Err(LvError::HostFull { path, free, needed: len });
         }

@@ -51,7 +51,9 @@ impl Verb for Ls {
 
 impl Ls {
     fn list(&self, ui: &mut Ui<'_>, mount: &Mount, path: &[u8]) -> Done {
-        let found = mount.resolve(path)?;
+        // As ls does: the long form shows a link that is named, unless a slash asks for what it leads to.
+        let follow = !self.long || path.ends_with(b"/");
+        let found = mount.volume.resolve(path, follow).map_err(|error| mount.failure(path, &error))?;
         if found.kind != Kind::Directory {
             let lines = self.lines(mount, vec![(path.to_vec(), found)])?;
             ui.raw(lines.as_bytes());

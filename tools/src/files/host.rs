@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use crate::failure::Failure;
 use crate::picture::shown;
 
-use super::{Keep, Kind, Meta, Res, Side, Sparse, Whole, Xattr};
+use super::{Keep, Kind, Meta, Res, Side, Sparse, Trouble, Whole, Xattr, io_text};
 
 /// The host filesystem.
 #[derive(Debug)]
@@ -103,15 +103,23 @@ fn keep(path: &Path, Keep { meta, xattrs }: &Keep) -> io::Result<()> {
     Ok(())
 }
 
+/// An error about a place in the target: of a copy, whoever is told knows the source's name only.
+fn about(path: &Path) -> impl Fn(io::Error) -> Trouble {
+    move |error| {
+        let failure = Failure::new(format!("{}: {}", shown(path), io_text(&error)));
+        if error.kind() == io::ErrorKind::StorageFull { Trouble::Full(failure) } else { Trouble::Failure(failure) }
+    }
+}
+
 /// Makes something under a temporary name and gives it its own, in place of what has it.
 fn in_place(path: &Path, kept: Option<&Keep>, make: impl FnOnce(&Path) -> io::Result<()>) -> Res<()> {
     let temporary = temporary(path);
-    make(&temporary)?;
+    make(&temporary).map_err(about(path))?;
     let named = kept.map_or(Ok(()), |kept| keep(&temporary, kept)).and_then(|()| fs::rename(&temporary, path));
     if named.is_err() {
         let _ = fs::remove_file(&temporary);
     }
-    Ok(named?)
+    named.map_err(about(path))
 }
 
 /// The names, each with a NUL behind it. Most files have none or few.
@@ -246,7 +254,7 @@ impl Side for Host {
         match fs::DirBuilder::new().mode(mode | 0o700).create(&path) {
             Ok(()) => Ok(path.into()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.enter(dir, name),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(about(&path)(error)),
         }
     }
 
@@ -288,12 +296,13 @@ impl Side for Host {
             return Err(failure.hint("write into it with: anyfs-lvm cat VG/LV:/PATH > FILE").into());
         }
         let temporary = temporary(&target);
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary);
+        let file = file.map_err(about(&target))?;
         Ok(HostWriter { file, temporary, target, mode, named: false })
     }
 
     fn keep(&self, dir: &Self::Dir, kept: &Keep) -> Res<()> {
-        Ok(keep(dir, kept)?)
+        keep(dir, kept).map_err(about(dir))
     }
 
     fn sync(&self, roots: &[Self::Dir]) -> Res<()> {
@@ -319,7 +328,7 @@ fn sync_all_below(_root: &Path) -> io::Result<()> {
 
 impl Write for HostWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        Ok(self.file.write(bytes).map_err(about(&self.target))?)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -334,6 +343,14 @@ impl Whole for HostWriter {
     }
 
     fn finish(mut self, kept: Option<&Keep>) -> Res<()> {
+        self.complete(kept).map_err(about(&self.target))?;
+        self.named = true;
+        Ok(())
+    }
+}
+
+impl HostWriter {
+    fn complete(&mut self, kept: Option<&Keep>) -> io::Result<()> {
         // A hole at the end is no write: the size has to be said.
         let end = self.file.stream_position()?;
         if self.file.metadata()?.len() < end {
@@ -343,9 +360,7 @@ impl Whole for HostWriter {
             Some(kept) => keep(&self.temporary, kept)?,
             None => self.file.set_permissions(fs::Permissions::from_mode(self.mode))?,
         }
-        fs::rename(&self.temporary, &self.target)?;
-        self.named = true;
-        Ok(())
+        fs::rename(&self.temporary, &self.target)
     }
 }
 
