@@ -72,3 +72,30 @@ fn a_directory_is_not_removed_by_its_dot() {
     }
     assert_eq!(place.run("ls vg0/home:/d").ok(), "e\n");
 }
+
+#[test]
+fn a_pv_is_not_made_anew_or_removed_under_a_volume_in_use() {
+    let place = Place::with_home();
+    let mut holder = place.start("put vg0/home:/f");
+    std::io::Write::write_all(holder.stdin.as_mut().unwrap(), &vec![1; 1 << 20]).unwrap();
+    // The volume is open once the command has taken what a pipe does not hold.
+    for line in ["pvcreate -ff -y a.db", "pvremove -ff -y a.db"] {
+        let ran = place.run(line);
+        assert_eq!(ran.code, 5, "{line}: {ran:?}");
+        assert!(ran.err.contains("logical volume vg0/home is in use by another process"), "{line}: {ran:?}");
+    }
+    drop(holder.stdin.take());
+    assert!(holder.wait().unwrap().success());
+    assert_eq!(place.run("cat vg0/home:/f").ok().len(), 1 << 20);
+}
+
+#[test]
+fn a_failed_extension_leaves_no_new_file() {
+    let place = Place::new();
+    place.run("vgcreate --setphysicalvolumesize 16m vg0 a.db b.db c.db").ok();
+    fs::remove_file(place.path("b.db")).unwrap();
+    fs::remove_file(place.path("c.db")).unwrap();
+    let ran = place.run("vgextend vg0 new.db");
+    assert_eq!(ran.code, 5, "{ran:?}");
+    assert!(!place.path("new.db").exists() && !place.path("new.db.d").exists());
+}

@@ -7,7 +7,7 @@ use pv::{LvUuid, PvUuid};
 
 use crate::group::{find_lv, metadata_path};
 use crate::lock::VgLock;
-use crate::{LvName, Removal, Result, VgError, VolumeGroup};
+use crate::{LvName, LvRecord, Removal, Result, VgError, VolumeGroup};
 
 impl VolumeGroup {
     /// Removes an LV and everything in it. The descriptor forgets the name first; then its metadata volumes and its
@@ -25,15 +25,9 @@ impl VolumeGroup {
     /// As [`lv_remove`](Self::lv_remove), waiting for none of the PVs that are `lost`.
     pub(crate) fn drop_lv(&mut self, lock: &VgLock, name: &LvName, lost: &[PvUuid]) -> Result<()> {
         let lv = self.lv(name)?.clone();
-        let mut held = Vec::new();
-        for path in self.activation_lock_paths(&lv) {
-            match self.env.host.lock(&path, false, "being removed\n") {
-                Ok(Some(lock)) => held.push(lock),
-                Ok(None) => return Err(VgError::LvInUse { vg: self.name().clone(), lv: name.clone() }),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(source) => return Err(VgError::Host { path, operation: "lock it", source }),
-            }
-        }
+        let Some(_held) = self.hold(&lv, "being removed\n")? else {
+            return Err(VgError::LvInUse { vg: self.name().clone(), lv: name.clone() });
+        };
         self.change(lock, |descriptor| {
             let lv = find_lv(descriptor, name)?.clone();
             descriptor.lvs.retain(|other| other.uuid != lv.uuid);
@@ -42,6 +36,34 @@ impl VolumeGroup {
             Ok(())
         })?;
         self.sweep_without(lock, lost)
+    }
+
+    /// Keeps others from activating an LV; `None` when it is active.
+    fn hold(&self, lv: &LvRecord, note: &str) -> Result<Option<Vec<Box<dyn pv::HostLock>>>> {
+        let mut held = Vec::new();
+        for path in self.activation_lock_paths(lv) {
+            match self.env.host.lock(&path, false, note) {
+                Ok(Some(lock)) => held.push(lock),
+                Ok(None) => return Ok(None),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(source) => return Err(VgError::Host { path, operation: "lock it", source }),
+            }
+        }
+        Ok(Some(held))
+    }
+
+    /// The LVs that some process has active at this moment.
+    ///
+    /// # Errors
+    /// [`VgError::Host`].
+    pub fn active_lvs(&self) -> Result<Vec<LvName>> {
+        let mut active = Vec::new();
+        for lv in &self.descriptor.lvs {
+            if self.hold(lv, "being looked at\n")?.is_none() {
+                active.push(lv.name.clone());
+            }
+        }
+        Ok(active)
     }
 
     /// Deletes what removed LVs left on the reachable PVs. Removals that touch a missing PV wait for it.

@@ -190,7 +190,12 @@ fn threads_share_a_wal() {
         loop {
             match act() {
                 Ok(()) => break,
-                Err(error) => assert!(is_busy::<()>(&Err(error))),
+                // Nobody sleeps on this disk, so that SQLite's patience for a wal-index in motion ends soon: once more.
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::FileLockingProtocolFailed) => {}
+                Err(error) => {
+                    let text = error.to_string();
+                    assert!(is_busy::<()>(&Err(error)), "{text}");
+                }
             }
             std::thread::yield_now();
         }

@@ -6,11 +6,13 @@ use anyfs_lvm::pv::units::Unit;
 use anyfs_lvm::pv::{Access, Bytes, ExtentSize, Pv, PvError, PvOptions, PvUuid};
 
 use super::Entry;
+use super::pvremove::delete;
 use crate::args::{Common, size};
 use crate::cli::Verb;
 use crate::failure::{Done, Failure, chain};
 use crate::picture::shown;
 use crate::session::{Session, check_new};
+use crate::sight::vg_failure;
 use crate::sizes::long;
 use crate::ui::Ui;
 
@@ -114,7 +116,12 @@ pub(crate) fn initialize(session: &Session, ui: &mut Ui<'_>, path: &Path, option
         check_new(path)?;
     } else {
         let pv = Pv::create(&session.env, path, &options).map_err(|error| refused(&error))?;
-        session.register(pv.label().pv, pv.path())?;
+        let registered = session.register(pv.label().pv, pv.path());
+        drop(pv);
+        if registered.is_err() {
+            take_back(session, &[path.to_owned()]);
+        }
+        registered?;
     }
     ui.say(&format!("Physical volume \"{name}\" successfully created."));
     Ok(())
@@ -128,7 +135,7 @@ pub(super) fn prepare(
     paths: &[PathBuf],
     options: &PvOptions,
     extent: ExtentSize,
-) -> Done {
+) -> Done<Vec<PathBuf>> {
     let new: Vec<&PathBuf> = paths.iter().filter(|path| std::fs::symlink_metadata(path).is_err()).collect();
     if let Some(path) = new.first()
         && options.capacity.get() < extent.bytes()
@@ -136,7 +143,42 @@ pub(super) fn prepare(
         let (size, extent) = (long(options.capacity.get()), long(extent.bytes()));
         return Err(Failure::new(format!("{}: {size} is less than one extent ({extent}).", shown(path))));
     }
-    new.into_iter().try_for_each(|path| initialize(session, ui, path, options, 0))
+    let mut made = Vec::new();
+    for path in new {
+        if let Err(failure) = initialize(session, ui, path, options, 0) {
+            take_back(session, &made);
+            return Err(failure);
+        }
+        made.push(path.clone());
+    }
+    Ok(made)
+}
+
+/// Removes PVs that were made for a change that then failed: those that are of no group. A failure here adds nothing to
+/// the one that is told.
+pub(super) fn take_back(session: &Session, made: &[PathBuf]) {
+    for path in made {
+        let Ok(pv) = Pv::open(&session.env, path, Access::Immutable) else { continue };
+        if pv.label().membership.is_none() {
+            let (uuid, file) = (pv.label().pv, pv.path().to_owned());
+            drop(pv);
+            let _ = delete(&file);
+            let _ = session.unregister(uuid);
+        }
+    }
+}
+
+/// Refuses when a logical volume of this group is in use: its owner would lose the PV under its hands.
+pub(super) fn unused(session: &Session, ui: &mut Ui<'_>, path: &Path, group: &str) -> Done {
+    // A group that cannot be read has no volume that is open.
+    let Ok(found) = session.group(ui, group, Access::ReadOnly) else { return Ok(()) };
+    match found.active_lvs().map_err(|error| vg_failure(&error))?.first() {
+        None => Ok(()),
+        Some(lv) => {
+            let line = format!("{}: logical volume {group}/{lv} is in use by another process.", shown(path));
+            Err(Failure::new(line).hint("close it first"))
+        }
+    }
 }
 
 fn refused(error: &PvError) -> Failure {
@@ -172,6 +214,7 @@ fn allowed(session: &Session, ui: &mut Ui<'_>, path: &Path, force: u8) -> Done<b
             ))),
             Some(member) => {
                 let group = &member.name;
+                unused(session, ui, path, group)?;
                 let ask = format!("Really INITIALIZE physical volume \"{name}\" of volume group \"{group}\" [y/n]? ");
                 agreed(ui, &ask)
             }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyfs_lvm::pv::{Access, Pv, side_folder};
 
 use super::Entry;
+use super::pvcreate::unused;
 use crate::args::Common;
 use crate::cli::Verb;
 use crate::failure::{Done, Failure, chain, code};
@@ -58,6 +59,7 @@ impl PvRemove {
                     .line("(If you are certain you need pvremove, then confirm by using --force twice.)")
                     .line(kept));
             }
+            unused(session, ui, path, group)?;
             ui.warn(&format!("PV {name} is used by VG {group}."));
             let ask = format!("Really WIPE LABELS from physical volume \"{name}\" of volume group \"{group}\" [y/n]? ");
             if !ui.confirm(&ask) {
@@ -78,7 +80,7 @@ impl PvRemove {
 }
 
 /// The database first: without it the rest means nothing.
-fn delete(file: &Path) -> std::io::Result<()> {
+pub(super) fn delete(file: &Path) -> std::io::Result<()> {
     std::fs::remove_file(file)?;
     let missing_is_fine = |result: std::io::Result<()>| match result {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),

@@ -7,7 +7,7 @@ use anyfs_lvm::pv::units::Unit;
 use anyfs_lvm::vg::{AllocPolicy, NameError, Tag, VgError, VgName, VgOptions, VolumeGroup};
 
 use super::Entry;
-use super::pvcreate::{NewPv, prepare};
+use super::pvcreate::{NewPv, prepare, take_back};
 use crate::args::{Common, size};
 use crate::cli::Verb;
 use crate::failure::{Done, Failure};
@@ -64,10 +64,12 @@ impl Verb for VgCreate {
             VgError::VgExists(_) => vg_failure(&error),
             other => vg_failure(&other),
         })?;
-        prepare(&session, ui, &self.pvs, &pv_options, options.extent_size)?;
+        let made = prepare(&session, ui, &self.pvs, &pv_options, options.extent_size)?;
         if !session.test {
-            let group = VolumeGroup::create(&session.env, &name, &self.pvs, &options)
-                .map_err(|error| refused(&error, &self.name))?;
+            let group = VolumeGroup::create(&session.env, &name, &self.pvs, &options).map_err(|error| {
+                take_back(&session, &made);
+                refused(&error, &self.name)
+            })?;
             for member in group.pvs() {
                 session.register(member.uuid, &member.path)?;
             }

@@ -6,7 +6,7 @@ use anyfs_lvm::pv::Access;
 use anyfs_lvm::vg::VolumeGroup;
 
 use super::Entry;
-use super::pvcreate::{NewPv, prepare};
+use super::pvcreate::{NewPv, prepare, take_back};
 use super::vgcreate::refused;
 use crate::args::Common;
 use crate::cli::Verb;
@@ -54,13 +54,16 @@ impl Verb for VgExtend {
         if self.restoremissing {
             return self.restore(&session, ui, &mut group);
         }
-        prepare(&session, ui, &self.pvs, &options, group.descriptor().extent_size)?;
+        let made = prepare(&session, ui, &self.pvs, &options, group.descriptor().extent_size)?;
         if session.test {
             let there: Vec<PathBuf> = self.pvs.iter().filter(|path| path.exists()).cloned().collect();
             group.plan_extend(&there).map_err(|error| refused(&error, &self.name))?;
         } else {
             let lock = group.lock().map_err(|error| vg_failure(&error))?;
-            group.extend(&lock, &self.pvs).map_err(|error| refused(&error, &self.name))?;
+            group.extend(&lock, &self.pvs).map_err(|error| {
+                take_back(&session, &made);
+                refused(&error, &self.name)
+            })?;
             for member in group.pvs().iter().filter(|member| member.present()) {
                 session.register(member.uuid, &member.path)?;
             }
