@@ -159,3 +159,33 @@ fn a_pv_given_up_as_missing_can_be_taken_back_before_it_is_forgotten() {
     assert_eq!(never.code, 5, "{never:?}");
     assert!(!never.err.contains("unrecognized"), "{never:?}");
 }
+
+#[test]
+fn giving_up_a_pv_that_held_one_of_two_metadata_copies_keeps_the_volume() {
+    let place = Place::new();
+    place.run("vgcreate --metadatacopies 2 --setphysicalvolumesize 16m vg0 a.db b.db c.db").ok();
+    place.run("lvcreate -n whole -L 8m vg0 a.db").ok();
+    place.input("put vg0/whole:/f", b"safe");
+    let has_copy = |pv: &str| {
+        let entries = fs::read_dir(place.path(&format!("{pv}.d"))).unwrap();
+        entries.filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|end| end == "meta")).count() > 0
+    };
+    assert!(has_copy("a.db"));
+    let other = ["b.db", "c.db"].into_iter().find(|pv| has_copy(pv)).unwrap();
+    fs::remove_file(place.path(other)).unwrap();
+    let lvs = place.run("lvs --noheadings -o lv_attr");
+    assert!(lvs.out.contains('p'), "a lost metadata copy is shown: {lvs:?}");
+    let ran = place.run("vgreduce --removemissing --force vg0");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(!ran.out.contains("successfully removed"), "{ran:?}");
+    assert_eq!(place.run("cat vg0/whole:/f").ok(), "safe");
+    assert_eq!(place.run("vgs --noheadings -o pv_count vg0").ok().trim(), "2");
+}
+
+#[test]
+fn a_volume_too_small_for_any_data_is_made_with_a_warning() {
+    let place = Place::with_home();
+    let ran = place.run("lvcreate -n tiny -L 1m vg0");
+    assert_eq!(ran.code, 0);
+    assert!(ran.err.contains("\"tiny\" can hold no data"), "{ran:?}");
+}

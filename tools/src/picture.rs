@@ -56,7 +56,9 @@ pub(crate) fn group(env: &Env, descriptor: &Descriptor, files: &Files, look: &Lo
     let pvs: Vec<Pv> = descriptor.pvs.iter().map(|record| member(env, descriptor, record, files)).collect();
     let mut lvs = Vec::new();
     for record in &descriptor.lvs {
-        let partial = record.segments.iter().flat_map(legs).any(|(uuid, _)| is_missing(descriptor, uuid, files));
+        let copies = record.copies.iter().map(|copy| copy.pv);
+        let used = record.segments.iter().flat_map(legs).map(|(uuid, _)| uuid);
+        let partial = used.chain(copies).any(|uuid| is_missing(descriptor, uuid, files));
         let mut lv = volume(record, files);
         lv.active = (look.active)(record);
         lv.partial = partial;

@@ -48,19 +48,29 @@ impl VolumeGroup {
         Ok(self.partial_lvs())
     }
 
-    /// Removes the LVs that are partial, with all they hold, and lets the missing PVs leave the VG
-    /// (`vgreduce --removemissing --force`, after [`VolumeGroup::remove_missing`]). What is interrupted is finished by
-    /// running it again.
+    /// Gives up what is on the missing PVs and lets them leave the VG (`vgreduce --removemissing --force`, after
+    /// [`VolumeGroup::remove_missing`]): LVs with extents there, or with all copies of their metadata there, are removed;
+    /// of others the copy there is forgotten. Says which were removed. What is interrupted is finished by running it again.
     ///
     /// # Errors
     /// [`VgError::LvInUse`]; as [`VolumeGroup::change`].
-    pub fn remove_partial(&mut self, lock: &VgLock) -> Result<()> {
+    pub fn remove_partial(&mut self, lock: &VgLock) -> Result<Vec<LvName>> {
         let lost = self.missing();
+        let mut removed = Vec::new();
         for name in self.partial_lvs() {
-            self.drop_lv(lock, &name, &lost)?;
+            let lv = self.lv(&name)?;
+            let data = lv.segments.iter().flat_map(crate::Segment::legs).any(|leg| lost.contains(&leg.pv));
+            let copies: Vec<PvUuid> = lv.copies.iter().map(|copy| copy.pv).filter(|pv| lost.contains(pv)).collect();
+            if data || copies.len() == lv.copies.len() {
+                self.drop_lv(lock, &name, &lost)?;
+                removed.push(name);
+            } else {
+                copies.into_iter().try_for_each(|pv| self.drop_metadata_copy(lock, &name, pv))?;
+            }
         }
         self.sweep_without(lock, &lost)?;
-        self.remove_missing(lock, true).map(drop)
+        self.remove_missing(lock, true)?;
+        Ok(removed)
     }
 
     /// Takes a PV back that was marked missing (`vgextend --restoremissing`). The caller answers for what it holds

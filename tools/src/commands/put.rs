@@ -12,7 +12,7 @@ use crate::cli::Verb;
 use crate::failure::{Done, Failure};
 use crate::files::stop::Stop;
 use crate::files::volume::Mount;
-use crate::files::{Res, Side, Whole};
+use crate::files::{Res, Side, Whole, io_text};
 use crate::session::Session;
 use crate::ui::Ui;
 
@@ -75,7 +75,8 @@ fn write(ui: &mut Ui<'_>, mount: &Mount, (dir, name): (anyfs_lvm::lv::Ino, &[u8]
         wait(stop)?;
         let count = match ui.input().read(&mut buffer) {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            other => other?,
+            Err(error) => return Err(Failure::new(format!("standard input: {}", io_text(&error))).into()),
+            Ok(count) => count,
         };
         let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
         writer.write_all(bytes)?;

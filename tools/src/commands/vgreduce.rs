@@ -83,8 +83,8 @@ impl VgReduce {
         if !used.is_empty() && self.common.force == 0 {
             let failure = Failure::new(format!("There are still partial LVs in VG {}.", self.name));
             return Err(failure.hint(format!(
-                "bring the missing files back into the pool's folder, or remove these LVs with all they hold: \
-                 anyfs-lvm vgreduce --removemissing --force {}",
+                "bring the missing files back into the pool's folder, or give up what they held (volumes with data there \
+                 are removed): anyfs-lvm vgreduce --removemissing --force {}",
                 self.name
             )));
         }
@@ -94,10 +94,9 @@ impl VgReduce {
         let lock = group.lock().map_err(|error| vg_failure(&error))?;
         group.remove_missing(&lock, self.common.force > 0).map_err(|error| vg_failure(&error))?;
         if self.common.force > 0 {
-            group.remove_partial(&lock).map_err(|error| vg_failure(&error))?;
-        }
-        for lv in &used {
-            ui.say(&format!("Logical volume \"{lv}\" successfully removed."));
+            for lv in group.remove_partial(&lock).map_err(|error| vg_failure(&error))? {
+                ui.say(&format!("Logical volume \"{lv}\" successfully removed."));
+            }
         }
         ui.say(&format!("Wrote out consistent volume group {}.", self.name));
         Ok(())

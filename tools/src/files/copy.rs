@@ -1,7 +1,7 @@
 //! Copying trees: one walker, several workers that copy files whole.
 
 use std::collections::HashMap;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
@@ -291,7 +291,14 @@ fn place<S: Side, D: Side>(
         Kind::File => Ok(Placed::File(meta)),
         Kind::Directory => {
             let from = shared.source.enter(&dir.from, name)?;
-            let to = shared.target.make_dir(&dir.to, new_name, meta.mode)?;
+            let to = shared.target.make_dir(&dir.to, new_name, meta.mode).map_err(|trouble| match trouble {
+                Trouble::Io(error) if error.kind() == ErrorKind::NotADirectory => {
+                    let name = show::name(new_name);
+                    Failure::new(format!("{shown}: the target has something named {name} that is not a directory"))
+                        .into()
+                }
+                other => other,
+            })?;
             Ok(Placed::Directory(from, to, shared.kept(&dir.from, name, &meta)?))
         }
         Kind::Symlink => {
