@@ -66,7 +66,7 @@ FROM extent",
     what: "physical volume",
 };
 
-/// Settings of a PV file. The writer's cache holds a batch of 8 MiB twice; nothing spills.
+/// Settings of a PV file. The writer's cache holds more than the largest batch (12 MiB); nothing spills.
 pub const PV_TUNING: Tuning =
     Tuning { page_size: 16 * 1024, wal: false, incremental_vacuum: true, cache_kib: 16 * 1024 };
 

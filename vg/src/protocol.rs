@@ -58,11 +58,12 @@ pub(crate) fn replicate(replicas: &[&dyn DescriptorReplica], proposal: &Proposal
     if Some(choice.newest.hash) != proposal.base {
         return Ok(Outcome::Moved);
     }
+    let held_here = replicas.iter().filter(|replica| choice.newest.holders.contains(&replica.uuid())).count();
     let no_majority = |reachable: usize| VgError::NoMajority {
         vg: proposal.next.name.clone(),
         reachable,
         holders: choice.newest.holders.len(),
-        refusing: replicas.len().saturating_sub(reachable),
+        refusing: held_here.saturating_sub(reachable),
     };
     let reachable = choice.newest.holders.intersection(&choice.visible).count();
     let holders = proposal.next.holders();

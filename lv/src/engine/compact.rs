@@ -77,7 +77,7 @@ impl Core {
         let mut finds = Vec::new();
         let mut bytes = 0u64;
         let mut emptied = 0u64;
-        for (le, _) in state.space.cheapest(committed, VICTIMS) {
+        for le in state.space.cheapest(committed, VICTIMS) {
             if bytes >= budget {
                 break;
             }

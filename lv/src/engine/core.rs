@@ -34,7 +34,7 @@ pub struct VolumeOptions {
     pub cache_bytes: u64,
     /// Bytes of written data not yet on the PVs, at most. Default 64 MiB.
     pub dirty_bytes: u64,
-    /// Bytes of such data at which the background starts to write. Default 8 MiB.
+    /// Bytes of such data at which the background starts to write. Default 16 MiB.
     pub flush_bytes: u64,
     /// Metadata rows kept in memory, about. Default 100,000.
     pub cached_rows: usize,

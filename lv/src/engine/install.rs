@@ -75,7 +75,9 @@ impl State {
             self.touch_le(le);
             for (pv, _) in core.places(le) {
                 if let Some(slot) = core.extents.pvs.get(pv) {
-                    self.pvs.insert(slot.uuid, (core.epoch, flush));
+                    // Chunks end in any order, but a PV's mark never falls.
+                    let mark = self.pvs.entry(slot.uuid).or_insert((core.epoch, flush));
+                    *mark = (*mark).max((core.epoch, flush));
                     self.dirty.pvs.insert(slot.uuid);
                 }
             }

@@ -33,3 +33,4 @@ mod xattr;
 pub(crate) use activate::Activation;
 pub(crate) use core::{Core, lock};
 pub use core::{TestSwitches, VolumeOptions};
+pub use space::hidden_reserve;

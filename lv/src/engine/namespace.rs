@@ -107,28 +107,26 @@ impl State {
         }
     }
 
-    /// Makes a new inode with one name.
-    pub(crate) fn make(
+    /// Makes a new inode, in memory and in the next commit, that no name leads to yet.
+    pub(crate) fn new_inode(
         &mut self,
         parent: Ino,
-        name: &[u8],
         node: &NewNode,
+        nlink: u32,
         target: Option<Arc<[u8]>>,
         now: Nanos,
-    ) -> Result<Attr> {
-        self.vacant(parent, name)?;
+    ) -> Attr {
         let ino = Ino(self.fs.next_ino);
         self.fs.next_ino = self.fs.next_ino.saturating_add(1);
         self.fs.files = self.fs.files.saturating_add(1);
         self.dirty.fs = true;
-        let is_dir = node.kind == Kind::Directory;
         let attr = Attr {
             ino,
             kind: node.kind,
             mode: node.mode & 0o7777,
             uid: node.uid,
             gid: node.gid,
-            nlink: if is_dir { 2 } else { 1 },
+            nlink,
             size: target.as_ref().map_or(0, |t| u64::try_from(t.len()).unwrap_or(0)),
             stored: 0,
             atime: now,
@@ -141,6 +139,22 @@ impl State {
         self.inodes.insert(ino, Inode::new(row, true, self.txg));
         self.entries += 1;
         self.dirty.inodes.insert(ino);
+        attr
+    }
+
+    /// Makes a new inode with one name.
+    pub(crate) fn make(
+        &mut self,
+        parent: Ino,
+        name: &[u8],
+        node: &NewNode,
+        target: Option<Arc<[u8]>>,
+        now: Nanos,
+    ) -> Result<Attr> {
+        self.vacant(parent, name)?;
+        let is_dir = node.kind == Kind::Directory;
+        let attr = self.new_inode(parent, node, if is_dir { 2 } else { 1 }, target, now);
+        let ino = attr.ino;
         if is_dir {
             self.dirs.insert(ino, Directory { complete: true, ..Directory::default() });
             let above = self.inode_mut(parent)?;

@@ -5,46 +5,22 @@ use super::inode::Inode;
 use super::state::State;
 use super::txg::INTENT_MAX;
 use super::write::{clear_set_id, regular};
-use crate::catalogue::InodeRow;
-use crate::{Attr, Ino, Kind, LvError, Nanos, Result};
+use crate::{Ino, LvError, Nanos, NewNode, Result};
 
 /// Contents of up to this many bytes are replaced in memory; larger ones are placed first, aside.
 const AT_ONCE: usize = 4 * 1024 * 1024;
 /// Bytes of one write of larger contents.
 const STEP: usize = 1024 * 1024;
-/// How often files that are written meanwhile are flushed before a copy gives up.
+/// How often files that are written meanwhile are flushed before what is left is taken as it is.
 const ROUNDS: usize = 16;
 
 impl State {
     /// Makes a regular file without a name, open once: it goes when it is released, or after a crash.
-    fn make_nameless(&mut self, now: Nanos) -> Ino {
-        let ino = Ino(self.fs.next_ino);
-        self.fs.next_ino = self.fs.next_ino.saturating_add(1);
-        self.fs.files = self.fs.files.saturating_add(1);
-        self.dirty.fs = true;
-        let attr = Attr {
-            ino,
-            kind: Kind::File,
-            mode: 0o600,
-            uid: 0,
-            gid: 0,
-            nlink: 0,
-            size: 0,
-            stored: 0,
-            atime: now,
-            mtime: now,
-            ctime: now,
-            btime: now,
-            rdev: 0,
-        };
-        let row = InodeRow { attr, generation: self.epoch.0, flags: 0, project: 0, parent: Ino::ROOT, target: None };
-        let mut inode = Inode::new(row, true, self.txg);
-        inode.opens = 1;
-        self.inodes.insert(ino, inode);
-        self.entries += 1;
-        self.dirty.inodes.insert(ino);
-        self.orphans.insert(ino);
-        ino
+    fn make_nameless(&mut self, now: Nanos) -> Result<Ino> {
+        let attr = self.new_inode(Ino::ROOT, &NewNode::file(0o600), 0, None, now);
+        self.inode_mut(attr.ino)?.opens = 1;
+        self.orphans.insert(attr.ino);
+        Ok(attr.ino)
     }
 
     /// Lets a file have the contents of another, both quiet.
@@ -89,7 +65,7 @@ impl Core {
     pub(crate) fn replace(&self, ino: Ino, bytes: &[u8]) -> Result<()> {
         if bytes.len() > AT_ONCE {
             let now = self.env.clock.wall();
-            let aside = self.state()?.make_nameless(now);
+            let aside = self.state()?.make_nameless(now)?;
             let done = self.fill(aside, bytes).and_then(|()| self.copy_file(aside, ino));
             let mut state = self.state()?;
             state.inode(aside)?.opens = 0;
@@ -134,17 +110,17 @@ impl Core {
             return Ok(());
         }
         self.metadata_room()?;
-        for round in 0..ROUNDS {
+        let mut rounds = 0usize;
+        loop {
             self.flush_files(&[from, to])?;
+            rounds = rounds.saturating_add(1);
             let now = self.env.clock.wall();
             let mut state = self.state()?;
             // What others write all the time ends up in the catalogue rather than never.
             let quiet = |inode: &Inode| inode.sealed.is_empty() && inode.open.data() <= INTENT_MAX;
-            let last = round.saturating_add(1) == ROUNDS;
-            if last || (quiet(state.inode(from)?) && quiet(state.inode(to)?)) {
+            if rounds >= ROUNDS || (quiet(state.inode(from)?) && quiet(state.inode(to)?)) {
                 return state.take_contents(from, to, now);
             }
         }
-        Ok(())
     }
 }

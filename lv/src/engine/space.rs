@@ -88,7 +88,7 @@ pub(crate) struct Space {
 }
 
 /// LEs kept out of what a user may fill, so that compaction always finds room: 7 %, at least 4.
-pub(crate) fn hidden_reserve(count: u32) -> u32 {
+pub fn hidden_reserve(count: u32) -> u32 {
     let share = u64::from(count).saturating_mul(7).div_ceil(100);
     u32::try_from(share).unwrap_or(u32::MAX).max(4).min(count)
 }
@@ -319,7 +319,7 @@ impl Space {
     }
 
     /// Live LEs named by a commit that returned, the ones with the fewest live bytes first, full ones left out.
-    pub(crate) fn cheapest(&self, committed: Txg, limit: usize) -> Vec<(LeIndex, u64)> {
+    pub(crate) fn cheapest(&self, committed: Txg, limit: usize) -> Vec<LeIndex> {
         let mut list: Vec<(u64, LeIndex)> = (0u32..)
             .zip(&self.les)
             .filter(|(_, le)| {
@@ -329,6 +329,6 @@ impl Space {
             .collect();
         list.sort_unstable();
         list.truncate(limit);
-        list.into_iter().map(|(live, le)| (le, live)).collect()
+        list.into_iter().map(|(_, le)| le).collect()
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyfs_backend::{FsError, FsInode, Metadata};
 
 use super::error::fs_error;
-use super::{Filesystem, FsResult, metadata, os, path_from};
+use super::{Filesystem, FsResult, bytes, metadata, path_from};
 use crate::{Ino, LvError};
 
 fn inode_error(operation: &'static str, inode: u64, error: LvError) -> FsError {
@@ -27,7 +27,7 @@ impl FsInode for Filesystem {
     }
 
     fn lookup(&self, parent: u64, name: &OsStr) -> FsResult<u64> {
-        let name = os(name);
+        let name = bytes(name);
         let found = match name {
             b"." => self.volume.getattr(Ino(parent)).map(|attr| attr.ino),
             b".." => self.volume.parent_of(Ino(parent)),

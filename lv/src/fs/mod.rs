@@ -79,8 +79,8 @@ impl Volume {
     }
 }
 
-fn bytes(path: &Path) -> &[u8] {
-    path.as_os_str().as_bytes()
+fn bytes<T: AsRef<OsStr> + ?Sized>(name: &T) -> &[u8] {
+    name.as_ref().as_bytes()
 }
 
 fn path_from(bytes: Vec<u8>) -> PathBuf {
@@ -174,8 +174,4 @@ impl Filesystem {
         }
         Err(FsError::Conflict { path: path.to_owned() })
     }
-}
-
-fn os(name: &OsStr) -> &[u8] {
-    name.as_bytes()
 }

@@ -190,4 +190,8 @@ fn files_written_all_the_time_are_copied_right_too() {
             assert!(copy.is_sorted_by(|x, y| x >= y), "bytes of different writes are out of order");
         }
     });
+    // Layers that followed each other through the pipeline were taken over in their order.
+    assert!(contents(&volume, a) == vec![59; 1_000_000]);
+    volume.close().unwrap();
+    assert!(contents(&rig.open(), a) == vec![59; 1_000_000]);
 }

@@ -1,5 +1,6 @@
 //! `lvcreate`.
 
+use anyfs_lvm::lv::hidden_reserve;
 use anyfs_lvm::pv::Access;
 use anyfs_lvm::vg::{AllocPolicy, LvName, LvRequest, VolumeGroup};
 
@@ -58,9 +59,6 @@ pub(crate) struct LvCreate {
     common: Common,
 }
 
-/// Extents of a volume that files cannot have, at least.
-const KEPT: u32 = 4;
-
 impl Verb for LvCreate {
     const NAME: &'static str = "lvcreate";
 
@@ -85,10 +83,8 @@ impl Verb for LvCreate {
         self.size.tell_stripes(ui, &group)?;
         request.count = count(ui, &group, wanted, 0, request.stripes, request.pvs.as_deref())?;
         let made = create(&session, &mut group, &request)?;
-        if request.count.0 <= KEPT {
-            ui.warn(&format!(
-                "Logical volume \"{made}\" can hold no data: {KEPT} extents of each volume are kept for moving data."
-            ));
+        if hidden_reserve(request.count.0) >= request.count.0 {
+            ui.warn(&format!("Logical volume \"{made}\" can hold no data: all its extents are kept for moving data."));
         }
         ui.say(&format!("Logical volume \"{made}\" created."));
         Ok(())
