@@ -230,20 +230,33 @@ impl Copy {
         backup.run_to_completion(4096, std::time::Duration::ZERO, None).map_err(fail)
     }
 
-    /// Bytes in the write-ahead log that a checkpoint has not yet moved.
-    pub(crate) fn checkpoint(&self, mode: Checkpoint) -> Result<bool> {
+    /// Moves the log into the file; what it held before and what is still to move.
+    pub(crate) fn checkpoint(&self, mode: Checkpoint) -> Result<Log> {
         let sql = match mode {
+            Checkpoint::Look => "PRAGMA wal_checkpoint(NOOP)",
             Checkpoint::Passive => "PRAGMA wal_checkpoint(PASSIVE)",
             Checkpoint::Truncate => "PRAGMA wal_checkpoint(TRUNCATE)",
         };
-        let busy: i64 = self.connection.query_row(sql, [], |row| row.get(0)).map_err(self.fail("checkpoint"))?;
-        Ok(busy == 0)
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
+        let (busy, pages, moved) = self.connection.query_row(sql, [], row).map_err(self.fail("checkpoint"))?;
+        Ok(Log { busy: busy != 0, left: u64::try_from(pages.saturating_sub(moved)).unwrap_or(0) })
     }
+}
+
+/// A write-ahead log after a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Log {
+    /// A reader or another checkpoint stood in the way.
+    pub(crate) busy: bool,
+    /// Pages that are not yet in the file.
+    pub(crate) left: u64,
 }
 
 /// How thorough a checkpoint is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Checkpoint {
+    /// Moves nothing.
+    Look,
     /// Moves what no reader needs; waits for nobody.
     Passive,
     /// Waits for readers, then empties the log.

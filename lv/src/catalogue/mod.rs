@@ -15,3 +15,4 @@ pub use copy::{CopyPlace, create_catalogue};
 pub(crate) use reader::{CatalogueReader, DirentRow, FsRow, InodeRow, LeRow, MapRow, SliceRow};
 pub(crate) use recover::{CopySet, activate_copies};
 pub(crate) use row::{RowOp, Table, Value};
+pub(crate) use schema::TUNING;

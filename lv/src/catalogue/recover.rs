@@ -53,7 +53,7 @@ pub(crate) fn activate_copies(env: &Env, family: FamilyUuid, places: &[CopyPlace
 /// with what is written next: it counts once a checkpoint has put it into the file.
 fn open_durable(env: &Env, place: &CopyPlace) -> Result<(CopyState, Copy)> {
     let copy = Copy::open(env, place.clone())?;
-    if !copy.checkpoint(Checkpoint::Truncate)? {
+    if copy.checkpoint(Checkpoint::Truncate)?.busy {
         return Err(pv::PvError::Busy { path: place.path.clone() }.into());
     }
     Ok((copy.state()?, copy))
@@ -118,7 +118,7 @@ impl CopySet {
         let mode = if truncate { Checkpoint::Truncate } else { Checkpoint::Passive };
         let mut complete = true;
         for copy in &self.copies {
-            complete &= copy.checkpoint(mode)?;
+            complete &= !copy.checkpoint(mode)?.busy;
         }
         Ok(complete)
     }

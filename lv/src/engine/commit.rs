@@ -8,7 +8,7 @@ use pv::{Env, Txg};
 use super::core::{Core, lock};
 use super::state::State;
 use super::txg::INTENT_MAX;
-use crate::catalogue::{Checkpoint, Commit, CopySet};
+use crate::catalogue::{Checkpoint, Commit, Copy, CopySet, TUNING};
 use crate::{Ino, LvError, Result};
 
 /// Rounds of placing large required data before a commit takes the rest inline.
@@ -16,6 +16,9 @@ const PLACING_ROUNDS: usize = 4;
 
 /// How long a commit waits for readers of the log.
 const LOG_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Pages of a log at which it is moved into its file.
+const LOG_TURN: u64 = 1024;
 
 /// Length of a write-ahead log.
 fn log_len(env: &Env, path: &std::path::Path) -> u64 {
@@ -148,18 +151,34 @@ impl Core {
         self.wals.iter().map(|wal| log_len(&self.env, wal)).max().unwrap_or(0)
     }
 
-    /// Moves the catalogue's log into its file once the log has grown to half its bound.
+    /// Moves the catalogue's logs into their files once one holds [`LOG_TURN`] pages.
+    ///
+    /// Most of it while commits go on, the rest with commits held: only a log that is in its file to the last page
+    /// begins anew at its start, and writing over blocks that the log already has is what keeps a small fsync fast.
     pub(crate) fn checkpoint(&self) -> Result<()> {
-        if self.wals.iter().all(|wal| log_len(&self.env, wal) <= self.options.wal_bytes / 2) {
+        let turn = LOG_TURN.min(self.options.wal_bytes / 4 / u64::from(TUNING.page_size));
+        let copies = lock(&self.checkpointer);
+        if self.move_logs(&copies, Checkpoint::Look)? < turn {
             return Ok(());
         }
-        for copy in lock(&self.checkpointer).iter() {
-            match copy.checkpoint(Checkpoint::Passive) {
-                Ok(_) | Err(LvError::Pv(pv::PvError::Busy { .. })) => {}
+        self.move_logs(&copies, Checkpoint::Passive)?;
+        let held = lock(&self.copies);
+        self.move_logs(&copies, Checkpoint::Passive)?;
+        drop(held);
+        Ok(())
+    }
+
+    /// Pages left in the longest log after a checkpoint of `copies`.
+    fn move_logs(&self, copies: &[Copy], mode: Checkpoint) -> Result<u64> {
+        let mut left = 0;
+        for copy in copies {
+            match copy.checkpoint(mode) {
+                Ok(log) => left = left.max(log.left),
+                Err(LvError::Pv(pv::PvError::Busy { .. })) => {}
                 Err(error) => return Err(self.poison(error)),
             }
         }
-        Ok(())
+        Ok(left)
     }
 }
 

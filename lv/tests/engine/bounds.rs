@@ -46,6 +46,23 @@ fn the_log_never_grows_past_its_bound_while_readers_come_and_go() {
 }
 
 #[test]
+fn the_log_begins_anew_while_commits_go_on() {
+    let mut rig = Rig::new(1, 64, 65536);
+    rig.options = VolumeOptions { wal_bytes: 8 << 20, ..rig.options };
+    let volume = rig.open();
+    let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+    let mut written = 0;
+    while written < 16 << 20 {
+        volume.write(file, 0, &pattern(written, 4096)).unwrap();
+        volume.fsync(file).unwrap();
+        written += 4096;
+    }
+    // A quarter of the bound, and what a commit adds before it is noticed.
+    let log = volume.usage().unwrap().log_bytes;
+    assert!(log <= 3 << 20, "log of {log} bytes");
+}
+
+#[test]
 fn memory_stays_within_its_budgets() {
     let mut rig = Rig::new(2, 200, 65536);
     rig.options = VolumeOptions { cached_rows: 1000, cache_bytes: 1 << 20, dirty_bytes: 1 << 20, ..rig.options };
