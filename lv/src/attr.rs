@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::{LvError, Result};
+
 /// Inode number; never reused within a filesystem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ino(pub u64);
@@ -123,6 +125,14 @@ impl NewNode {
     /// A directory with these permission bits, owned by user and group 0.
     pub const fn directory(mode: u32) -> Self {
         Self { kind: Kind::Directory, mode, uid: 0, gid: 0, rdev: 0 }
+    }
+
+    /// Refuses kinds that are made by calls of their own.
+    pub(crate) fn check_plain(&self) -> Result<()> {
+        if matches!(self.kind, Kind::Directory | Kind::Symlink) {
+            return Err(LvError::Invalid { what: "directories and symbolic links have calls of their own" });
+        }
+        Ok(())
     }
 
     /// The same, owned by others.

@@ -124,6 +124,18 @@ pub enum LvError {
         /// Bytes the write needs.
         needed: u64,
     },
+    /// The volume holds as much as it may.
+    #[error("the logical volume's quota is used up ({usage} of {limit} {what}, {requested} more needed)")]
+    Quota {
+        /// Of what: bytes or files.
+        what: &'static str,
+        /// The quota.
+        limit: u64,
+        /// What the operation needs.
+        requested: u64,
+        /// What is in use.
+        usage: u64,
+    },
     /// The host's filesystem below the pool is full.
     #[error("no space left on the host filesystem below {} ({free} bytes free, {needed} needed)", path.display())]
     HostFull {
@@ -228,6 +240,7 @@ impl LvError {
             Self::NotEmpty { .. } => 39,
             Self::Loop { .. } => 40,
             Self::NoXattr { .. } => 61,
+            Self::Quota { .. } => 122,
             Self::InUse { .. } => 16,
             _ => 5,
         }
@@ -240,6 +253,7 @@ impl LvError {
             Self::HostFull { .. } | Self::Pv(PvError::NoSpace { .. }) => {
                 "make room on the host filesystem, or add a physical volume on another one with vgextend"
             }
+            Self::Quota { .. } => "remove files, or raise the quota",
             Self::InUse { .. } => "close the other process first",
             Self::PvMissing { .. } => "bring the missing file back into the pool's folder",
             Self::OldPv { .. } | Self::OldMetadata { .. } => "put the newest copy of the file back",

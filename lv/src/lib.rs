@@ -15,8 +15,8 @@ mod volume;
 
 pub use attr::{Attr, DirEntry, Ino, Kind, Nanos, NewNode, Rename, Seek, SetAttr, SetXattr, StatFs, Usage};
 pub use catalogue::{CopyPlace, create_catalogue};
-pub use engine::{TestSwitches, VolumeOptions, hidden_reserve};
+pub use engine::{Quota, TestSwitches, VolumeOptions, hidden_reserve};
 pub use error::{LvError, Result};
 pub use fs::{Filesystem, Reader, Writer};
 pub use path::Parent;
-pub use volume::{Volume, Work};
+pub use volume::{Transaction, Volume, Work};

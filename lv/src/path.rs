@@ -3,7 +3,7 @@
 //! `/foo/../bar` is `/bar`, `/foo/./bar` and `//foo//bar/` are `/foo/bar`; `..` never leaves the root. At most 40
 //! symbolic links are followed in one walk, counted over the whole of it.
 
-use crate::engine::Core;
+use crate::engine::State;
 use crate::{Attr, Ino, Kind, LvError, Result};
 
 /// Symbolic links followed in one walk.
@@ -44,9 +44,9 @@ enum Walk {
     Missing(Parent),
 }
 
-impl Core {
+impl State {
     /// The inode a path leads to.
-    pub(crate) fn resolve(&self, path: &[u8], follow_last: bool) -> Result<Attr> {
+    pub(crate) fn resolve_path(&mut self, path: &[u8], follow_last: bool) -> Result<Attr> {
         match self.walk(path, follow_last)? {
             Walk::Found(attr) => Ok(attr),
             Walk::Missing(_) => Err(LvError::NotFound { name: path.to_owned() }),
@@ -54,28 +54,27 @@ impl Core {
     }
 
     /// The name that is missing at the end of a path, links followed to the last.
-    pub(crate) fn resolve_missing(&self, path: &[u8]) -> Result<Parent> {
+    pub(crate) fn resolve_missing(&mut self, path: &[u8]) -> Result<Parent> {
         match self.walk(path, true)? {
             Walk::Found(_) => Err(LvError::Exists { name: path.to_owned() }),
             Walk::Missing(parent) => Ok(parent),
         }
     }
 
-    fn walk(&self, path: &[u8], follow_last: bool) -> Result<Walk> {
+    fn walk(&mut self, path: &[u8], follow_last: bool) -> Result<Walk> {
         check(path)?;
         let mut todo = components(path);
-        let mut state = self.state()?;
         let mut at = Ino::ROOT;
         let mut hops = 0usize;
         while let Some(name) = todo.pop() {
-            if state.inode(at)?.attr.kind != Kind::Directory {
+            if self.inode(at)?.attr.kind != Kind::Directory {
                 return Err(LvError::NotDirectory { name: path.to_owned() });
             }
             if name == b".." {
-                at = state.inode(at)?.parent;
+                at = self.inode(at)?.parent;
                 continue;
             }
-            let Some((found, kind)) = state.find(at, &name)? else {
+            let Some((found, kind)) = self.find(at, &name)? else {
                 if todo.is_empty() {
                     return Ok(Walk::Missing(Parent { ino: at, name }));
                 }
@@ -86,7 +85,7 @@ impl Core {
                 continue;
             }
             hops = hops.saturating_add(1);
-            let target = state.inode(found)?.target.clone().unwrap_or_default();
+            let target = self.inode(found)?.target.clone().unwrap_or_default();
             let long = todo.iter().map(Vec::len).sum::<usize>().saturating_add(target.len()) > PATH_MAX;
             if hops > HOPS || long {
                 return Err(LvError::Loop { name: path.to_owned() });
@@ -96,11 +95,11 @@ impl Core {
             }
             todo.extend(components(&target));
         }
-        Ok(Walk::Found(state.inode(at)?.shown()))
+        Ok(Walk::Found(self.inode(at)?.shown()))
     }
 
     /// The directory that holds (or would hold) a path's last name, and that name.
-    pub(crate) fn resolve_parent(&self, path: &[u8]) -> Result<Parent> {
+    pub(crate) fn resolve_parent(&mut self, path: &[u8]) -> Result<Parent> {
         check(path)?;
         let mut parts = components(path);
         if parts.is_empty() {
@@ -115,7 +114,7 @@ impl Core {
         if name == b".." {
             return Err(LvError::Invalid { what: "a path cannot end in .. here" });
         }
-        let attr = self.resolve(&above, true).map_err(|error| match error {
+        let attr = self.resolve_path(&above, true).map_err(|error| match error {
             LvError::NotFound { .. } => LvError::NotFound { name: path.to_owned() },
             other => other,
         })?;

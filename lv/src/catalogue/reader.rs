@@ -18,6 +18,7 @@ pub(crate) struct CatalogueReader {
     connection: Connection,
 }
 
+#[derive(Debug, Clone)]
 pub(crate) struct FsRow {
     pub(crate) name_key: u64,
     pub(crate) lv: Arc<[u8]>,
@@ -34,6 +35,7 @@ pub(crate) struct InodeRow {
     pub(crate) target: Option<Arc<[u8]>>,
 }
 
+#[derive(Debug, Clone)]
 pub(crate) struct DirentRow {
     pub(crate) cookie: u64,
     pub(crate) name: Arc<[u8]>,

@@ -153,6 +153,7 @@ fn first_state(
         running_base: state.running,
         now: state.running,
         pressure: false,
+        undo: None,
         poison: None,
         stopping: false,
         committing: false,

@@ -155,14 +155,20 @@ impl Core {
         Ok(true)
     }
 
-    /// Everything durable and tidy: data placed, intents moved, one last commit, logs emptied.
-    pub(crate) fn settle_all(&self) -> Result<()> {
-        self.finish_burials()?;
-        self.flush_all()?;
+    /// Moves all intents.
+    pub(crate) fn settle_intents(&self) -> Result<()> {
         while self.move_intents()? {
             let txg = self.state()?.txg;
             self.commit_through(txg)?;
         }
+        Ok(())
+    }
+
+    /// Everything durable and tidy: data placed, intents moved, one last commit, logs emptied.
+    pub(crate) fn settle_all(&self) -> Result<()> {
+        self.finish_burials()?;
+        self.flush_all()?;
+        self.settle_intents()?;
         let txg = self.state()?.txg;
         self.commit_through(txg)?;
         lock(&self.copies).checkpoint(true)?;

@@ -27,6 +27,20 @@ pub struct TestSwitches {
     pub no_catalogue_fence: bool,
 }
 
+/// How much a volume may hold, besides what fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// Bytes of data; bytes that files share count once.
+    pub bytes: u64,
+    /// Inodes, the root directory among them.
+    pub files: u64,
+}
+
+impl Quota {
+    /// No bound.
+    pub const NONE: Self = Self { bytes: u64::MAX, files: u64::MAX };
+}
+
 /// Settings of an active volume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VolumeOptions {
@@ -44,6 +58,8 @@ pub struct VolumeOptions {
     pub grace: Duration,
     /// Size of a metadata volume's write-ahead log that is never exceeded by more than one commit. Default 64 MiB.
     pub wal_bytes: u64,
+    /// What the volume may hold. Default no bound.
+    pub quota: Quota,
     #[doc(hidden)]
     pub switches: TestSwitches,
 }
@@ -59,6 +75,7 @@ impl Default for VolumeOptions {
             commit_interval: Duration::from_secs(5),
             grace: Duration::from_secs(120),
             wal_bytes: 64 * MIB,
+            quota: Quota::NONE,
             switches: TestSwitches::default(),
         }
     }
@@ -112,6 +129,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Core {
     /// The state, unless the volume has stopped.
     pub(crate) fn state(&self) -> Result<MutexGuard<'_, State>> {
+        self.not_held_here()?;
         let mut state = match self.state.lock() {
             Ok(state) => state,
             Err(poisoned) => {

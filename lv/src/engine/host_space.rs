@@ -37,19 +37,33 @@ pub(crate) struct HostRoom {
 impl Core {
     /// Refuses `len` bytes that the host could not hold.
     pub(crate) fn host_room(&self, len: u64) -> Result<()> {
-        {
-            let mut known = super::core::lock(&self.host_known);
-            if known.left >= len {
-                known.left = known.left.saturating_sub(len);
-                return Ok(());
-            }
+        if self.known_room(len) {
+            return Ok(());
         }
-        let mut free = self.host_free()?;
         let pending = self.state()?.pending;
-        let needed = pending.saturating_add(len);
-        if free < needed && self.squeeze()? {
-            free = self.host_free()?;
+        if self.host_free()? < pending.saturating_add(len) {
+            self.squeeze()?;
         }
+        self.look_for_room(pending, len)
+    }
+
+    /// As [`host_room`](Self::host_room), for whoever holds the state.
+    pub(crate) fn host_room_held(&self, pending: u64, len: u64) -> Result<()> {
+        if self.known_room(len) { Ok(()) } else { self.look_for_room(pending, len) }
+    }
+
+    /// Takes `len` bytes off what is known to be there.
+    fn known_room(&self, len: u64) -> bool {
+        let mut known = super::core::lock(&self.host_known);
+        let enough = known.left >= len;
+        if enough {
+            known.left = known.left.saturating_sub(len);
+        }
+        enough
+    }
+
+    fn look_for_room(&self, pending: u64, len: u64) -> Result<()> {
+        let (free, needed) = (self.host_free()?, pending.saturating_add(len));
         if free < needed {
             let free = free.saturating_sub(pending);
             let path = self.extents.pvs.first().map(|slot| slot.path.clone()).unwrap_or_default();

@@ -69,6 +69,8 @@ impl State {
     fn link_entry(&mut self, parent: Ino, name: &[u8], ino: Ino, kind: Kind, now: Nanos) -> Result<()> {
         let base = bucket_of(self.fs.name_key, name);
         let txg = self.txg;
+        self.bucket(parent, base)?;
+        self.note_bucket(parent, base);
         let bucket = self.bucket(parent, base)?;
         let cookie = bucket.free_cookie(base).ok_or(LvError::Invalid { what: "too many names with equal hashes" })?;
         bucket.entries.push(DirentRow { cookie, name: name.into(), ino, kind });
@@ -84,6 +86,8 @@ impl State {
     fn unlink_entry(&mut self, parent: Ino, name: &[u8], now: Nanos) -> Result<()> {
         let base = bucket_of(self.fs.name_key, name);
         let txg = self.txg;
+        self.bucket(parent, base)?;
+        self.note_bucket(parent, base);
         let bucket = self.bucket(parent, base)?;
         bucket.stamp = txg;
         let Some(at) = bucket.entries.iter().position(|entry| entry.name.as_ref() == name) else { return Ok(()) };
@@ -139,6 +143,7 @@ impl State {
         self.inodes.insert(ino, Inode::new(row, true, self.txg));
         self.entries += 1;
         self.dirty.inodes.insert(ino);
+        self.note_new(ino);
         attr
     }
 
@@ -228,6 +233,12 @@ impl State {
         self.fs.files = self.fs.files.saturating_sub(1);
         self.dirty.fs = true;
         Ok(())
+    }
+
+    /// The target of a symbolic link.
+    pub(crate) fn read_link(&mut self, ino: Ino) -> Result<Vec<u8>> {
+        let target = self.inode(ino)?.target.as_ref().map(|target| target.to_vec());
+        target.ok_or(LvError::Invalid { what: "not a symbolic link" })
     }
 
     /// Removes an empty directory.
@@ -371,9 +382,13 @@ impl State {
         Ok(out)
     }
 
-    /// Changes attributes other than the size.
+    /// Changes attributes.
     pub(crate) fn set_attr(&mut self, ino: Ino, set: &SetAttr, now: Nanos) -> Result<Attr> {
+        if let Some(size) = set.size {
+            self.resize(ino, size, now)?;
+        }
         let inode = self.inode_mut(ino)?;
+        let timed = set.mtime.is_some();
         let a = &mut inode.attr;
         a.mode = set.mode.map_or(a.mode, |mode| mode & 0o7777);
         a.uid = set.uid.unwrap_or(a.uid);
@@ -385,6 +400,9 @@ impl State {
             inode.named = inode.data_attr();
         }
         let shown = inode.shown();
+        if timed {
+            self.note_data(ino);
+        }
         self.requeue(ino);
         Ok(shown)
     }

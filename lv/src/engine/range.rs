@@ -59,7 +59,7 @@ impl State {
     }
 
     /// Bytes of `start..end` that are not data.
-    fn missing(&mut self, ino: Ino, start: u64, end: u64) -> Result<u64> {
+    pub(crate) fn missing(&mut self, ino: Ino, start: u64, end: u64) -> Result<u64> {
         let (size, mut at, mut missing) = (self.inode(ino)?.attr.size, start, end.saturating_sub(start));
         while at < end.min(size) {
             let (data, until) = self.covered(ino, at)?;
@@ -118,6 +118,7 @@ impl Core {
         let missing = state.missing(ino, off, end)?;
         drop(state);
         self.space_for(missing)?;
+        drop(self.within_quota(ino, Some(off), usize::try_from(len).unwrap_or(usize::MAX))?);
         if keep_size { Ok(()) } else { self.grow_to(ino, end) }
     }
 

@@ -8,7 +8,7 @@ use super::core::Core;
 use super::layer::{Layer, Piece};
 use super::state::State;
 use crate::catalogue::SliceRow;
-use crate::{Ino, Kind, LvError, Result};
+use crate::{Ino, LvError, Result};
 
 /// Reads up to this length go through the block cache; longer ones would only wash it out.
 const CACHED_READ: usize = 64 * 1024;
@@ -47,17 +47,11 @@ impl Core {
     pub(crate) fn read(&self, ino: Ino, off: u64, buf: &mut [u8]) -> Result<usize> {
         for attempt in 1..=LOOKUPS {
             let mut state = self.state()?;
-            let inode = state.inode(ino)?;
-            if inode.attr.kind != Kind::File {
-                return Err(LvError::IsDirectory { name: format!("inode {ino}").into_bytes() });
-            }
-            let len = inode.attr.size.saturating_sub(off).min(u64::try_from(buf.len()).unwrap_or(u64::MAX));
-            let len = index(len);
-            let Some(target) = buf.get_mut(..len) else { return Ok(0) };
+            let Some(target) = state.readable(ino, off, buf)? else { return Ok(0) };
             let parts = state.resolve(ino, off, target)?;
             drop(state);
             match self.fetch(&parts, target) {
-                Ok(()) => return Ok(len),
+                Ok(()) => return Ok(target.len()),
                 Err((at, failure)) => {
                     let changed = attempt < LOOKUPS && self.moved(ino, &parts)?;
                     if !changed {
@@ -67,6 +61,16 @@ impl Core {
             }
         }
         Ok(0)
+    }
+
+    /// As [`read`](Self::read), for whoever holds the state.
+    pub(crate) fn read_held(&self, state: &mut State, ino: Ino, off: u64, buf: &mut [u8]) -> Result<usize> {
+        let Some(target) = state.readable(ino, off, buf)? else { return Ok(0) };
+        let parts = state.resolve(ino, off, target)?;
+        match self.fetch(&parts, target) {
+            Ok(()) => Ok(target.len()),
+            Err((at, failure)) => Err(state.name_failure(ino, at, failure)),
+        }
     }
 
     /// Whether any of these parts is somewhere else by now.
@@ -205,21 +209,9 @@ impl Core {
 
     /// A failure, told with the path it concerns.
     pub(crate) fn name_failure(&self, ino: Ino, offset: u64, failure: Failure) -> LvError {
-        let (path, file) = match self.state() {
-            Ok(mut state) => (state.path_of(ino), state.reader.path().to_owned()),
-            Err(error) => return error,
-        };
-        match failure {
-            Failure::Missing { pv } => LvError::PvMissing { path, offset, pv },
-            Failure::Damaged { pv, le } => LvError::Damaged { path, offset, pv, le },
-            Failure::Inline => {
-                let path = String::from_utf8_lossy(&path).into_owned();
-                LvError::DamagedRow {
-                    file,
-                    what: format!("the data of {path} at byte {offset} does not match its checksum"),
-                }
-            }
-            Failure::Pv(error) => error.into(),
+        match self.state() {
+            Ok(mut state) => state.name_failure(ino, offset, failure),
+            Err(error) => error,
         }
     }
 }
@@ -247,6 +239,27 @@ fn overlay(layer: &Layer, off: u64, target: &mut [u8], filled: &mut Vec<(u64, u6
 }
 
 impl State {
+    fn name_failure(&mut self, ino: Ino, offset: u64, failure: Failure) -> LvError {
+        let path = self.path_of(ino);
+        match failure {
+            Failure::Missing { pv } => LvError::PvMissing { path, offset, pv },
+            Failure::Damaged { pv, le } => LvError::Damaged { path, offset, pv, le },
+            Failure::Inline => {
+                let path = String::from_utf8_lossy(&path).into_owned();
+                self.damaged(format!("the data of {path} at byte {offset} does not match its checksum"))
+            }
+            Failure::Pv(error) => error.into(),
+        }
+    }
+
+    /// The part of `buf` that lies inside the file.
+    fn readable<'b>(&mut self, ino: Ino, off: u64, buf: &'b mut [u8]) -> Result<Option<&'b mut [u8]>> {
+        let inode = self.inode(ino)?;
+        super::write::regular(inode)?;
+        let len = inode.attr.size.saturating_sub(off).min(u64::try_from(buf.len()).unwrap_or(u64::MAX));
+        Ok(buf.get_mut(..index(len)))
+    }
+
     /// Fills `target` with what is in memory and returns what has to be fetched.
     fn resolve(&mut self, ino: Ino, off: u64, target: &mut [u8]) -> Result<Vec<Part>> {
         let end = off.saturating_add(u64::try_from(target.len()).unwrap_or(0));

@@ -75,20 +75,7 @@ impl Core {
         let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.make_room(ino, len)?;
         let now = self.env.clock.wall();
-        let mut state = self.state()?;
-        regular(state.inode(ino)?)?;
-        let inode = state.inode_mut(ino)?;
-        let (before, old) = (inode.open.data(), inode.attr.size);
-        inode.open.punch(0, old);
-        inode.open.write(0, bytes);
-        let after = inode.open.data();
-        inode.attr.size = len;
-        inode.attr.mtime = now;
-        inode.attr.ctime = now;
-        inode.attr.mode = clear_set_id(inode.attr.mode);
-        state.pending = state.pending.saturating_sub(before).saturating_add(after);
-        state.requeue(ino);
-        Ok(())
+        self.within_quota(ino, Some(0), bytes.len())?.put_all(ino, bytes, now)
     }
 
     fn fill(&self, ino: Ino, bytes: &[u8]) -> Result<()> {

@@ -96,6 +96,8 @@ pub(crate) struct State {
     pub(crate) running_base: u64,
     pub(crate) now: u64,
     pub(crate) pressure: bool,
+    /// What the running transaction has changed.
+    pub(crate) undo: Option<Box<super::undo::Undo>>,
     pub(crate) poison: Option<String>,
     pub(crate) stopping: bool,
     /// Somebody runs a commit.
@@ -145,6 +147,7 @@ impl State {
     pub(crate) fn inode_mut(&mut self, ino: Ino) -> Result<&mut Inode> {
         let txg = self.txg;
         self.inode(ino)?.stamp = txg;
+        self.note_inode(ino);
         self.dirty.inodes.insert(ino);
         self.inode(ino)
     }
@@ -171,10 +174,14 @@ impl State {
         self.pending.saturating_sub(self.sealed)
     }
 
+    /// Bytes of data that files hold, bytes that they share once, with what is pending.
+    pub(crate) fn used_bytes(&self) -> u64 {
+        self.space.live_total().saturating_add(self.pending).saturating_add(self.intents)
+    }
+
     /// Bytes that can still be written. Intents count: they have an extent to move to.
     pub(crate) fn free_bytes(&self) -> u64 {
-        let used = self.space.live_total().saturating_add(self.pending).saturating_add(self.intents);
-        self.space.total().saturating_sub(used).saturating_sub(self.space.away())
+        self.space.total().saturating_sub(self.used_bytes()).saturating_sub(self.space.away())
     }
 
     /// Drops from memory what is committed and was not used since the last pass.

@@ -1,10 +1,12 @@
 //! Changing file contents: into the open layer, after space for it is sure.
 
+use std::sync::MutexGuard;
+
 use super::core::Core;
 use super::inode::Inode;
 use super::namespace::SIZE_MAX;
 use super::state::State;
-use crate::{Attr, Ino, Kind, LvError, Result};
+use crate::{Ino, Kind, LvError, Nanos, Result};
 
 /// Rows of the open transaction group at which writers wait for a commit.
 const DIRTY_ROWS: usize = 60_000;
@@ -22,77 +24,114 @@ pub(crate) fn regular(inode: &Inode) -> Result<()> {
     }
 }
 
-impl Core {
-    /// Writes all of `bytes` at `off`, or at the end of the file; says where.
-    pub(crate) fn write(&self, ino: Ino, off: Option<u64>, bytes: &[u8]) -> Result<u64> {
-        let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let end_of = |off: u64| {
-            let end = off.checked_add(len).filter(|end| *end <= SIZE_MAX);
-            end.ok_or(LvError::TooLarge { ino })
-        };
-        off.map(end_of).transpose()?;
-        self.make_room(ino, len)?;
-        let now = self.env.clock.wall();
-        let mut state = self.state()?;
-        regular(state.inode(ino)?)?;
-        // Between this line and the write nobody else moves the end.
-        let off = off.unwrap_or(state.inode(ino)?.attr.size);
-        let end = end_of(off)?;
-        if bytes.is_empty() {
-            return Ok(off);
-        }
-        let inode = state.inode_mut(ino)?;
+/// End of `len` bytes at `off`.
+fn end_of(ino: Ino, off: u64, len: usize) -> Result<u64> {
+    let end = u64::try_from(len).ok().and_then(|len| off.checked_add(len)).filter(|end| *end <= SIZE_MAX);
+    end.ok_or(LvError::TooLarge { ino })
+}
+
+impl State {
+    /// Changes a regular file's open layer, and with it the times and what is pending.
+    fn change(&mut self, ino: Ino, now: Nanos, change: impl FnOnce(&mut Inode)) -> Result<()> {
+        regular(self.inode(ino)?)?;
+        let inode = self.inode_mut(ino)?;
         let before = inode.open.data();
-        inode.open.write(off, bytes);
+        change(inode);
         let after = inode.open.data();
-        inode.attr.size = inode.attr.size.max(end);
         inode.attr.mtime = now;
         inode.attr.ctime = now;
         inode.attr.mode = clear_set_id(inode.attr.mode);
-        state.pending = state.pending.saturating_sub(before).saturating_add(after);
-        state.requeue(ino);
+        self.pending = self.pending.saturating_sub(before).saturating_add(after);
+        self.note_data(ino);
+        self.requeue(ino);
+        Ok(())
+    }
+
+    /// Puts bytes at `off`, or at the end of the file; says where.
+    pub(crate) fn put(&mut self, ino: Ino, off: Option<u64>, bytes: &[u8], now: Nanos) -> Result<u64> {
+        let inode = self.inode(ino)?;
+        regular(inode)?;
+        let off = off.unwrap_or(inode.attr.size);
+        let end = end_of(ino, off, bytes.len())?;
+        if !bytes.is_empty() {
+            self.change(ino, now, |inode| {
+                inode.open.write(off, bytes);
+                inode.attr.size = inode.attr.size.max(end);
+            })?;
+        }
+        Ok(off)
+    }
+
+    /// Cuts a file, or extends it with zeros.
+    pub(crate) fn resize(&mut self, ino: Ino, size: u64, now: Nanos) -> Result<()> {
+        if size > SIZE_MAX {
+            return Err(LvError::TooLarge { ino });
+        }
+        self.change(ino, now, |inode| {
+            inode.open.punch(size, inode.attr.size);
+            inode.attr.size = size;
+        })
+    }
+
+    /// Makes a range read as zeros without changing the size.
+    pub(crate) fn punch(&mut self, ino: Ino, start: u64, end: u64, now: Nanos) -> Result<()> {
+        self.change(ino, now, |inode| inode.open.punch(start, end.min(inode.attr.size)))
+    }
+
+    /// Lets a file consist of these bytes.
+    pub(crate) fn put_all(&mut self, ino: Ino, bytes: &[u8], now: Nanos) -> Result<()> {
+        let end = end_of(ino, 0, bytes.len())?;
+        self.change(ino, now, |inode| {
+            inode.open.punch(0, inode.attr.size);
+            inode.open.write(0, bytes);
+            inode.attr.size = end;
+        })
+    }
+}
+
+impl Core {
+    /// Writes all of `bytes` at `off`, or at the end of the file; says where.
+    pub(crate) fn write(&self, ino: Ino, off: Option<u64>, bytes: &[u8]) -> Result<u64> {
+        off.map(|off| end_of(ino, off, bytes.len())).transpose()?;
+        self.make_room(ino, u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;
+        let now = self.env.clock.wall();
+        let mut state = self.within_quota(ino, off, bytes.len())?;
+        let off = state.put(ino, off, bytes, now)?;
         if state.unsealed() >= self.options.flush_bytes {
             self.work.notify_all();
         }
         Ok(off)
     }
 
-    /// Cuts a file, or extends it with zeros.
-    pub(crate) fn resize(&self, ino: Ino, size: u64) -> Result<Attr> {
-        if size > SIZE_MAX {
-            return Err(LvError::TooLarge { ino });
+    /// The state, with room in the quota for bytes at `off`, or at the end of the file.
+    pub(crate) fn within_quota(&self, ino: Ino, off: Option<u64>, len: usize) -> Result<MutexGuard<'_, State>> {
+        for settled in [false, true] {
+            let mut state = self.state()?;
+            let inode = state.inode(ino)?;
+            regular(inode)?;
+            let at = off.unwrap_or(inode.attr.size);
+            match self.quota_for(&mut state, ino, at, len) {
+                Err(LvError::Quota { .. }) if !settled => {}
+                other => return other.map(|()| state),
+            }
+            drop(state);
+            self.settle_space()?;
+            // Intents count whole, in extents only what files still name.
+            self.settle_intents()?;
         }
+        self.state()
+    }
+
+    /// Cuts a file, or extends it with zeros.
+    pub(crate) fn resize(&self, ino: Ino, size: u64) -> Result<()> {
         let now = self.env.clock.wall();
-        let mut state = self.state()?;
-        regular(state.inode(ino)?)?;
-        let inode = state.inode_mut(ino)?;
-        let (before, old) = (inode.open.data(), inode.attr.size);
-        inode.open.punch(size, old);
-        let after = inode.open.data();
-        inode.attr.size = size;
-        inode.attr.mtime = now;
-        inode.attr.ctime = now;
-        inode.attr.mode = clear_set_id(inode.attr.mode);
-        let attr = inode.shown();
-        state.pending = state.pending.saturating_sub(before).saturating_add(after);
-        state.requeue(ino);
-        Ok(attr)
+        self.state()?.resize(ino, size, now)
     }
 
     /// Makes a range read as zeros without changing the size.
     pub(crate) fn punch(&self, ino: Ino, start: u64, end: u64) -> Result<()> {
         let now = self.env.clock.wall();
-        let mut state = self.state()?;
-        regular(state.inode(ino)?)?;
-        let inode = state.inode_mut(ino)?;
-        let before = inode.open.data();
-        inode.open.punch(start, end.min(inode.attr.size));
-        let after = inode.open.data();
-        inode.attr.mtime = now;
-        inode.attr.ctime = now;
-        state.pending = state.pending.saturating_sub(before).saturating_add(after);
-        state.requeue(ino);
-        Ok(())
+        self.state()?.punch(ino, start, end, now)
     }
 
     /// Returns when `len` more bytes can be taken: memory, space of the volume, space of the host.
@@ -103,19 +142,42 @@ impl Core {
 
     /// Returns when the volume and the host have room for `len` more bytes.
     pub(crate) fn space_for(&self, len: u64) -> Result<()> {
-        let state = self.state()?;
-        let short = state.free_bytes() < len;
-        drop(state);
-        if short {
+        if self.state()?.fits(len).is_err() {
             // What is pending may free more than it takes: see what is really left.
-            self.sync()?;
-            self.finish_burials()?;
-            let state = self.state()?;
-            if state.free_bytes() < len {
-                return Err(LvError::NoSpace { free: state.free_bytes(), needed: len });
-            }
+            self.settle_space()?;
+            self.state()?.fits(len)?;
         }
         self.host_room(len)
+    }
+
+    /// Places what is pending and takes apart what nothing leads to: then free bytes are exact.
+    pub(crate) fn settle_space(&self) -> Result<()> {
+        self.sync()?;
+        self.finish_burials()
+    }
+
+    /// Whether the quota has room for what is not yet data in a range. What is pending counts in full until it is
+    /// placed, so that a refusal is final only after [`settle_space`](Self::settle_space).
+    pub(crate) fn quota_for(&self, state: &mut State, ino: Ino, off: u64, len: usize) -> Result<()> {
+        let (usage, limit) = (state.used_bytes(), self.options.quota.bytes);
+        let len = u64::try_from(len).unwrap_or(u64::MAX);
+        if usage.saturating_add(len) <= limit {
+            return Ok(());
+        }
+        let requested = state.missing(ino, off, off.saturating_add(len))?;
+        if requested == 0 || usage.saturating_add(requested) <= limit {
+            return Ok(());
+        }
+        Err(LvError::Quota { what: "bytes", limit, requested, usage })
+    }
+
+    /// Whether the quota has room for one more inode.
+    pub(crate) fn one_more_file(&self, state: &State) -> Result<()> {
+        let (usage, limit) = (state.fs.files, self.options.quota.files);
+        if usage >= limit {
+            return Err(LvError::Quota { what: "files", limit, requested: 1, usage });
+        }
+        Ok(())
     }
 
     /// Returns when one more namespace operation can be taken.
@@ -125,7 +187,7 @@ impl Core {
     }
 
     /// Whoever filled the memory waits for it to be emptied; others may still take a little.
-    fn wait_for_memory(&self, ino: Ino, len: u64) -> Result<()> {
+    pub(crate) fn wait_for_memory(&self, ino: Ino, len: u64) -> Result<()> {
         loop {
             let state = self.state()?;
             let rows = state.dirty.rows() > DIRTY_ROWS;
@@ -167,6 +229,12 @@ impl Core {
 }
 
 impl State {
+    /// Whether there is room for `len` more bytes, as far as can be seen now.
+    pub(crate) fn fits(&self, len: u64) -> Result<()> {
+        let free = self.free_bytes();
+        if free < len { Err(LvError::NoSpace { free, needed: len }) } else { Ok(()) }
+    }
+
     /// An orphan that nobody has open.
     pub(crate) fn next_burial(&self) -> Option<Ino> {
         self.orphans.iter().find(|ino| self.inodes.get(ino).is_none_or(|inode| inode.opens == 0)).copied()

@@ -67,6 +67,8 @@ impl State {
         if value.len() > VALUE_MAX {
             return Err(LvError::TooBig { what: "the value of an extended attribute has at most 65536 bytes" });
         }
+        self.xattrs(ino)?;
+        self.note_xattrs(ino);
         let have = self.xattrs(ino)?;
         let old = have.get(name).map(|value| value.len());
         match (how, old) {
@@ -88,6 +90,8 @@ impl State {
     /// Removes an attribute.
     pub(crate) fn remove_xattr(&mut self, ino: Ino, name: &[u8], now: Nanos) -> Result<()> {
         check(self.inode(ino)?.attr.kind, name)?;
+        self.xattrs(ino)?;
+        self.note_xattrs(ino);
         if self.xattrs(ino)?.remove(name).is_none() {
             return Err(LvError::NoXattr { ino, name: name.to_owned() });
         }

@@ -18,6 +18,7 @@ pub(super) fn fs_error(operation: &'static str, path: &Path, error: LvError) -> 
         LvError::IsDirectory { .. } => FsError::NotAFile { path },
         LvError::NotEmpty { .. } => FsError::DirectoryNotEmpty { path },
         LvError::NotPermitted { .. } => FsError::PermissionDenied { path, operation },
+        LvError::Quota { limit, requested, usage, .. } => FsError::QuotaExceeded { limit, requested, usage },
         LvError::ReadOnly => FsError::ReadOnly { operation },
         LvError::Invalid { what } => FsError::InvalidData { path, details: what.to_owned() },
         LvError::NoXattr { name, .. } => {

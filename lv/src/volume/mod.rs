@@ -1,6 +1,7 @@
 //! An active logical volume.
 
 mod range;
+mod transaction;
 mod whole;
 mod xattr;
 
@@ -10,6 +11,7 @@ use std::thread::JoinHandle;
 use pv::Env;
 use vg::VolumeExtents;
 
+pub use self::transaction::Transaction;
 use crate::catalogue::CopyPlace;
 use crate::engine::{Activation, Core, VolumeOptions, lock};
 use crate::path::Parent;
@@ -66,6 +68,14 @@ impl Drop for Closer {
     }
 }
 
+/// What a symbolic link can hold.
+fn check_target(target: &[u8]) -> Result<()> {
+    if target.is_empty() || target.len() > 4095 || target.contains(&0) {
+        return Err(LvError::Invalid { what: "a symbolic link's target must be 1 to 4095 bytes without NUL" });
+    }
+    Ok(())
+}
+
 impl Volume {
     /// Activates a volume: takes it over, cleans up after a crash, starts its background work.
     ///
@@ -110,7 +120,7 @@ impl Volume {
     /// [`LvError::NotFound`], [`LvError::NotDirectory`], [`LvError::Loop`], [`LvError::Invalid`] for an empty path or
     /// one with NUL.
     pub fn resolve(&self, path: &[u8], follow: bool) -> Result<Attr> {
-        self.core.resolve(path, follow)
+        self.core.state()?.resolve_path(path, follow)
     }
 
     /// The directory and the last name of a path; the name need not exist.
@@ -118,7 +128,7 @@ impl Volume {
     /// # Errors
     /// As [`resolve`](Self::resolve).
     pub fn resolve_parent(&self, path: &[u8]) -> Result<Parent> {
-        self.core.resolve_parent(path)
+        self.core.state()?.resolve_parent(path)
     }
 
     /// Attributes of an inode.
@@ -134,9 +144,6 @@ impl Volume {
     /// # Errors
     /// [`LvError::NoInode`]; with a size also [`LvError::IsDirectory`] and [`LvError::Invalid`].
     pub fn setattr(&self, ino: Ino, set: &SetAttr) -> Result<Attr> {
-        if let Some(size) = set.size {
-            self.core.resize(ino, size)?;
-        }
         let now = self.now();
         self.core.state()?.set_attr(ino, set, now)
     }
@@ -146,9 +153,7 @@ impl Volume {
     /// # Errors
     /// [`LvError::Exists`], [`LvError::NotDirectory`], [`LvError::NameTooLong`], [`LvError::Invalid`].
     pub fn create(&self, parent: Ino, name: &[u8], node: &NewNode) -> Result<Attr> {
-        if matches!(node.kind, Kind::Directory | Kind::Symlink) {
-            return Err(LvError::Invalid { what: "directories and symbolic links have calls of their own" });
-        }
+        node.check_plain()?;
         self.make(parent, name, node, None)
     }
 
@@ -165,16 +170,16 @@ impl Volume {
     /// # Errors
     /// As [`create`](Self::create); [`LvError::Invalid`] for an empty target or one over 4095 bytes.
     pub fn symlink(&self, parent: Ino, name: &[u8], target: &[u8], node: &NewNode) -> Result<Attr> {
-        if target.is_empty() || target.len() > 4095 || target.contains(&0) {
-            return Err(LvError::Invalid { what: "a symbolic link's target must be 1 to 4095 bytes without NUL" });
-        }
+        check_target(target)?;
         self.make(parent, name, &NewNode { kind: Kind::Symlink, ..*node }, Some(target.into()))
     }
 
     fn make(&self, parent: Ino, name: &[u8], node: &NewNode, target: Option<Arc<[u8]>>) -> Result<Attr> {
         let now = self.now();
         self.core.metadata_room()?;
-        self.core.state()?.make(parent, name, node, target, now)
+        let mut state = self.core.state()?;
+        self.core.one_more_file(&state)?;
+        state.make(parent, name, node, target, now)
     }
 
     /// The target of a symbolic link.
@@ -182,9 +187,7 @@ impl Volume {
     /// # Errors
     /// [`LvError::NoInode`]; [`LvError::Invalid`] when it is none.
     pub fn readlink(&self, ino: Ino) -> Result<Vec<u8>> {
-        let mut state = self.core.state()?;
-        let target = state.inode(ino)?.target.as_ref().map(|target| target.to_vec());
-        target.ok_or(LvError::Invalid { what: "not a symbolic link" })
+        self.core.state()?.read_link(ino)
     }
 
     /// Gives a file one more name.

@@ -36,7 +36,7 @@ impl Volume {
     /// # Errors
     /// As [`resolve`](Self::resolve); [`LvError::Exists`](crate::LvError::Exists) when nothing is missing.
     pub fn resolve_missing(&self, path: &[u8]) -> Result<Parent> {
-        self.core.resolve_missing(path)
+        self.core.state()?.resolve_missing(path)
     }
 
     /// A path that leads to an inode, one of several where it has several names; `None` when it has none. O(depth); a

@@ -11,4 +11,5 @@ mod names;
 mod ranges;
 mod space;
 mod support;
+mod transactions;
 mod xattrs;

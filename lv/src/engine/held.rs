@@ -1,0 +1,110 @@
+//! The state, held for a transaction: what may not happen meanwhile, and how much fits in.
+
+use std::cell::Cell;
+use std::sync::MutexGuard;
+
+use super::core::Core;
+use super::state::State;
+use crate::{Ino, LvError, Result};
+
+/// Bytes of data that a transaction may hold, unless memory for data is short.
+const DATA_MAX: u64 = 16 * 1024 * 1024;
+/// Names, inodes and lists of attributes that a transaction may change.
+const OBJECTS_MAX: usize = 50_000;
+
+thread_local! {
+    /// The volume that a transaction of this thread holds (its address; 0: none).
+    static HOLDS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The state of a volume, held by a transaction.
+#[derive(Debug)]
+pub(crate) struct Held<'a> {
+    guard: MutexGuard<'a, State>,
+    before: usize,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        HOLDS.set(self.before);
+    }
+}
+
+impl Core {
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// Refuses to wait for a transaction of the very thread that would wait.
+    pub(crate) fn not_held_here(&self) -> Result<()> {
+        if HOLDS.get() == self.address() {
+            return Err(LvError::Invalid { what: "inside a transaction only its own calls work" });
+        }
+        Ok(())
+    }
+
+    /// Bytes of data that fit into one transaction.
+    fn transaction_data(&self) -> u64 {
+        DATA_MAX.min(self.options.dirty_bytes / 4)
+    }
+
+    /// Begins a transaction, once there is memory for the largest.
+    pub(crate) fn begin(&self) -> Result<Held<'_>> {
+        self.metadata_room()?;
+        self.wait_for_memory(Ino::ROOT, self.transaction_data())?;
+        let state = self.state()?;
+        let quota = self.options.quota.bytes.saturating_sub(state.used_bytes());
+        let short = state.free_bytes().min(quota) < self.transaction_data();
+        drop(state);
+        if short {
+            // What is pending may free more than it takes, and inside nothing can be done about it.
+            self.settle_space()?;
+        }
+        let mut guard = self.state()?;
+        guard.begin();
+        Ok(Held { guard, before: HOLDS.replace(self.address()) })
+    }
+}
+
+impl Held<'_> {
+    /// The state, to look at.
+    pub(crate) fn state(&mut self) -> &mut State {
+        &mut self.guard
+    }
+
+    /// The state, to be changed: there is room for `len` more bytes.
+    pub(crate) fn room(&mut self, core: &Core, len: usize) -> Result<&mut State> {
+        let state = &mut *self.guard;
+        let len = u64::try_from(len).unwrap_or(u64::MAX);
+        let (objects, before) = state.undo.as_ref().map_or((0, 0), |undo| (undo.len(), undo.pending()));
+        if objects > OBJECTS_MAX {
+            return Err(LvError::TooBig { what: "a transaction changes at most some 50,000 names and inodes" });
+        }
+        if state.pending.saturating_sub(before).saturating_add(len) > core.transaction_data() {
+            return Err(LvError::TooBig {
+                what: "the data of a transaction must fit into a quarter of the memory for data, and 16 MiB",
+            });
+        }
+        state.fits(len)?;
+        core.host_room_held(state.pending, len)?;
+        Ok(state)
+    }
+
+    /// The state, to have bytes put into a file at `off`, or at its end.
+    pub(crate) fn room_in(&mut self, core: &Core, ino: Ino, off: Option<u64>, len: usize) -> Result<&mut State> {
+        let state = self.room(core, len)?;
+        let at = off.map_or_else(|| state.inode(ino).map(|inode| inode.attr.size), Ok)?;
+        core.quota_for(state, ino, at, len)?;
+        Ok(state)
+    }
+
+    /// Ends the transaction: all of it stays.
+    pub(crate) fn keep(&mut self) {
+        self.guard.keep();
+    }
+
+    /// Ends the transaction: nothing of it stays.
+    pub(crate) fn put_back(&mut self) {
+        self.guard.put_back();
+    }
+}
