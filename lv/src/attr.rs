@@ -238,3 +238,36 @@ pub enum Seek {
     /// Bytes that are not stored and read as zeros.
     Hole,
 }
+
+/// Who holds locks: a process, an open file. Made by [`Volume::lock_owner`](crate::Volume::lock_owner).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LockOwner(pub u64);
+
+/// How a lock is shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LockKind {
+    /// Any number of owners may hold it.
+    Shared,
+    /// One owner, and nobody a shared one.
+    Exclusive,
+}
+
+/// What a lock covers. Locks of different scopes do not meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LockScope {
+    /// Bytes of a file, as fcntl(2).
+    Range,
+    /// A whole file, as flock(2).
+    File,
+}
+
+/// A lock that somebody holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldLock {
+    /// Who.
+    pub owner: LockOwner,
+    /// Its bytes.
+    pub range: std::ops::Range<u64>,
+    /// How.
+    pub kind: LockKind,
+}

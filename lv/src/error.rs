@@ -155,6 +155,21 @@ pub enum LvError {
         /// The first failure, in words.
         why: String,
     },
+    /// The volume was closed.
+    #[error("the logical volume is closed")]
+    Closed,
+    /// Waiting for a lock would never end: who holds it waits for this one.
+    #[error("inode {ino}: waiting for this lock would never end, its holder waits too")]
+    Deadlock {
+        /// The file.
+        ino: Ino,
+    },
+    /// Somebody ended the waiting.
+    #[error("interrupted while waiting for a lock")]
+    Interrupted,
+    /// No more locks can be held.
+    #[error("too many locks are held on the logical volume")]
+    TooManyLocks,
     /// Another process owns the volume.
     #[error("the logical volume is in use by {owner}")]
     InUse {
@@ -239,6 +254,9 @@ impl LvError {
             Self::NameTooLong { .. } => 36,
             Self::NotEmpty { .. } => 39,
             Self::Loop { .. } => 40,
+            Self::Interrupted => 4,
+            Self::Deadlock { .. } => 35,
+            Self::TooManyLocks => 37,
             Self::NoXattr { .. } => 61,
             Self::Quota { .. } => 122,
             Self::InUse { .. } => 16,

@@ -13,7 +13,10 @@ mod fs;
 mod path;
 mod volume;
 
-pub use attr::{Attr, DirEntry, Ino, Kind, Nanos, NewNode, Rename, Seek, SetAttr, SetXattr, StatFs, Usage};
+pub use attr::{
+    Attr, DirEntry, HeldLock, Ino, Kind, LockKind, LockOwner, LockScope, Nanos, NewNode, Rename, Seek, SetAttr,
+    SetXattr, StatFs, Usage,
+};
 pub use catalogue::{CopyPlace, create_catalogue};
 pub use engine::{Quota, TestSwitches, VolumeOptions, hidden_reserve};
 pub use error::{LvError, Result};

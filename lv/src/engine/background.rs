@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::core::{Core, lock};
 use super::host_space::restore_reserve;
+use super::state::Phase;
 use crate::Result;
 
 /// Bytes of intents above which they are moved into extents.
@@ -46,7 +47,7 @@ impl Core {
 
     fn stopped(&self) -> bool {
         let state = lock(&self.state);
-        state.stopping || state.poison.is_some()
+        state.phase != Phase::Running || state.poison.is_some()
     }
 
     fn run_writer(&self) {
@@ -103,7 +104,7 @@ impl Core {
             let worked = self.clean_step(idle);
             let pause = if matches!(worked, Ok(true)) { Duration::from_millis(5) } else { Duration::from_millis(100) };
             let state = lock(&self.state);
-            if !state.stopping {
+            if state.phase == Phase::Running {
                 drop(self.changed_or_stop(state, pause));
             }
         }

@@ -13,6 +13,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use vg::VolumeExtents;
 
+use super::lock_table::LockTable;
 use super::state::State;
 use crate::catalogue::{Copy, CopySet};
 use crate::{LvError, Result};
@@ -117,7 +118,13 @@ pub(crate) struct Core {
     /// The background has something to do.
     pub(crate) work: Condvar,
     pub(crate) host_known: Mutex<super::host_space::HostRoom>,
+    /// Locks on the host that say whose the volume is.
     pub(crate) locks: Mutex<Vec<Box<dyn HostLock>>>,
+    /// Advisory locks of files.
+    pub(crate) range_locks: Mutex<LockTable>,
+    /// Such a lock was given back.
+    pub(crate) lock_freed: Condvar,
+    pub(crate) next_owner: AtomicU64,
 }
 
 /// Locks, whatever became of the thread that held it last: what a panic may have left half done is fenced off by
@@ -145,11 +152,18 @@ impl Core {
 
     /// Stops the volume after a failure with an unknown outcome, and hands the failure on.
     pub(crate) fn poison(&self, error: LvError) -> LvError {
-        let mut state = lock(&self.state);
-        state.poison.get_or_insert_with(|| error.to_string());
+        lock(&self.state).poison.get_or_insert_with(|| error.to_string());
         self.changed.notify_all();
         self.work.notify_all();
+        self.wake_lock_waiters();
         error
+    }
+
+    /// Lets whoever waits for an advisory lock look at what has changed.
+    pub(crate) fn wake_lock_waiters(&self) {
+        // Whoever has looked and does not wait yet holds the table.
+        drop(lock(&self.range_locks));
+        self.lock_freed.notify_all();
     }
 
     /// Running time of the family in ms.

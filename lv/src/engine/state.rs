@@ -57,6 +57,16 @@ impl Dirty {
     }
 }
 
+/// Where a volume is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Running,
+    /// The background is to end.
+    Stopping,
+    /// Everything is settled and given free.
+    Closed,
+}
+
 /// The state.
 pub(crate) struct State {
     pub(crate) family: FamilyUuid,
@@ -99,7 +109,7 @@ pub(crate) struct State {
     /// What the running transaction has changed.
     pub(crate) undo: Option<Box<super::undo::Undo>>,
     pub(crate) poison: Option<String>,
-    pub(crate) stopping: bool,
+    pub(crate) phase: Phase,
     /// Somebody runs a commit.
     pub(crate) committing: bool,
     pub(crate) reader: CatalogueReader,
@@ -118,6 +128,7 @@ impl State {
     pub(crate) fn healthy(&self) -> Result<()> {
         match &self.poison {
             Some(why) => Err(LvError::Poisoned { why: why.clone() }),
+            None if self.phase == Phase::Closed => Err(LvError::Closed),
             None => Ok(()),
         }
     }

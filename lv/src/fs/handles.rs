@@ -1,55 +1,51 @@
 //! `FsHandles`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyfs_backend::{FsError, FsHandles, Handle, OpenFlags};
 
 use super::error::fs_error;
-use super::lock::FileLock;
 use super::{Filesystem, FsResult};
-use crate::{Ino, SetAttr};
+use crate::{Ino, LockOwner, SetAttr};
 
 /// An open file.
 #[derive(Debug, Clone)]
 pub(super) struct Open {
     pub(super) ino: Ino,
+    pub(super) owner: LockOwner,
+    pub(super) path: PathBuf,
     flags: OpenFlags,
-    path: PathBuf,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Table {
-    pub(super) open: BTreeMap<u64, Open>,
-    /// Whole-file locks, where there are any.
-    pub(super) locks: HashMap<Ino, FileLock>,
+struct Table {
+    open: BTreeMap<u64, Open>,
     next: u64,
 }
 
-/// The open handles of a filesystem and the locks they hold.
+/// The open handles of a filesystem.
 #[derive(Debug, Default)]
 pub(super) struct Handles {
     table: Mutex<Table>,
-    /// A lock was given back, or a handle closed.
-    pub(super) freed: Condvar,
 }
 
 impl Handles {
     /// The table. Whoever panicked with it has changed one entry or none.
-    pub(super) fn table(&self) -> MutexGuard<'_, Table> {
+    fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Table {
-    pub(super) fn get(&self, handle: Handle) -> FsResult<&Open> {
+    fn get(&self, handle: Handle) -> FsResult<&Open> {
         self.open.get(&handle.0).ok_or(FsError::InvalidHandle { handle })
     }
 }
 
 impl Filesystem {
-    fn opened(&self, handle: Handle) -> FsResult<Open> {
+    pub(super) fn opened(&self, handle: Handle) -> FsResult<Open> {
         self.handles.table().get(handle).cloned()
     }
 
@@ -70,7 +66,8 @@ impl FsHandles for Filesystem {
         let mut table = self.handles.table();
         table.next = table.next.saturating_add(1);
         let handle = Handle(table.next);
-        table.open.insert(handle.0, Open { ino, flags, path: path.to_owned() });
+        let owner = self.volume.lock_owner();
+        table.open.insert(handle.0, Open { ino, owner, path: path.to_owned(), flags });
         Ok(handle)
     }
 
@@ -97,11 +94,8 @@ impl FsHandles for Filesystem {
     }
 
     fn close(&self, handle: Handle) -> FsResult<()> {
-        let mut table = self.handles.table();
-        let open = table.open.remove(&handle.0).ok_or(FsError::InvalidHandle { handle })?;
-        table.give_back(handle, open.ino);
-        drop(table);
-        self.handles.freed.notify_all();
+        let open = self.handles.table().open.remove(&handle.0).ok_or(FsError::InvalidHandle { handle })?;
+        self.volume.unlock_all(open.owner);
         self.volume.release(open.ino).map_err(|error| fs_error("close", &open.path, error))
     }
 }

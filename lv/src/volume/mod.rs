@@ -1,5 +1,6 @@
 //! An active logical volume.
 
+mod locks;
 mod range;
 mod transaction;
 mod whole;
@@ -13,7 +14,7 @@ use vg::VolumeExtents;
 
 pub use self::transaction::Transaction;
 use crate::catalogue::CopyPlace;
-use crate::engine::{Activation, Core, VolumeOptions, lock};
+use crate::engine::{Activation, Core, Phase, VolumeOptions, lock};
 use crate::path::Parent;
 use crate::{Attr, DirEntry, Ino, Kind, LvError, NewNode, Rename, Result, SetAttr, StatFs, Usage};
 
@@ -41,7 +42,7 @@ struct Closer {
 
 impl Closer {
     fn stop(&self) {
-        lock(&self.core.state).stopping = true;
+        lock(&self.core.state).phase = Phase::Stopping;
         self.core.work.notify_all();
         for thread in std::mem::take(&mut *lock(&self.threads)) {
             // A thread that died has left its mark on the state.
@@ -56,6 +57,8 @@ impl Closer {
         self.stop();
         let settled = self.core.settle_all();
         lock(&self.core.flush).stop();
+        lock(&self.core.state).phase = Phase::Closed;
+        self.core.wake_lock_waiters();
         lock(&self.core.locks).clear();
         settled
     }
@@ -347,6 +350,7 @@ impl Volume {
     #[doc(hidden)]
     pub fn abandon(self) {
         lock(&self.core.state).poison.get_or_insert_with(|| "abandoned".to_owned());
+        self.core.wake_lock_waiters();
         self.closer.stop();
         lock(&self.core.flush).stop();
         lock(&self.core.locks).clear();

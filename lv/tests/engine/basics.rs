@@ -185,3 +185,17 @@ fn a_volume_has_one_owner() {
     drop(volume);
     rig.open();
 }
+
+#[test]
+fn a_closed_volume_refuses_everything_also_by_its_other_clones() {
+    let rig = Rig::new(1, 16, 65536);
+    let volume = rig.open();
+    let other = volume.clone();
+    let ino = other.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+    volume.close().unwrap();
+    assert!(matches!(other.write(ino, 0, b"late"), Err(LvError::Closed)));
+    assert!(matches!(other.getattr(ino), Err(LvError::Closed)));
+    assert!(matches!(other.sync(), Err(LvError::Closed)));
+    drop(other);
+    assert_eq!(rig.open().getattr(ino).unwrap().size, 0);
+}

@@ -6,6 +6,7 @@ mod basics;
 mod bounds;
 mod copies;
 mod faults;
+mod locks;
 mod model;
 mod names;
 mod ranges;
