@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyfs_backend::{DirEntry, FsDir, FsError, ReadDirIter};
 
 use super::error::{EBUSY, fs_error, numbered};
-use super::{Filesystem, FsResult, file_type, path_from};
+use super::{Filesystem, FsResult, bytes, file_type, path_from};
 use crate::{Ino, Kind, LvError, NewNode, Volume};
 
 /// Entries read at a time.
@@ -138,34 +138,11 @@ impl FsDir for Filesystem {
     }
 
     fn create_dir_all(&self, path: &Path) -> FsResult<()> {
-        let mut missing = Vec::new();
-        let mut at = path;
-        // Down from what exists: the parts before it need no making, and may be links.
-        loop {
-            match self.find("create_dir_all", at) {
-                Ok(found) if found.kind == Kind::Directory => break,
-                Ok(_) => return Err(FsError::NotADirectory { path: at.to_owned() }),
-                Err(FsError::NotFound { .. }) => {}
-                Err(error) => return Err(error),
-            }
-            missing.push(at);
-            match at.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-                Some(parent) => at = parent,
-                None => break,
-            }
+        let made = self.volume.mkdir_all(bytes(path), &self.node(NewNode::directory(0o755)));
+        match made.map_err(|error| fs_error("create_dir_all", path, error))? {
+            attr if attr.kind == Kind::Directory => Ok(()),
+            _ => Err(FsError::NotADirectory { path: path.to_owned() }),
         }
-        for path in missing.into_iter().rev() {
-            match self.create_dir(path) {
-                Ok(()) => {}
-                Err(FsError::AlreadyExists { .. }) => {
-                    if self.find("create_dir_all", path)?.kind != Kind::Directory {
-                        return Err(FsError::NotADirectory { path: path.to_owned() });
-                    }
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
     }
 
     fn remove_dir(&self, path: &Path) -> FsResult<()> {

@@ -168,6 +168,15 @@ impl Volume {
         self.make(parent, name, &NewNode { kind: Kind::Directory, ..*node }, None)
     }
 
+    /// Makes the directory at a path and those above it that are missing, in one walk; says what is there then, which is
+    /// a directory unless something else has the last name. What a symbolic link leads to is not made.
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve) and [`create`](Self::create).
+    pub fn mkdir_all(&self, path: &[u8], node: &NewNode) -> Result<Attr> {
+        self.core.resolve_making(path, |missing| self.mkdir(missing.ino, &missing.name, node))
+    }
+
     /// Makes a symbolic link that holds `target` as it is.
     ///
     /// # Errors
