@@ -19,12 +19,17 @@ checks! {
     the_root_stays
     odd_names_are_names
     large_contents_are_replaced_by_small_ones_and_back
+    errors_name_the_path_and_the_operation
+    a_path_of_many_names_leads_to_its_file
+    what_is_written_is_read_whatever_the_name_and_the_bytes
 }
 
 mod check {
     use std::io::{Read, Write};
 
-    use anyfs_backend::{FileType, Fs, FsError};
+    use anyfs_backend::{FileType, Fs, FsError, FsFull};
+    use proptest::prelude::*;
+    use proptest::test_runner::{Config, TestRunner};
 
     use crate::p;
 
@@ -32,7 +37,7 @@ mod check {
         assert!(matches!(result, Err(FsError::NotFound { path: found }) if found == p(path)), "{result:?}");
     }
 
-    pub(super) fn reading_gives_bytes_ranges_and_errors_by_kind(fs: &impl Fs) {
+    pub(super) fn reading_gives_bytes_ranges_and_errors_by_kind(fs: &dyn Fs) {
         fs.write(p("/f"), b"0123456789").unwrap();
         assert_eq!(fs.read(p("/f")).unwrap(), b"0123456789");
         for (off, len, expected) in [(0, 10, "0123456789"), (3, 4, "3456"), (8, 99, "89"), (10, 1, ""), (99, 5, "")] {
@@ -47,14 +52,14 @@ mod check {
         }
     }
 
-    pub(super) fn text_must_be_utf8(fs: &impl Fs) {
+    pub(super) fn text_must_be_utf8(fs: &dyn Fs) {
         fs.write(p("/t"), "grüß".as_bytes()).unwrap();
         assert_eq!(fs.read_to_string(p("/t")).unwrap(), "grüß");
         fs.write(p("/t"), &[0xff, 0xfe]).unwrap();
         assert!(matches!(fs.read_to_string(p("/t")), Err(FsError::InvalidData { .. })));
     }
 
-    pub(super) fn metadata_says_type_size_and_follows_links(fs: &(impl Fs + anyfs_backend::FsLink)) {
+    pub(super) fn metadata_says_type_size_and_follows_links(fs: &dyn FsFull) {
         fs.write(p("/f"), b"12345").unwrap();
         fs.symlink(p("f"), p("/l")).unwrap();
         let (file, link) = (fs.metadata(p("/f")).unwrap(), fs.metadata(p("/l")).unwrap());
@@ -66,7 +71,7 @@ mod check {
         assert!(file.modified <= std::time::SystemTime::now() && file.created > std::time::UNIX_EPOCH);
     }
 
-    pub(super) fn writing_creates_replaces_and_needs_a_parent(fs: &impl Fs) {
+    pub(super) fn writing_creates_replaces_and_needs_a_parent(fs: &dyn Fs) {
         fs.write(p("/f"), b"first and long").unwrap();
         fs.write(p("/f"), b"second").unwrap();
         assert_eq!(fs.read(p("/f")).unwrap(), b"second");
@@ -78,13 +83,13 @@ mod check {
         assert!(matches!(fs.write(p("/f/x"), b"x"), Err(FsError::NotADirectory { .. })));
     }
 
-    pub(super) fn appending_creates_and_extends(fs: &impl Fs) {
+    pub(super) fn appending_creates_and_extends(fs: &dyn Fs) {
         fs.append(p("/f"), b"one ").unwrap();
         fs.append(p("/f"), b"two").unwrap();
         assert_eq!(fs.read(p("/f")).unwrap(), b"one two");
     }
 
-    pub(super) fn removing_takes_files_only(fs: &impl Fs) {
+    pub(super) fn removing_takes_files_only(fs: &dyn Fs) {
         fs.write(p("/f"), b"x").unwrap();
         fs.remove_file(p("/f")).unwrap();
         not_found(&fs.remove_file(p("/f")), "/f");
@@ -93,7 +98,7 @@ mod check {
         assert!(matches!(fs.remove_file(p("/d")), Err(FsError::NotAFile { .. })));
     }
 
-    pub(super) fn renaming_replaces_and_needs_a_source(fs: &impl Fs) {
+    pub(super) fn renaming_replaces_and_needs_a_source(fs: &dyn Fs) {
         fs.write(p("/a"), b"a").unwrap();
         fs.write(p("/b"), b"b").unwrap();
         fs.rename(p("/a"), p("/b")).unwrap();
@@ -106,7 +111,7 @@ mod check {
         assert_eq!(fs.read(p("/b")).unwrap(), b"a");
     }
 
-    pub(super) fn copying_shares_nothing_visible(fs: &impl Fs) {
+    pub(super) fn copying_shares_nothing_visible(fs: &dyn Fs) {
         let data: Vec<u8> = (0..300_000u32).map(|n| n.to_le_bytes()[1]).collect();
         fs.write(p("/a"), &data).unwrap();
         fs.write(p("/b"), b"longer than nothing").unwrap();
@@ -120,7 +125,7 @@ mod check {
         assert!(matches!(fs.copy(p("/d"), p("/c")), Err(FsError::NotAFile { .. })));
     }
 
-    pub(super) fn truncating_shrinks_and_extends_with_zeros(fs: &impl Fs) {
+    pub(super) fn truncating_shrinks_and_extends_with_zeros(fs: &dyn Fs) {
         fs.write(p("/f"), b"12345").unwrap();
         fs.truncate(p("/f"), 2).unwrap();
         fs.truncate(p("/f"), 4).unwrap();
@@ -130,7 +135,7 @@ mod check {
         not_found(&fs.truncate(p("/none"), 1), "/none");
     }
 
-    pub(super) fn streams_read_and_write_whole_files(fs: &impl Fs) {
+    pub(super) fn streams_read_and_write_whole_files(fs: &dyn Fs) {
         let mut writer = fs.open_write(p("/f")).unwrap();
         for n in 0..100u8 {
             writer.write_all(&[n; 1000]).unwrap();
@@ -146,7 +151,7 @@ mod check {
         not_found(&fs.open_write(p("/no/f")).map(drop), "/no/f");
     }
 
-    pub(super) fn directories_are_made_one_by_one_or_all(fs: &impl Fs) {
+    pub(super) fn directories_are_made_one_by_one_or_all(fs: &dyn Fs) {
         fs.create_dir(p("/a")).unwrap();
         assert!(matches!(fs.create_dir(p("/a")), Err(FsError::AlreadyExists { .. })));
         not_found(&fs.create_dir(p("/x/y")), "/x/y");
@@ -159,7 +164,7 @@ mod check {
         assert!(matches!(fs.create_dir_all(p("/f/x")), Err(FsError::NotADirectory { .. })));
     }
 
-    pub(super) fn listing_names_types_and_paths(fs: &impl Fs) {
+    pub(super) fn listing_names_types_and_paths(fs: &dyn Fs) {
         fs.create_dir_all(p("/d/sub")).unwrap();
         assert_eq!(fs.read_dir(p("/d/sub")).unwrap().count(), 0);
         for n in 0..1500 {
@@ -184,7 +189,7 @@ mod check {
         assert_eq!(seen.len(), 1501);
     }
 
-    pub(super) fn directories_go_when_empty_or_with_all_they_hold(fs: &impl Fs) {
+    pub(super) fn directories_go_when_empty_or_with_all_they_hold(fs: &dyn Fs) {
         fs.create_dir_all(p("/d/e/f")).unwrap();
         fs.write(p("/d/e/x"), b"x").unwrap();
         assert!(matches!(fs.remove_dir(p("/d")), Err(FsError::DirectoryNotEmpty { .. })));
@@ -199,7 +204,7 @@ mod check {
         }
     }
 
-    pub(super) fn the_root_stays(fs: &impl Fs) {
+    pub(super) fn the_root_stays(fs: &dyn Fs) {
         fs.write(p("/f"), b"x").unwrap();
         for path in ["/", "//", "/.", "/..", "/f/../.."] {
             assert!(fs.remove_dir(p(path)).is_err(), "{path}");
@@ -211,7 +216,7 @@ mod check {
         assert_eq!(fs.read(p("/f")).unwrap(), b"x");
     }
 
-    pub(super) fn odd_names_are_names(fs: &impl Fs) {
+    pub(super) fn odd_names_are_names(fs: &dyn Fs) {
         for name in
             ["中文", "файл", "αβγ", "with space", "a\tb", "new\nline", "-rf", "%2e%2e", "a\\b", "...", "\u{202e}"]
         {
@@ -227,7 +232,7 @@ mod check {
         }
     }
 
-    pub(super) fn large_contents_are_replaced_by_small_ones_and_back(fs: &impl Fs) {
+    pub(super) fn large_contents_are_replaced_by_small_ones_and_back(fs: &dyn Fs) {
         let large: Vec<u8> = (0..6_000_000u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
         fs.write(p("/f"), &large).unwrap();
         assert_eq!(fs.read(p("/f")).unwrap(), large);
@@ -236,5 +241,55 @@ mod check {
         fs.write(p("/f"), &large[1..]).unwrap();
         assert!(fs.read(p("/f")).unwrap() == large[1..]);
         fs.remove_file(p("/f")).unwrap();
+    }
+
+    pub(super) fn errors_name_the_path_and_the_operation(fs: &dyn Fs) {
+        fs.create_dir_all(p("/d/e")).unwrap();
+        fs.write(p("/f"), b"x").unwrap();
+        let exists = fs.create_dir(p("/d")).unwrap_err();
+        assert!(
+            matches!(&exists, FsError::AlreadyExists { path, operation: "create_dir" } if path == p("/d")),
+            "{exists:?}"
+        );
+        let full = fs.remove_dir(p("/d")).unwrap_err();
+        assert!(matches!(&full, FsError::DirectoryNotEmpty { path } if path == p("/d")), "{full:?}");
+        let file = fs.read_dir(p("/f")).map(drop).unwrap_err();
+        assert!(matches!(&file, FsError::NotADirectory { path } if path == p("/f")), "{file:?}");
+        let dir = fs.read(p("/d/e")).unwrap_err();
+        assert!(matches!(&dir, FsError::NotAFile { path } if path == p("/d/e")), "{dir:?}");
+        for error in [exists, full, file, dir] {
+            let text = error.to_string();
+            assert!(!text.contains('\n') && text.contains('/'), "{text}");
+        }
+    }
+
+    pub(super) fn a_path_of_many_names_leads_to_its_file(fs: &dyn Fs) {
+        let dir = (0..300).fold(String::new(), |dir, n| dir + &format!("/level {n}"));
+        fs.create_dir_all(p(&dir)).unwrap();
+        let file = format!("{dir}/f");
+        fs.write(p(&file), b"deep").unwrap();
+        assert_eq!(fs.read(p(&file)).unwrap(), b"deep");
+        let back = format!("{dir}{}", "/..".repeat(299));
+        assert_eq!(fs.read_dir(p(&back)).unwrap().next().unwrap().unwrap().name, "level 1");
+        fs.remove_dir_all(p("/level 0")).unwrap();
+        assert_eq!(fs.read_dir(p("/")).unwrap().count(), 0);
+    }
+
+    pub(super) fn what_is_written_is_read_whatever_the_name_and_the_bytes(fs: &dyn Fs) {
+        let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(64) });
+        let path = "[^/\0]{1,60}".prop_filter("no name", |name| name != "." && name != ".." && name.len() < 256);
+        let bytes = prop::collection::vec(any::<u8>(), 0..5000);
+        let written = runner.run(&(path, bytes.clone(), bytes), |(name, first, second)| {
+            let path = format!("/{name}");
+            fs.write(p(&path), &first).unwrap();
+            prop_assert_eq!(&fs.read(p(&path)).unwrap(), &first);
+            fs.append(p(&path), &second).unwrap();
+            prop_assert_eq!(fs.metadata(p(&path)).unwrap().size, (first.len() + second.len()) as u64);
+            prop_assert_eq!(fs.read_range(p(&path), first.len() as u64, 9999).unwrap(), second);
+            fs.remove_file(p(&path)).unwrap();
+            prop_assert!(!fs.exists(p(&path)).unwrap());
+            Ok(())
+        });
+        written.unwrap();
     }
 }

@@ -17,7 +17,7 @@ mod check {
 
     use crate::p;
 
-    pub(super) fn links_keep_their_target_and_hard_links_share(fs: &impl FsFuse) {
+    pub(super) fn links_keep_their_target_and_hard_links_share(fs: &dyn FsFuse) {
         fs.write(p("/f"), b"x").unwrap();
         fs.symlink(p("../any/where"), p("/l")).unwrap();
         assert_eq!(fs.read_link(p("/l")).unwrap(), p("../any/where"));
@@ -39,7 +39,7 @@ mod check {
         assert_eq!(fs.read(p("/new")).unwrap(), b"made where the link points");
     }
 
-    pub(super) fn permissions_are_set_through_links(fs: &impl FsFuse) {
+    pub(super) fn permissions_are_set_through_links(fs: &dyn FsFuse) {
         fs.write(p("/f"), b"x").unwrap();
         fs.symlink(p("f"), p("/l")).unwrap();
         fs.set_permissions(p("/l"), Permissions::from_mode(0o4751)).unwrap();
@@ -51,7 +51,7 @@ mod check {
         assert!(matches!(missing, Err(FsError::NotFound { .. })));
     }
 
-    pub(super) fn syncing_what_is_there_works(fs: &impl FsFuse) {
+    pub(super) fn syncing_what_is_there_works(fs: &dyn FsFuse) {
         fs.write(p("/f"), b"x").unwrap();
         fs.fsync(p("/f")).unwrap();
         fs.fsync(p("/")).unwrap();
@@ -59,7 +59,7 @@ mod check {
         assert!(matches!(fs.fsync(p("/none")), Err(FsError::NotFound { .. })));
     }
 
-    pub(super) fn space_is_told_and_follows_what_is_stored(fs: &impl FsFuse) {
+    pub(super) fn space_is_told_and_follows_what_is_stored(fs: &dyn FsFuse) {
         let before = fs.statfs().unwrap();
         assert!(before.block_size > 0 && before.available_bytes <= before.total_bytes && before.max_name_len == 255);
         fs.write(p("/f"), &vec![1; 1_000_000]).unwrap();
@@ -74,7 +74,7 @@ mod check {
         assert_eq!(fs.read(p("/g")).unwrap().len(), 1_000_000);
     }
 
-    pub(super) fn inodes_and_paths_lead_to_each_other(fs: &impl FsFuse) {
+    pub(super) fn inodes_and_paths_lead_to_each_other(fs: &dyn FsFuse) {
         assert_eq!(fs.path_to_inode(p("/")).unwrap(), 1);
         assert_eq!(fs.inode_to_path(1).unwrap(), p("/"));
         fs.create_dir_all(p("/a/b")).unwrap();
