@@ -199,3 +199,17 @@ fn a_closed_volume_refuses_everything_also_by_its_other_clones() {
     drop(other);
     assert_eq!(rig.open().getattr(ino).unwrap().size, 0);
 }
+
+#[test]
+fn reading_what_has_no_contents_says_what_it_is() {
+    let rig = Rig::new(1, 64, 65536);
+    let volume = rig.open();
+    let link = volume.symlink(Ino::ROOT, b"l", b"a", &NewNode::file(0o777)).unwrap().ino;
+    let pipe = NewNode { kind: Kind::Fifo, ..NewNode::file(0o600) };
+    let pipe = volume.create(Ino::ROOT, b"p", &pipe).unwrap().ino;
+    for (ino, errno) in [(Ino::ROOT, 21), (link, 22), (pipe, 22)] {
+        assert_eq!(volume.read(ino, 0, &mut [0; 8]).unwrap_err().errno(), errno);
+        assert_eq!(volume.write(ino, 0, b"x").unwrap_err().errno(), errno);
+        assert_eq!(volume.read_all(ino).unwrap_err().errno(), errno);
+    }
+}
