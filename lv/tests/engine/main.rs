@@ -7,7 +7,6 @@ mod bounds;
 mod copies;
 mod faults;
 mod locks;
-mod model;
 mod names;
 mod ranges;
 mod space;
