@@ -4,12 +4,18 @@
 mod archive;
 mod arguments;
 #[cfg(test)]
+mod attributes;
+#[cfg(test)]
 mod copying;
+#[cfg(test)]
+mod find;
 #[cfg(test)]
 mod guards;
 mod lifecycle;
 #[cfg(test)]
 mod missing;
+#[cfg(test)]
+mod names;
 #[cfg(test)]
 mod quickstart;
 #[cfg(test)]

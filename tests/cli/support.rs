@@ -30,6 +30,13 @@ impl Ran {
         assert!(rest.is_empty() || rest.starts_with("  hint: ") && rest.lines().count() == 1, "{}", self.err);
         assert!(!self.err.contains("os error") && !self.err.to_lowercase().contains("panicked"), "{}", self.err);
     }
+
+    /// Refused: the command line makes no sense, and the first words say why.
+    #[track_caller]
+    pub(crate) fn refused(&self, first: &str) {
+        assert_eq!((self.code, self.out.as_str()), (3, ""), "{self:?}");
+        assert!(self.err.starts_with(first), "expected:\n{first}\ngot:\n{}", self.err);
+    }
 }
 
 /// A place for one test.

@@ -17,6 +17,11 @@ pub(crate) trait Verb: clap::Parser {
     /// The options all commands share.
     fn common(&self) -> &Common;
 
+    /// Reads its words, its name first.
+    fn read(words: Vec<OsString>) -> Result<Self, clap::Error> {
+        Self::try_parse_from(words)
+    }
+
     /// Does it.
     fn run(self, ui: &mut Ui<'_>) -> Done;
 }
@@ -92,9 +97,8 @@ pub(crate) fn no_such_command(name: &str) -> Failure {
 
 /// Parses and runs one command.
 pub(crate) fn run<V: Verb>(arguments: &[OsString], ui: &mut Ui<'_>) -> Done {
-    let name = OsString::from(V::NAME);
-    let words = std::iter::once(&name).chain(arguments);
-    let verb = match V::try_parse_from(words) {
+    let words = std::iter::once(OsString::from(V::NAME)).chain(arguments.iter().cloned());
+    let verb = match V::read(words.collect()) {
         Ok(verb) => verb,
         Err(error) => {
             let Some(failure) = translate(V::NAME, &error) else {

@@ -1,5 +1,6 @@
 //! The `anyfs-lvm` command: parse, call the library, print.
 
+mod accounts;
 mod args;
 mod cli;
 mod commands;

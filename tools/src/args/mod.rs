@@ -1,16 +1,35 @@
 //! The argument layer: what every command takes, and values as LVM spells them.
 
+pub(crate) mod criteria;
 mod errors;
+mod length;
+mod mode;
+mod name_pattern;
+mod owner;
 mod report;
 mod size;
 mod target;
+mod time;
 
 pub(crate) use errors::translate;
+pub(crate) use length::{Length, length};
+pub(crate) use mode::{ModeArg, mode};
+pub(crate) use name_pattern::NamePattern;
+pub(crate) use owner::{Owner, owner};
 pub(crate) use report::ReportArgs;
 pub(crate) use size::{Extents, ExtentsOf, Sign, extents, size};
 pub(crate) use target::{FilePath, LvName, file_path, lv_name};
+pub(crate) use time::{date, stamp};
 
 use std::path::PathBuf;
+
+/// Help of commands whose `-h` means something else.
+#[derive(Debug, clap::Args)]
+pub(crate) struct LongHelp {
+    /// Print help
+    #[arg(long, action = clap::ArgAction::Help, help_heading = "Common options")]
+    help: Option<bool>,
+}
 
 /// Options that every command takes.
 #[derive(Debug, clap::Args)]

@@ -1,12 +1,16 @@
 //! What the file commands have in common.
 
+use std::cmp::Ordering;
 use std::ffi::{OsStr, OsString};
 
-use anyfs_lvm::lv::{Attr, Ino, Kind};
+use anyfs_lvm::lv::{Attr, Ino, Kind, NewNode};
 
 use crate::args::{Common, FilePath, LvName, file_path};
 use crate::failure::{Done, Failure, chain, code};
-use crate::files::volume::Mount;
+use crate::files::stop::Stop;
+use crate::files::volume::{self, Mount};
+use crate::files::walk::{Step, Walk};
+use crate::files::{Meta, Trouble, host};
 use crate::session::Session;
 use crate::ui::Ui;
 
@@ -14,19 +18,84 @@ use crate::ui::Ui;
 /// all are closed.
 pub(crate) fn each(
     ui: &mut Ui<'_>,
-    (command, write): (&str, bool),
+    about: (&str, bool),
     paths: &[OsString],
     common: &Common,
     mut run: impl FnMut(&mut Ui<'_>, &Mount, &[u8]) -> Done,
 ) -> Done {
+    each_after(ui, about, paths, common, |_, _| Ok(()), |ui, mount, path, ()| run(ui, mount, path))
+}
+
+/// The same, with something that other files than those have to say first: those that options name.
+pub(crate) fn each_after<T>(
+    ui: &mut Ui<'_>,
+    (command, write): (&str, bool),
+    paths: &[OsString],
+    common: &Common,
+    first: impl FnOnce(&mut Ui<'_>, &mut Mounts<'_>) -> Done<T>,
+    mut run: impl FnMut(&mut Ui<'_>, &Mount, &[u8], &T) -> Done,
+) -> Done {
     let session = Session::new(common)?;
     let mut mounts = Mounts::new(&session, write)?;
-    let done = ui.each(paths, |ui, path| {
-        let (name, path) = inside(command, path)?;
-        let mount = mounts.get(ui, &name)?;
-        run(ui, &mount, &path)
+    let done = first(ui, &mut mounts).and_then(|known| {
+        ui.each(paths, |ui, path| {
+            let (name, path) = inside(command, path)?;
+            let mount = mounts.get(ui, &name)?;
+            run(ui, &mount, &path, &known)
+        })
     });
     done.and(mounts.close())
+}
+
+/// What is known of the file that an option names, on the host or in a volume; a last symbolic link is followed when
+/// `follow`.
+pub(crate) fn reference(ui: &mut Ui<'_>, mounts: &mut Mounts<'_>, text: &OsStr, follow: bool) -> Done<Meta> {
+    match file_path(text) {
+        FilePath::Volume(name, path) => {
+            let mount = mounts.get(ui, &name)?;
+            let found = mount.volume.resolve(&path, follow).map_err(|error| mount.failure(&path, &error))?;
+            Ok(volume::meta_of(&found))
+        }
+        FilePath::Host(path) => {
+            let found = if follow { std::fs::metadata(&path) } else { std::fs::symlink_metadata(&path) };
+            let found = found.map_err(|error| Trouble::from(error).about(&crate::picture::shown(&path)))?;
+            Ok(host::meta_of(&found))
+        }
+    }
+}
+
+/// Failures of one walk told one by one: where everything fails, more lines help nobody.
+const TOLD: usize = 100;
+
+/// Does `act` at each step of a walk, goes on after failures, and ends when nobody reads any more or `stop` says so.
+pub(super) fn walk(
+    ui: &mut Ui<'_>,
+    mut walk: Walk<'_>,
+    stop: Option<&Stop>,
+    mut act: impl FnMut(&mut Ui<'_>, &mut Walk<'_>, Step) -> Done,
+) -> Done {
+    let mut worst = code::OK;
+    let mut told = 0usize;
+    while let Some(step) = walk.next().filter(|_| !ui.closed()) {
+        if let Some(stop) = stop {
+            stop.check()?;
+        }
+        if let Err(failure) = step.and_then(|step| act(ui, &mut walk, step)) {
+            worst = worst.max(failure.code);
+            told = told.saturating_add(1);
+            match told.cmp(&TOLD) {
+                Ordering::Less => ui.failure(&failure),
+                Ordering::Equal => ui.complain("... and more like these"),
+                Ordering::Greater => {}
+            }
+        }
+    }
+    if worst == code::OK { Ok(()) } else { Err(Failure::silent(worst)) }
+}
+
+/// Whether a path ends in `.`, which names a directory without saying where it hangs.
+pub(super) fn ends_in_dot(path: &[u8]) -> bool {
+    path.rsplit(|byte| *byte == b'/').find(|part| !part.is_empty()) == Some(b".")
 }
 
 /// The volume and path of an argument that must be inside a volume.
@@ -100,6 +169,14 @@ pub(crate) fn regular(mount: &Mount, path: &[u8]) -> Done<Attr> {
         Kind::Directory => Err(Failure::new(format!("{}: Is a directory", mount.shown(path)))),
         _ => Err(Failure::new(format!("{}: Not a regular file", mount.shown(path)))),
     }
+}
+
+/// Makes an empty file where a path leads; of a symbolic link to nothing that is its target.
+pub(super) fn make_file(mount: &Mount, path: &[u8]) -> Done<Attr> {
+    let place = mount.place(path, true)?;
+    let Some(name) = place.name else { return Err(Failure::new(format!("{}: Is a directory", mount.shown(path)))) };
+    let made = mount.volume.create(place.dir, &name, &volume::owned(NewNode::file(0o644)));
+    made.map_err(|error| mount.failure(path, &error))
 }
 
 /// Reads a file from start to end in pieces.

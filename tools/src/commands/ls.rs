@@ -111,7 +111,7 @@ impl Ls {
                 let target = mount.volume.readlink(attr.ino).map_err(|error| mount.failure(&name, &error))?;
                 text = format!("{text} -> {}", show::name(&target));
             }
-            let mode = show::mode(letter(attr.kind), attr.mode);
+            let mode = show::mode(show::letter(attr.kind), attr.mode);
             let time = time_text(attr.mtime.div_euclid(1_000_000_000));
             let time = time.strip_suffix(" +0000").unwrap_or(&time);
             let (n, u, g, s) = (attr.nlink, attr.uid, attr.gid, attr.size);
@@ -125,16 +125,4 @@ impl Ls {
 fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
     let path = path.strip_suffix(b"/").unwrap_or(path);
     [path, name].join(b"/".as_slice())
-}
-
-fn letter(kind: Kind) -> char {
-    match kind {
-        Kind::Directory => 'd',
-        Kind::Symlink => 'l',
-        Kind::Fifo => 'p',
-        Kind::Socket => 's',
-        Kind::CharDevice => 'c',
-        Kind::BlockDevice => 'b',
-        _ => '-',
-    }
 }

@@ -8,10 +8,16 @@ use crate::ui::Ui;
 pub(crate) use cp::workers;
 
 mod cat;
+mod chmod;
+mod chown;
 mod cp;
 mod df;
+mod du;
 mod filing;
+mod find;
+mod getfattr;
 pub(crate) mod help;
+mod ln;
 mod ls;
 mod lvcreate;
 mod lvextend;
@@ -20,6 +26,8 @@ mod lvrename;
 mod lvs;
 mod lvsizing;
 mod mkdir;
+mod mv;
+mod naming;
 mod put;
 mod pvcreate;
 mod pvremove;
@@ -27,7 +35,12 @@ mod pvs;
 mod quickstart;
 mod reporting;
 mod rm;
+mod setfattr;
 mod sha256sum;
+mod stat;
+mod touch;
+mod tree;
+mod truncate;
 pub(crate) mod version;
 mod vgcreate;
 mod vgextend;
@@ -69,7 +82,19 @@ pub(crate) static ALL: &[Entry] = &[
     put::ENTRY,
     rm::ENTRY,
     mkdir::ENTRY,
+    mv::ENTRY,
+    ln::ENTRY,
+    touch::ENTRY,
+    chmod::ENTRY,
+    chown::ENTRY,
+    truncate::ENTRY,
+    getfattr::ENTRY,
+    setfattr::ENTRY,
+    stat::ENTRY,
+    tree::ENTRY,
+    find::ENTRY,
     df::ENTRY,
+    du::ENTRY,
     sha256sum::ENTRY,
     quickstart::ENTRY,
     help::ENTRY,

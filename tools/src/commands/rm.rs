@@ -55,7 +55,7 @@ struct Level {
 impl Rm {
     fn remove(&self, mount: &Mount, path: &[u8], stop: &Stop) -> Done {
         let failed = |error| mount.failure(path, &error);
-        if path.rsplit(|byte| *byte == b'/').find(|part| !part.is_empty()) == Some(b".") {
+        if filing::ends_in_dot(path) {
             return Err(Failure::new(format!("{}: refusing to remove '.'", mount.shown(path))));
         }
         let place = mount.place(path, false)?;

@@ -4,11 +4,14 @@
 //! link inside a tree cannot lead a copy out of it.
 
 pub(crate) mod copy;
+pub(crate) mod glob;
 pub(crate) mod host;
 pub(crate) mod progress;
 pub(crate) mod show;
 pub(crate) mod stop;
+pub(crate) mod value;
 pub(crate) mod volume;
+pub(crate) mod walk;
 
 use std::io::{self, Read, Write};
 

@@ -1,5 +1,7 @@
 //! Names and numbers as a terminal may see them.
 
+use anyfs_lvm::lv::Kind;
+
 /// A name with control characters and bytes that are no text escaped, so that it cannot steer the terminal.
 pub(crate) fn name(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
@@ -17,8 +19,21 @@ pub(crate) fn name(bytes: &[u8]) -> String {
 }
 
 /// Characters that reorder or hide what stands around them.
-fn is_invisible(c: char) -> bool {
+pub(super) fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// The letter of a kind, as in the first column of `ls -l`.
+pub(crate) fn letter(kind: Kind) -> char {
+    match kind {
+        Kind::Directory => 'd',
+        Kind::Symlink => 'l',
+        Kind::Fifo => 'p',
+        Kind::Socket => 's',
+        Kind::CharDevice => 'c',
+        Kind::BlockDevice => 'b',
+        _ => '-',
+    }
 }
 
 /// `drwxr-xr-x`
