@@ -90,6 +90,9 @@ fn tree_draws_branches_and_counts() {
     assert_eq!(directories, "vg0/home:/t\n├── a\n│   └── b\n└── empty\n\n3 directories\n");
     assert_eq!(place.run("tree vg0/home:/t/a/b").ok(), "vg0/home:/t/a/b\n└── big.rs\n\n0 directories, 1 file\n");
     assert_eq!(place.run("tree -L 0 vg0/home:/t").code, 3);
+    let ran = place.run("tree vg0/home:/no");
+    ran.fails(5, "  vg0/home:/no: No such file or directory\n");
+    assert_eq!(ran.out, "");
 }
 
 #[test]

@@ -16,22 +16,26 @@ use crate::ui::Ui;
 /// Table entry.
 pub(crate) const ENTRY: Entry = Entry::of::<Find>("Find files of a logical volume");
 
+/// What stands below the options in the help.
+const TESTS: &str = "\
+Tests:
+  -name PATTERN          The last part of the path, with * ? and [..]
+  -iname PATTERN         The same in any case
+  -type f,d,l,p,s,c,b    One of these kinds
+  -size [+-]N[ckMGT]     So large, larger or smaller, in units, rounded up (of 512 bytes without a letter)
+  -newer PATH            Contents changed after those of this file, of the host or of a volume
+  -empty                 Empty files and directories
+  ! TEST, -not TEST      What does not fit
+  TEST -o TEST           Alternatives; tests in a row must all fit
+  -maxdepth N            So deep at most; the path given has 0
+  -mindepth N            So deep at least
+  -print0                A NUL behind each path, and names as they are: for xargs -0";
+
 /// Find files of a logical volume
 ///
-/// Tests are words with one dash. Those in a row must all fit; -o separates alternatives, ! before a test turns it
-/// around.
-///
-///   -name PATTERN, -iname PATTERN  the last part of the path, with * ? and [..]; -iname in any case
-///   -type f,d,l,p,s,c,b            one of these kinds
-///   -size [+-]N[ckMGT]             so large, larger, smaller; in units, rounded up (of 512 bytes without a letter)
-///   -newer PATH                    contents changed after those of this file, of the host or of a volume
-///   -empty                         empty files and directories
-///   -maxdepth N, -mindepth N       so deep at most, at least; the path given has 0
-///   -print0                        a NUL behind each path, and names as they are: for xargs -0
-///
-/// Without -print0 names are escaped where they could mislead a terminal. Links are never followed.
+/// Links are never followed. Names are escaped where they could mislead a terminal, unless -print0 is given.
 #[derive(Debug, clap::Parser)]
-#[command(name = "find", version, disable_version_flag = true, verbatim_doc_comment)]
+#[command(name = "find", version, disable_version_flag = true, after_help = TESTS)]
 #[command(override_usage = "find [OPTIONS] <VG/LV:/PATH>... [TESTS]")]
 pub(crate) struct Find {
     /// Where to look

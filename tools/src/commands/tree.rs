@@ -50,8 +50,12 @@ impl Verb for Tree {
         let done = filing::each(ui, (Self::NAME, false), &self.paths, &self.common, |ui, mount, path| {
             let found = mount.resolve(path)?;
             let walk = Walk::new(mount, path, &found).only(self.shown());
+            count.roots = count.roots.saturating_add(1);
             self.draw(ui, walk, &mut count)
         });
+        if count.roots == 0 {
+            return done;
+        }
         let files =
             if self.directories { String::new() } else { format!(", {}", counted(count.files, "file", "files")) };
         ui.raw(format!("\n{}{files}\n", counted(count.directories, "directory", "directories")).as_bytes());
@@ -59,9 +63,10 @@ impl Verb for Tree {
     }
 }
 
-/// What was shown, apart from the paths given.
+/// What was shown: the paths given, and what lies below them.
 #[derive(Debug, Default)]
 struct Count {
+    roots: u64,
     directories: u64,
     files: u64,
 }
