@@ -15,6 +15,9 @@ pub(crate) const UNMAP_AT_ONCE: usize = 1024;
 /// Largest file size: offsets are stored as signed integers.
 pub(crate) const SIZE_MAX: u64 = i64::MAX as u64;
 
+/// Set-group-id.
+const SET_GID: u32 = 0o2000;
+
 fn check_name(name: &[u8]) -> Result<()> {
     if name.len() > NAME_MAX {
         return Err(LvError::NameTooLong { name: name.to_owned() });
@@ -158,7 +161,14 @@ impl State {
     ) -> Result<Attr> {
         self.vacant(parent, name)?;
         let is_dir = node.kind == Kind::Directory;
-        let attr = self.new_inode(parent, node, if is_dir { 2 } else { 1 }, target, now);
+        let above = self.inode(parent)?.attr;
+        let mut node = *node;
+        if above.mode & SET_GID != 0 {
+            // Such a directory hands its group down, and to directories the habit.
+            node.gid = above.gid;
+            node.mode |= if is_dir { SET_GID } else { 0 };
+        }
+        let attr = self.new_inode(parent, &node, if is_dir { 2 } else { 1 }, target, now);
         let ino = attr.ino;
         if is_dir {
             self.dirs.insert(ino, Directory { complete: true, ..Directory::default() });
@@ -382,6 +392,15 @@ impl State {
         Ok(out)
     }
 
+    /// As [`list`](Self::list), with the attributes of what the entries name.
+    pub(crate) fn list_plus(&mut self, ino: Ino, cookie: u64, limit: usize) -> Result<Vec<(DirEntry, Attr)>> {
+        let entries = self.list(ino, cookie, limit)?;
+        entries
+            .into_iter()
+            .map(|entry| self.inode(entry.ino).map(|inode| inode.shown()).map(|attr| (entry, attr)))
+            .collect()
+    }
+
     /// Changes attributes.
     pub(crate) fn set_attr(&mut self, ino: Ino, set: &SetAttr, now: Nanos) -> Result<Attr> {
         if let Some(size) = set.size {
@@ -390,6 +409,10 @@ impl State {
         let inode = self.inode_mut(ino)?;
         let timed = set.mtime.is_some();
         let a = &mut inode.attr;
+        if (set.uid.is_some() || set.gid.is_some()) && a.kind != Kind::Directory {
+            // What ran with the rights of its owner must not run with those of another.
+            a.mode = super::write::clear_set_id(a.mode);
+        }
         a.mode = set.mode.map_or(a.mode, |mode| mode & 0o7777);
         a.uid = set.uid.unwrap_or(a.uid);
         a.gid = set.gid.unwrap_or(a.gid);

@@ -142,19 +142,22 @@ impl Volume {
         Ok(self.core.state()?.inode(ino)?.shown())
     }
 
-    /// Changes attributes.
+    /// Changes attributes, all at once; what changes becomes known by the change time. A new owner or group takes the
+    /// set-id bits off anything but directories, unless a mode is given too.
     ///
     /// # Errors
-    /// [`LvError::NoInode`]; with a size also [`LvError::IsDirectory`] and [`LvError::Invalid`].
+    /// [`LvError::NoInode`]; with a size also [`LvError::IsDirectory`], [`LvError::Invalid`] and [`LvError::TooLarge`].
     pub fn setattr(&self, ino: Ino, set: &SetAttr) -> Result<Attr> {
         let now = self.now();
         self.core.state()?.set_attr(ino, set, now)
     }
 
-    /// Makes a file or a special file; the name must be free.
+    /// Makes a file or a special file; the name must be free. In a directory with the set-group-id bit it belongs to that
+    /// directory's group.
     ///
     /// # Errors
-    /// [`LvError::Exists`], [`LvError::NotDirectory`], [`LvError::NameTooLong`], [`LvError::Invalid`].
+    /// [`LvError::Exists`], [`LvError::NotDirectory`], [`LvError::NameTooLong`], [`LvError::Invalid`],
+    /// [`LvError::Quota`].
     pub fn create(&self, parent: Ino, name: &[u8], node: &NewNode) -> Result<Attr> {
         node.check_plain()?;
         self.make(parent, name, node, None)
@@ -248,6 +251,14 @@ impl Volume {
         self.core.state()?.list(ino, cookie, limit)
     }
 
+    /// As [`readdir`](Self::readdir), with the attributes of what each entry names, all as of one moment.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn readdir_plus(&self, ino: Ino, cookie: u64, limit: usize) -> Result<Vec<(DirEntry, Attr)>> {
+        self.core.state()?.list_plus(ino, cookie, limit)
+    }
+
     /// Fills `buf` from `off` on; returns how many bytes there were, less than asked only at the end of the file.
     /// Every stored byte is verified against its checksum.
     ///
@@ -290,7 +301,8 @@ impl Volume {
         Ok(())
     }
 
-    /// Makes a file's data and all earlier namespace operations durable. Concurrent calls share commits.
+    /// Makes a file's data and all earlier namespace operations durable; for a directory just those. Concurrent calls
+    /// share commits.
     ///
     /// # Errors
     /// Any failure stops the volume: what was written since the last successful sync is unknown until it is opened
