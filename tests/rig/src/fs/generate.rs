@@ -5,7 +5,7 @@ use std::time::Duration;
 use lv::{Ino, Work};
 
 use super::History;
-use super::op::{FsOp, Place};
+use super::op::{FsOp, Place, Together};
 use super::snapshot::{Code, DIRECTORY, FILE};
 use crate::prng::Prng;
 
@@ -104,7 +104,8 @@ impl Generator {
         let place = self.place(history);
         let here = history.names().get(&place).map(|(_, kind)| *kind);
         let files = inodes(history, FILE);
-        match (self.rng.below(12), here) {
+        match (self.rng.below(14), here) {
+            (12.., None) => self.together(history, place, &files),
             (0..=4, None) => FsOp::Create(place),
             (5, None) => FsOp::Mkdir(place),
             (6, None) => FsOp::Symlink(place, b"some/target".to_vec()),
@@ -113,6 +114,23 @@ impl Generator {
             (0..=2, Some(_)) if empty(history, &place) => FsOp::Rmdir(place),
             _ => self.rename(history, place),
         }
+    }
+
+    /// A transaction: little enough for the smallest memory of a workload.
+    fn together(&mut self, history: &History, place: Place, files: &[Ino]) -> FsOp {
+        let others: Vec<&Place> =
+            history.names().iter().filter(|(_, (_, kind))| *kind != DIRECTORY).map(|(place, _)| place).collect();
+        let over = others.get(self.rng.index(others.len() * 3)).map(|place| (*place).clone());
+        let unlink = others.get(self.rng.index(others.len() * 3)).filter(|place| over.as_ref() != Some(**place));
+        let unlink = unlink.map(|place| (*place).clone());
+        let (len, most) = (1 + self.rng.below(6000), self.rng.below(6000) + 1);
+        let length = |n: u64| usize::try_from(n).unwrap_or(1);
+        let write = self.one(files).filter(|_| self.rng.one_in(2)).map(|ino| {
+            let off = self.rng.below(history.len(ino) + 1);
+            (ino, off, length(most), self.rng.draw())
+        });
+        let fails = self.rng.one_in(5);
+        FsOp::Together(Box::new(Together { place, bytes: (length(len), self.rng.draw()), write, over, unlink, fails }))
     }
 
     /// A rename of a file or link, often over another.

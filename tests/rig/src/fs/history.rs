@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use lv::Ino;
 
-use super::op::{FsOp, Outcome, Place, bytes};
+use super::op::{FsOp, Outcome, Place, Together, bytes};
 use super::snapshot::{Code, DIRECTORY, Digest, FILE, SYMLINK, Snapshot, digest, sum};
 
 /// Number of an operation, from 1; 0 is the beginning.
@@ -35,11 +35,19 @@ struct Replacement {
     ino: Ino,
 }
 
+/// A transaction wrote to a file: its names show if and only if these contents, or later ones, do.
+#[derive(Debug, Clone, Copy)]
+struct Joined {
+    step: Step,
+    ino: Ino,
+}
+
 /// What happened, in order, and what a crash may leave of it:
 ///
 /// * the names are as after some prefix of the operations on names that contains all acknowledged by fsync or sync;
 /// * each file's contents are a state it really had, not older than its last fsync or sync, nor than the rename that
-///   put it in another's place.
+///   put it in another's place;
+/// * all that a transaction did is there, or nothing of it.
 #[derive(Debug, Clone, Default)]
 pub struct History {
     step: Step,
@@ -48,6 +56,7 @@ pub struct History {
     prints: Vec<NamesAt>,
     contents: BTreeMap<Ino, Contents>,
     replaced: Vec<Replacement>,
+    joined: Vec<Joined>,
     /// Operations that made all names durable.
     fsyncs: Vec<Step>,
     /// Operations that made everything durable.
@@ -97,13 +106,8 @@ impl History {
                 self.names_changed();
             }
             FsOp::Rename(from, to) => self.rename(from, to),
-            FsOp::Write { ino, off, len, seed } => {
-                let end = usize::try_from(*off).unwrap_or(usize::MAX) + len;
-                self.change(*ino, |now| {
-                    now.resize(now.len().max(end), 0);
-                    now[end - len..end].copy_from_slice(&bytes(*seed, *len));
-                });
-            }
+            FsOp::Write { ino, off, len, seed } => self.write(*ino, *off, *len, *seed),
+            FsOp::Together(all) => self.together(all, made.unwrap_or(Ino(0))),
             FsOp::Truncate(ino, size) => {
                 self.change(*ino, |now| now.resize(usize::try_from(*size).unwrap_or(usize::MAX), 0));
             }
@@ -123,6 +127,30 @@ impl History {
                 self.syncs.push(self.step);
             }
             FsOp::Work(_) | FsOp::Wait(_) => {}
+        }
+    }
+
+    fn write(&mut self, ino: Ino, off: u64, len: usize, seed: u64) {
+        let end = usize::try_from(off).unwrap_or(usize::MAX) + len;
+        self.change(ino, |now| {
+            now.resize(now.len().max(end), 0);
+            now[end - len..end].copy_from_slice(&bytes(seed, len));
+        });
+    }
+
+    fn together(&mut self, all: &Together, made: Ino) {
+        self.add(&all.place, made, FILE, Some(bytes(all.bytes.1, all.bytes.0)));
+        self.joined.push(Joined { step: self.step, ino: made });
+        if let Some((ino, off, len, seed)) = all.write {
+            self.write(ino, off, len, seed);
+            self.joined.push(Joined { step: self.step, ino });
+        }
+        if let Some(over) = &all.over {
+            self.rename(&all.place, over);
+        }
+        if let Some(place) = &all.unlink {
+            self.remove(place);
+            self.names_changed();
         }
     }
 
@@ -171,15 +199,18 @@ impl History {
         for (ino, digest) in &found.contents {
             let Some(contents) = self.contents.get(ino) else { return Err(format!("inode {ino} never was")) };
             let replaced = self.replaced.iter().filter(|r| r.ino == *ino && r.step <= names).map(|r| r.step);
+            let joined = || self.joined.iter().filter(|j| j.ino == *ino).map(|j| j.step);
             let floor = synced.max(last_until(&contents.synced, done)).max(replaced.max().unwrap_or(0));
+            let floor = floor.max(joined().rfind(|step| *step <= names).unwrap_or(0));
+            let end = joined().find(|step| *step > names).map_or(begun, |step| begun.min(step - 1));
             let first = contents.states.partition_point(|(step, _)| *step <= floor).saturating_sub(1);
-            let mut allowed = contents.states[first..].iter().take_while(|(step, _)| *step <= begun);
+            let mut allowed = contents.states[first..].iter().take_while(|(step, _)| *step <= end);
             if !allowed.any(|(_, state)| state == digest) {
                 let older = contents.states.iter().rfind(|(_, state)| state == digest).map(|(step, _)| *step);
                 let known = older.map_or("no state it ever had".to_owned(), |step| format!("its state after {step}"));
                 let states: Vec<_> = contents.states.iter().map(|(step, state)| (*step, state.len)).collect();
                 return Err(format!(
-                    "inode {ino}: {digest:?} is {known}, allowed from {floor} to {begun} (done {done}): {states:?}"
+                    "inode {ino}: {digest:?} is {known}, allowed from {floor} to {end} (done {done}): {states:?}"
                 ));
             }
         }
@@ -230,13 +261,16 @@ impl History {
         }
     }
 
+    /// What lies between the changes of one operation never was.
     fn names_changed(&mut self) {
+        self.prints.pop_if(|last| last.step == self.step);
         self.prints.push(NamesAt { step: self.step, print: self.print });
     }
 
     fn change(&mut self, ino: Ino, change: impl FnOnce(&mut Vec<u8>)) {
         if let Some(contents) = self.contents.get_mut(&ino) {
             change(&mut contents.now);
+            contents.states.pop_if(|(step, _)| *step == self.step);
             contents.states.push((self.step, digest(&contents.now)));
         }
     }
@@ -314,6 +348,26 @@ mod tests {
         assert!(history.judge(&both, 4, 4).is_ok());
         assert!(history.judge(&both, 3, 3).is_err());
         assert!(history.judge(&shown(&[("b", 3)], &[(3, b"")]), 6, 6).is_err());
+    }
+
+    #[test]
+    fn a_transaction_shows_all_it_did_or_nothing() {
+        let (mut history, old) = (history(), bytes(2, 4));
+        let all = Together {
+            place: place("new"),
+            bytes: (5, 7),
+            write: Some((Ino(3), 0, 4, 8)),
+            over: None,
+            unlink: None,
+            fails: false,
+        };
+        history.push(&FsOp::Together(Box::new(all)), done(4));
+        let (made, changed) = (bytes(7, 5), bytes(8, 4));
+        assert!(history.judge(&shown(&[("a", 3), ("new", 4)], &[(3, &changed), (4, &made)]), 7, 7).is_ok());
+        assert!(history.judge(&shown(&[("a", 3)], &[(3, &old)]), 7, 7).is_ok());
+        assert!(history.judge(&shown(&[("a", 3)], &[(3, &changed)]), 7, 7).is_err());
+        assert!(history.judge(&shown(&[("a", 3), ("new", 4)], &[(3, &old), (4, &made)]), 7, 7).is_err());
+        assert!(history.judge(&shown(&[("a", 3), ("new", 4)], &[(3, &changed), (4, b"")]), 7, 7).is_err());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lv::{Ino, LvError, NewNode, Rename, SetAttr, Volume, Work};
+use lv::{Ino, LvError, NewNode, Rename, SetAttr, Transaction, Volume, Work};
 
 use crate::clock::TestClock;
 use crate::prng::Prng;
@@ -42,6 +42,8 @@ pub enum FsOp {
     Truncate(Ino, u64),
     /// A range becomes zeros.
     Punch(Ino, u64, u64),
+    /// Several changes as one.
+    Together(Box<Together>),
     /// A file becomes durable, and all earlier names.
     Fsync(Ino),
     /// Everything becomes durable.
@@ -52,12 +54,47 @@ pub enum FsOp {
     Wait(Duration),
 }
 
+/// A transaction: a new file with contents, and what else happens with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Together {
+    /// The new file.
+    pub place: Place,
+    /// Its length, and what decides its bytes.
+    pub bytes: (usize, u64),
+    /// Another file gets bytes: offset, length, what decides them.
+    pub write: Option<(Ino, u64, usize, u64)>,
+    /// The new file takes this name from another.
+    pub over: Option<Place>,
+    /// A name of a file goes.
+    pub unlink: Option<Place>,
+    /// It ends with an error.
+    pub fails: bool,
+}
+
+impl Together {
+    fn run(&self, tx: &mut Transaction<'_>) -> Result<Ino, LvError> {
+        let (dir, name) = &self.place;
+        let made = tx.create(*dir, name, &NewNode::file(0o644))?.ino;
+        tx.write(made, 0, &bytes(self.bytes.1, self.bytes.0))?;
+        if let Some((ino, off, len, seed)) = self.write {
+            tx.write(ino, off, &bytes(seed, len))?;
+        }
+        if let Some((to, new)) = &self.over {
+            tx.rename((*dir, name), (*to, new), Rename::Replace)?;
+        }
+        if let Some((dir, name)) = &self.unlink {
+            tx.unlink(*dir, name)?;
+        }
+        if self.fails { Err(LvError::Interrupted) } else { Ok(made) }
+    }
+}
+
 /// What came of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// Done; the inode that it made.
     Done(Option<Ino>),
-    /// Refused for want of space: nothing happened.
+    /// Refused for want of space, or because it was to fail: nothing happened.
     Refused,
 }
 
@@ -77,6 +114,7 @@ pub fn apply(volume: &Volume, op: &FsOp, clock: Option<&TestClock>) -> Result<Ou
     match run(volume, op, clock) {
         Ok(made) => Ok(Outcome::Done(made)),
         Err(LvError::NoSpace { .. } | LvError::HostFull { .. }) if changes => Ok(Outcome::Refused),
+        Err(LvError::Interrupted | LvError::TooBig { .. }) if matches!(op, FsOp::Together(_)) => Ok(Outcome::Refused),
         Err(error) => Err(error),
     }
 }
@@ -100,6 +138,7 @@ fn run(volume: &Volume, op: &FsOp, clock: Option<&TestClock>) -> Result<Option<I
             volume.setattr(*ino, &SetAttr { size: Some(*size), ..SetAttr::default() }).map(drop)?;
         }
         FsOp::Punch(ino, start, end) => volume.punch(*ino, *start, *end)?,
+        FsOp::Together(all) => return volume.transaction(|tx| all.run(tx)).map(Some),
         FsOp::Fsync(ino) => volume.fsync(*ino)?,
         FsOp::Sync => volume.sync()?,
         FsOp::Work(work) => volume.step(*work).map(drop)?,
