@@ -92,7 +92,7 @@ fn chmod_takes_octal_and_symbolic_modes() {
     assert_eq!(place.input("put vg0/home:/d/e/x", b"").code, 0);
     place.run("ln -s /f vg0/home:/d/e/out").ok();
     place.run("chmod -R u=rwX,go= vg0/home:/d").ok();
-    assert_eq!([mode("d"), mode("d/e"), mode("d/e/x"), mode("f")], ["2700", "700", "600", "604"]);
+    assert_eq!([mode("d"), mode("d/e"), mode("d/e/x"), mode("f")], ["2700", "2700", "600", "604"]);
     place.run("chmod 9 vg0/home:/f").refused("  Write it as three or four octal digits");
     let ran = place.run("chmod 600 vg0/home:/no vg0/home:/f");
     ran.fails(5, "  vg0/home:/no: No such file or directory\n");
@@ -119,7 +119,7 @@ fn chown_takes_names_and_numbers_and_drops_what_the_old_owner_gave() {
     place.run("mkdir vg0/home:/d/e").ok();
     place.run("ln -s /f vg0/home:/d/e/out").ok();
     place.run("chown -R 90:91 vg0/home:/d").ok();
-    assert_eq!([owner("d"), owner("d/e"), owner("f")], ["90:91 2755", "90:91 755", "0:56 755"]);
+    assert_eq!([owner("d"), owner("d/e"), owner("f")], ["90:91 2755", "90:91 2755", "0:56 755"]);
     assert_eq!(stat(&place, "%u", "d/e/out"), "90");
     place.run("chown no-such-user vg0/home:/f").refused("  There is no such user here.\n");
     place.run("chown :no-such-group vg0/home:/f").refused("  There is no such group here.\n");

@@ -406,13 +406,12 @@ impl State {
         if let Some(size) = set.size {
             self.resize(ino, size, now)?;
         }
+        if (set.uid.is_some() || set.gid.is_some()) && self.inode(ino)?.attr.kind != Kind::Directory {
+            self.drop_privileges(ino, now)?;
+        }
         let inode = self.inode_mut(ino)?;
         let timed = set.mtime.is_some();
         let a = &mut inode.attr;
-        if (set.uid.is_some() || set.gid.is_some()) && a.kind != Kind::Directory {
-            // What ran with the rights of its owner must not run with those of another.
-            a.mode = super::write::clear_set_id(a.mode);
-        }
         a.mode = set.mode.map_or(a.mode, |mode| mode & 0o7777);
         a.uid = set.uid.unwrap_or(a.uid);
         a.gid = set.gid.unwrap_or(a.gid);

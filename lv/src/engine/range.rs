@@ -6,7 +6,7 @@ use super::layer::Piece;
 use super::namespace::SIZE_MAX;
 use super::state::State;
 use super::txg::INTENT_MAX;
-use super::write::{clear_set_id, regular};
+use super::write::regular;
 use crate::catalogue::MapRow;
 use crate::{Ino, LvError, Nanos, Result, Seek};
 
@@ -81,8 +81,8 @@ impl State {
         inode.attr.size = inode.attr.size.max(to.1.saturating_add(len));
         inode.attr.mtime = now;
         inode.attr.ctime = now;
-        inode.attr.mode = clear_set_id(inode.attr.mode);
         inode.named = inode.data_attr();
+        self.drop_privileges(to.0, now)?;
         Ok(len)
     }
 

@@ -4,7 +4,7 @@ use super::core::Core;
 use super::inode::Inode;
 use super::state::State;
 use super::txg::INTENT_MAX;
-use super::write::{clear_set_id, regular};
+use super::write::regular;
 use crate::{Ino, LvError, Nanos, NewNode, Result};
 
 /// Contents of up to this many bytes are replaced in memory; larger ones are placed first, aside.
@@ -34,9 +34,8 @@ impl State {
         inode.attr.size = size;
         inode.attr.mtime = now;
         inode.attr.ctime = now;
-        inode.attr.mode = clear_set_id(inode.attr.mode);
         inode.named = inode.data_attr();
-        Ok(())
+        self.drop_privileges(to, now)
     }
 }
 

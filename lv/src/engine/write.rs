@@ -34,13 +34,13 @@ impl State {
     /// Changes a regular file's open layer, and with it the times and what is pending.
     fn change(&mut self, ino: Ino, now: Nanos, change: impl FnOnce(&mut Inode)) -> Result<()> {
         regular(self.inode(ino)?)?;
+        self.drop_privileges(ino, now)?;
         let inode = self.inode_mut(ino)?;
         let before = inode.open.data();
         change(inode);
         let after = inode.open.data();
         inode.attr.mtime = now;
         inode.attr.ctime = now;
-        inode.attr.mode = clear_set_id(inode.attr.mode);
         self.pending = self.pending.saturating_sub(before).saturating_add(after);
         self.note_data(ino);
         self.requeue(ino);

@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use super::namespace::NAME_MAX;
 use super::state::{FS, State};
+use super::write::clear_set_id;
 use crate::{Ino, Kind, LvError, Nanos, Result, SetXattr};
 
 /// Longest value, and longest list of names, in bytes: what Linux can hand to a program.
 const VALUE_MAX: usize = 64 * 1024;
 /// Bytes of names and values that one inode may have in all: they are in memory together.
 const ALL_MAX: usize = 1024 * 1024;
+/// The capabilities of a program.
+const CAPABILITY: &[u8] = b"security.capability";
 /// Flag of an inode row: it has extended attributes.
 pub(crate) const HAS_XATTRS: u64 = 1;
 
@@ -96,6 +99,16 @@ impl State {
             return Err(LvError::NoXattr { ino, name: name.to_owned() });
         }
         self.changed_xattr(ino, name, now)
+    }
+
+    /// Takes off what lets a program do more than its user may: it was given to other contents, or by another owner.
+    pub(crate) fn drop_privileges(&mut self, ino: Ino, now: Nanos) -> Result<()> {
+        let inode = self.inode_mut(ino)?;
+        inode.attr.mode = clear_set_id(inode.attr.mode);
+        if inode.flags & HAS_XATTRS != 0 && self.xattrs(ino)?.contains_key(CAPABILITY) {
+            self.remove_xattr(ino, CAPABILITY, now)?;
+        }
+        Ok(())
     }
 
     fn changed_xattr(&mut self, ino: Ino, name: &[u8], now: Nanos) -> Result<()> {

@@ -143,7 +143,7 @@ impl Volume {
     }
 
     /// Changes attributes, all at once; what changes becomes known by the change time. A new owner or group takes the
-    /// set-id bits off anything but directories, unless a mode is given too.
+    /// set-id bits (unless a mode is given too) and capabilities off anything but directories.
     ///
     /// # Errors
     /// [`LvError::NoInode`]; with a size also [`LvError::IsDirectory`], [`LvError::Invalid`] and [`LvError::TooLarge`].

@@ -1,6 +1,6 @@
 //! Extended attributes.
 
-use anyfs_lvm_lv::{Ino, Kind, LvError, NewNode, SetXattr};
+use anyfs_lvm_lv::{Ino, Kind, LvError, NewNode, SetAttr, SetXattr};
 
 use super::support::Rig;
 
@@ -79,4 +79,32 @@ fn attributes_beyond_the_limits_are_refused_and_nothing_is_lost() {
     let pipe = volume.create(Ino::ROOT, b"pipe", &pipe).unwrap().ino;
     assert_eq!(volume.setxattr(pipe, b"user.a", b"", SetXattr::Any).unwrap_err().errno(), 1);
     volume.setxattr(pipe, b"trusted.a", b"", SetXattr::Any).unwrap();
+}
+
+#[test]
+fn writing_and_a_new_owner_take_set_id_bits_and_capabilities_off() {
+    let rig = Rig::new(1, 64, 65536);
+    let volume = rig.open();
+    let ino = volume.create(Ino::ROOT, b"f", &NewNode::file(0o755)).unwrap().ino;
+    let dir = volume.mkdir(Ino::ROOT, b"d", &NewNode::directory(0o2755)).unwrap().ino;
+    let new_owner = SetAttr { uid: Some(5), ..SetAttr::default() };
+    let changes: [&dyn Fn(); 4] = [
+        &|| volume.write(ino, 0, b"x").unwrap(),
+        &|| drop(volume.setattr(ino, &SetAttr { size: Some(3), ..SetAttr::default() }).unwrap()),
+        &|| drop(volume.setattr(ino, &new_owner).unwrap()),
+        &|| volume.replace(ino, b"other").unwrap(),
+    ];
+    for change in changes {
+        volume.setattr(ino, &SetAttr { mode: Some(0o6755), ..SetAttr::default() }).unwrap();
+        volume.setxattr(ino, b"security.capability", b"all", SetXattr::Any).unwrap();
+        volume.setxattr(ino, b"user.kept", b"yes", SetXattr::Any).unwrap();
+        volume.sync().unwrap();
+        change();
+        assert_eq!(volume.getattr(ino).unwrap().mode, 0o755);
+        assert_eq!(volume.listxattr(ino).unwrap(), [b"user.kept"]);
+    }
+    // With a mode of its own it stays as asked, and directories keep theirs.
+    let both = SetAttr { mode: Some(0o4755), ..new_owner };
+    assert_eq!(volume.setattr(ino, &both).unwrap().mode, 0o4755);
+    assert_eq!(volume.setattr(dir, &new_owner).unwrap().mode, 0o2755);
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use anyfs_lvm::lv::{Ino, Kind, LvError, SetAttr};
+use anyfs_lvm::lv::{Ino, SetAttr};
 
 use super::{Entry, filing};
 use crate::accounts::Accounts;
@@ -16,9 +16,6 @@ use crate::ui::Ui;
 
 /// Table entry.
 pub(crate) const ENTRY: Entry = Entry::of::<Chown>("Change owners in a logical volume");
-
-/// What lets a program do more than its user may; it goes with the owner who gave it.
-const CAPABILITY: &[u8] = b"security.capability";
 
 /// Change owners in a logical volume
 ///
@@ -71,17 +68,6 @@ impl Verb for Chown {
 }
 
 fn change(mount: &Mount, path: &[u8], ino: Ino, owner: Owner) -> Done {
-    let failed = |error| mount.failure(path, &error);
-    let attr = mount.volume.getattr(ino).map_err(failed)?;
-    let mut set = SetAttr { uid: owner.uid, gid: owner.gid, ..SetAttr::default() };
-    if !matches!(attr.kind, Kind::Directory | Kind::Symlink) {
-        // Set-group-id without execution by the group is no privilege but a mark for locking.
-        let clear = if attr.mode & 0o010 == 0 { 0o4000 } else { 0o6000 };
-        set.mode = (attr.mode & clear != 0).then_some(attr.mode & !clear);
-        match mount.volume.removexattr(ino, CAPABILITY) {
-            Ok(()) | Err(LvError::NoXattr { .. }) => {}
-            Err(error) => return Err(failed(error)),
-        }
-    }
-    mount.volume.setattr(ino, &set).map(drop).map_err(failed)
+    let set = SetAttr { uid: owner.uid, gid: owner.gid, ..SetAttr::default() };
+    mount.volume.setattr(ino, &set).map(drop).map_err(|error| mount.failure(path, &error))
 }
