@@ -215,3 +215,15 @@ fn nothing_is_changed_in_test_mode() {
     assert_eq!(stat(&place, "%s %a", "f"), "6 644");
     assert_eq!(place.run("getfattr -m - vg0/home:/f").ok(), "");
 }
+
+#[test]
+fn a_copy_keeps_capabilities_and_set_id_bits_together_with_the_owner() {
+    let place = place();
+    place.run("setfattr -n security.capability -v x vg0/home:/f").ok();
+    place.run("chown 12:34 vg0/home:/f").ok();
+    place.run("chmod 6755 vg0/home:/f").ok();
+    place.run("setfattr -n security.capability -v x vg0/home:/f").ok();
+    place.run("cp -a vg0/home:/f vg0/home:/copy").ok();
+    assert_eq!(stat(&place, "%u:%g %a", "copy"), "12:34 6755");
+    assert!(place.run("getfattr -d -m - vg0/home:/copy").ok().contains("security.capability=\"x\""));
+}

@@ -151,10 +151,9 @@ impl Mount {
 
     /// Gives an inode its attributes.
     fn dress(&self, ino: Ino, Keep { meta, xattrs }: &Keep) -> Result<(), LvError> {
-        for Xattr { name, value } in xattrs {
-            self.volume.setxattr(ino, name, value, SetXattr::Any)?;
-        }
-        self.volume.setattr(ino, &kept(meta)).map(drop)
+        // A new owner takes capabilities off, so they come after it.
+        self.volume.setattr(ino, &kept(meta))?;
+        xattrs.iter().try_for_each(|Xattr { name, value }| self.volume.setxattr(ino, name, value, SetXattr::Any))
     }
 
     /// Makes something under a temporary name and gives it its own, in place of what has it.
