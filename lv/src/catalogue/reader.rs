@@ -332,8 +332,10 @@ impl CatalogueReader {
 
     /// Offset of the first map row at or after `start`.
     pub(crate) fn map_next(&self, fs: i64, ino: Ino, start: u64) -> Result<Option<u64>> {
+        // Past the end of the last window there is nothing; as a signed number it would be before the first.
+        let Ok(start) = i64::try_from(start) else { return Ok(None) };
         let mut statement = self.connection.prepare_cached(MAP_NEXT).map_err(|e| self.fail(e))?;
-        let mut rows = statement.query((fs, ino.0.cast_signed(), start.cast_signed())).map_err(|e| self.fail(e))?;
+        let mut rows = statement.query((fs, ino.0.cast_signed(), start)).map_err(|e| self.fail(e))?;
         let Some(row) = rows.next().map_err(|e| self.fail(e))? else { return Ok(None) };
         row.get::<_, i64>(0).map(|off| Some(off.cast_unsigned())).map_err(|e| self.fail(e))
     }

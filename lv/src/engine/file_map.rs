@@ -86,7 +86,15 @@ impl State {
     pub(crate) fn mapped(&mut self, ino: Ino, start: u64, end: u64) -> Result<Vec<MapRow>> {
         let mut out = Vec::new();
         let mut window = start / WINDOW;
-        while start < end && window <= end.saturating_sub(1) / WINDOW {
+        let last = end.saturating_sub(1) / WINDOW;
+        while start < end && window <= last {
+            if window < last {
+                // A hole may be as long as a file: only windows that have entries are looked at.
+                match self.next_window(ino, window)?.filter(|next| *next <= last) {
+                    Some(next) => window = next,
+                    None => break,
+                }
+            }
             let rows = self.window(ino, window)?;
             let before = rows.range(..start).next_back().map(|(_, row)| *row).filter(|row| end_of(row) > start);
             let inside = rows.range(start..end).map(|(_, row)| *row).collect::<Vec<_>>();

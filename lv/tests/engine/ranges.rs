@@ -196,3 +196,25 @@ fn files_written_all_the_time_are_copied_right_too() {
     volume.close().unwrap();
     assert!(contents(&rig.open(), a) == vec![59; 1_000_000]);
 }
+
+#[test]
+fn a_hole_of_the_largest_size_is_copied_without_walking_through_it() {
+    let rig = Rig::new(1, 64, 65536);
+    let volume = rig.open();
+    let (a, b) = (file(&volume, b"a"), file(&volume, b"b"));
+    let largest = i64::MAX as u64;
+    volume.write(a, 0, &pattern(1, 1000)).unwrap();
+    volume.write(a, largest - 1000, &pattern(2, 1000)).unwrap();
+    volume.close().unwrap();
+    let volume = rig.open();
+    assert_eq!(volume.copy_range((a, 0), (b, 0), u64::MAX).unwrap(), largest);
+    volume.copy_file(b, a).unwrap();
+    for (off, seed) in [(0, 1), (largest - 1000, 2)] {
+        let mut bytes = vec![0; 2000];
+        let count = volume.read(a, off, &mut bytes).unwrap();
+        assert_eq!(bytes[..1000], pattern(seed, 1000));
+        assert!(count == 1000 || bytes[1000..] == [0; 1000]);
+    }
+    assert!(matches!(volume.read_all(a), Err(LvError::TooLarge { .. })));
+    assert_eq!(volume.seek(a, 1000, Seek::Data).unwrap(), largest - 1000);
+}
