@@ -367,6 +367,10 @@ impl State {
     /// Entries after `cookie`, in cookie order, at most `limit`.
     pub(crate) fn list(&mut self, ino: Ino, cookie: u64, limit: usize) -> Result<Vec<DirEntry>> {
         self.directory(ino)?;
+        // No entry has such a cookie, and the catalogue would take it for one before the first.
+        if i64::try_from(cookie).is_err() {
+            return Ok(Vec::new());
+        }
         let complete = self.dirs.get(&ino).is_some_and(|dir| dir.complete);
         let mut out: Vec<DirEntry> = Vec::new();
         let entry = |e: &DirentRow| DirEntry { cookie: e.cookie, name: e.name.to_vec(), ino: e.ino, kind: e.kind };

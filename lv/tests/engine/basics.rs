@@ -213,3 +213,20 @@ fn reading_what_has_no_contents_says_what_it_is() {
         assert_eq!(volume.read_all(ino).unwrap_err().errno(), errno);
     }
 }
+
+#[test]
+fn a_listing_from_beyond_the_last_cookie_is_empty() {
+    let rig = Rig::new(1, 64, 65536);
+    let volume = rig.open();
+    for n in 0..10 {
+        volume.create(Ino::ROOT, format!("f{n}").as_bytes(), &NewNode::file(0o600)).unwrap();
+    }
+    volume.close().unwrap();
+    let volume = rig.open();
+    for cookie in [u64::MAX, u64::MAX - 1, 1 << 63, (1 << 63) - 1] {
+        for limit in [0, 1, 3, 100, usize::MAX] {
+            assert_eq!(volume.readdir(Ino::ROOT, cookie, limit).unwrap(), [], "after {cookie}");
+        }
+    }
+    assert_eq!(volume.readdir(Ino::ROOT, 0, usize::MAX).unwrap().len(), 10);
+}
