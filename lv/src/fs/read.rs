@@ -10,6 +10,14 @@ use super::stream::Reader;
 use super::{Filesystem, FsResult, bytes, metadata};
 use crate::LvError;
 
+/// Zeros, unless memory cannot hold so many.
+fn zeros(len: usize) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).ok()?;
+    bytes.resize(len, 0);
+    Some(bytes)
+}
+
 impl FsRead for Filesystem {
     fn read(&self, path: &Path) -> FsResult<Vec<u8>> {
         let file = self.file("read", path)?;
@@ -24,7 +32,10 @@ impl FsRead for Filesystem {
     fn read_range(&self, path: &Path, offset: u64, len: usize) -> FsResult<Vec<u8>> {
         let file = self.file("read_range", path)?;
         let there = usize::try_from(file.size.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let mut buffer = vec![0; len.min(there)];
+        let mut buffer = zeros(len.min(there)).ok_or_else(|| {
+            // Holes cost nothing: a file can be larger than any memory.
+            fs_error("read_range", path, LvError::TooLarge { ino: file.ino })
+        })?;
         let count = self.volume.read(file.ino, offset, &mut buffer);
         buffer.truncate(count.map_err(|error| fs_error("read_range", path, error))?);
         Ok(buffer)

@@ -19,6 +19,7 @@ checks! {
     the_root_stays
     odd_names_are_names
     large_contents_are_replaced_by_small_ones_and_back
+    a_range_that_memory_cannot_hold_is_an_error
     errors_name_the_path_and_the_operation
     a_path_of_many_names_leads_to_its_file
     what_is_written_is_read_whatever_the_name_and_the_bytes
@@ -241,6 +242,24 @@ mod check {
         fs.write(p("/f"), &large[1..]).unwrap();
         assert!(fs.read(p("/f")).unwrap() == large[1..]);
         fs.remove_file(p("/f")).unwrap();
+    }
+
+    pub(super) fn a_range_that_memory_cannot_hold_is_an_error(fs: &dyn Fs) {
+        fs.write(p("/f"), b"start").unwrap();
+        fs.truncate(p("/f"), i64::MAX as u64).unwrap();
+        for result in [
+            fs.read(p("/f")).map(drop),
+            fs.read_to_string(p("/f")).map(drop),
+            fs.read_range(p("/f"), 0, usize::MAX).map(drop),
+            fs.read_range(p("/f"), 1, 1 << 62).map(drop),
+        ] {
+            assert!(
+                matches!(&result, Err(FsError::Io { source, .. }) if source.raw_os_error() == Some(27)),
+                "{result:?}"
+            );
+        }
+        assert_eq!(fs.read_range(p("/f"), 0, 7).unwrap(), b"start\0\0");
+        assert_eq!(fs.read_range(p("/f"), i64::MAX as u64 - 1, usize::MAX).unwrap(), [0]);
     }
 
     pub(super) fn errors_name_the_path_and_the_operation(fs: &dyn Fs) {
