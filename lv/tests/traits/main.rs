@@ -15,6 +15,7 @@ mod security;
 #[expect(dead_code, reason = "the engine's own tests use more of it")]
 #[path = "../engine/support.rs"]
 mod support;
+mod threads;
 
 use std::path::Path;
 use std::sync::Arc;
