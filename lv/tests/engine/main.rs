@@ -9,6 +9,7 @@ mod faults;
 mod locks;
 mod names;
 mod ranges;
+mod scale;
 mod space;
 mod support;
 mod transactions;
