@@ -41,9 +41,10 @@ impl Volume {
     /// The first lock that stands in the way of this one, if any.
     ///
     /// # Errors
-    /// [`LvError::Invalid`] for an empty range.
+    /// [`LvError::Invalid`] for an empty range; [`LvError::Closed`], [`LvError::Poisoned`].
     pub fn find_lock(&self, ino: Ino, owner: LockOwner, range: Range<u64>, kind: LockKind) -> Result<Option<HeldLock>> {
         not_empty(&range)?;
+        self.core.state().map(drop)?;
         let wanted = Wanted { ino, scope: LockScope::Range, owner, range, kind };
         Ok(lock(&self.core.range_locks).conflict(&wanted).cloned())
     }
@@ -51,9 +52,10 @@ impl Volume {
     /// Gives back what an owner holds of a range; fine when that is nothing.
     ///
     /// # Errors
-    /// [`LvError::Invalid`] for an empty range.
+    /// [`LvError::Invalid`] for an empty range; [`LvError::Closed`], [`LvError::Poisoned`].
     pub fn unlock(&self, ino: Ino, owner: LockOwner, range: Range<u64>) -> Result<()> {
         not_empty(&range)?;
+        self.core.state().map(drop)?;
         lock(&self.core.range_locks).give(ino, LockScope::Range, owner, &range);
         self.core.lock_freed.notify_all();
         Ok(())

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use anyfs_lvm_lv::{Ino, Kind, NewNode, Rename, Seek, SetAttr, SetXattr, Work};
+use anyfs_lvm_lv::{Ino, Kind, LockKind, NewNode, Rename, Seek, SetAttr, SetXattr, Work};
 use proptest::prelude::*;
 
 /// One of each that a call may want.
@@ -108,6 +108,10 @@ impl Arguments {
 
     pub(crate) fn rename(&self) -> Rename {
         self.one_of(&[Rename::Replace, Rename::Keep, Rename::Exchange])
+    }
+
+    pub(crate) fn lock(&self) -> LockKind {
+        self.one_of(&[LockKind::Shared, LockKind::Exclusive])
     }
 
     pub(crate) fn seek(&self) -> Seek {

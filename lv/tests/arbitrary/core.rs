@@ -1,6 +1,6 @@
 //! The volume's own methods.
 
-use anyfs_lvm_lv::{Ino, LvError, NewNode, Reader, Volume, Writer};
+use anyfs_lvm_lv::{Ino, LockOwner, LvError, NewNode, Reader, Transaction, Volume, Writer};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -10,6 +10,7 @@ use super::support::Rig;
 
 type Outcome = Result<(), LvError>;
 type Call = fn(&Volume, &Arguments) -> Outcome;
+type SureCall = fn(&Volume, &Arguments);
 
 /// Tables a call by the name of its method.
 macro_rules! calls {
@@ -59,6 +60,59 @@ calls! {
     listxattr: |volume, a| volume.listxattr(a.inos[0]);
     setxattr: |volume, a| volume.setxattr(a.inos[0], &a.names[0], &a.bytes, a.xattr());
     removexattr: |volume, a| volume.removexattr(a.inos[0], &a.names[0]);
+    readdir_plus: |volume, a| volume.readdir_plus(a.inos[0], a.cookie, a.count());
+    lock: |volume, a| volume.lock(a.inos[0], ONE, a.offs[0]..a.offs[1], a.lock());
+    try_lock: |volume, a| volume.try_lock(a.inos[0], ONE, a.offs[0]..a.offs[1], a.lock());
+    find_lock: |volume, a| volume.find_lock(a.inos[0], OTHER, a.offs[0]..a.offs[1], a.lock());
+    unlock: |volume, a| volume.unlock(a.inos[0], ONE, a.offs[0]..a.offs[1]);
+    lock_file: |volume, a| volume.lock_file(a.inos[0], ONE, a.lock());
+    try_lock_file: |volume, a| volume.try_lock_file(a.inos[0], ONE, a.lock());
+    transaction: |volume, a| volume.transaction(|tx| together(tx, a));
+}
+
+/// One owner takes locks, so that none waits for another.
+const ONE: LockOwner = LockOwner(7);
+const OTHER: LockOwner = LockOwner(8);
+
+/// Calls that cannot fail.
+pub(crate) const SURE: &[(&str, SureCall)] = &[
+    ("lock_owner", |volume, _| assert_ne!(volume.lock_owner(), volume.lock_owner())),
+    ("unlock_file", |volume, a| volume.unlock_file(a.inos[0], ONE)),
+    ("unlock_all", |volume, a| volume.unlock_all(if a.flag() { ONE } else { OTHER })),
+    ("cancel_lock", |volume, _| volume.cancel_lock(ONE)),
+];
+
+/// Everything that a transaction can do, whatever becomes of it; kept or not.
+fn together(tx: &mut Transaction<'_>, a: &Arguments) -> Outcome {
+    let outcomes = [
+        tx.lookup(a.inos[0], &a.names[0]).map(drop),
+        tx.resolve(&a.names[0], a.flag()).map(drop),
+        tx.resolve_parent(&a.names[0]).map(drop),
+        tx.create(a.inos[0], &a.names[0], &a.node()).map(drop),
+        tx.mkdir(a.inos[0], &a.names[1], &a.node()).map(drop),
+        tx.symlink(a.inos[0], &a.names[1], &a.names[0], &a.node()).map(drop),
+        tx.link(a.inos[0], a.inos[1], &a.names[0]).map(drop),
+        tx.write(a.inos[0], a.offs[0], &a.bytes),
+        tx.append(a.inos[1], &a.bytes).map(drop),
+        tx.punch(a.inos[0], a.offs[0], a.offs[1]),
+        tx.read(a.inos[0], a.offs[0], &mut a.bytes.clone()).map(drop),
+        tx.setattr(a.inos[0], &a.set()).map(drop),
+        tx.setxattr(a.inos[0], &a.names[0], &a.bytes, a.xattr()),
+        tx.getxattr(a.inos[0], &a.names[0]).map(drop),
+        tx.listxattr(a.inos[0]).map(drop),
+        tx.removexattr(a.inos[0], &a.names[1]),
+        tx.rename((a.inos[0], &a.names[0]), (a.inos[1], &a.names[1]), a.rename()),
+        tx.readdir(a.inos[0], a.cookie, a.count()).map(drop),
+        tx.readlink(a.inos[0]).map(drop),
+        tx.getattr(a.inos[0]).map(drop),
+        tx.replace(a.inos[1], &a.bytes),
+        tx.unlink(a.inos[0], &a.names[0]),
+        tx.rmdir(a.inos[0], &a.names[0]),
+    ];
+    for outcome in &outcomes {
+        told("in a transaction", outcome);
+    }
+    if a.flag() { Ok(()) } else { outcomes.into_iter().collect() }
 }
 
 /// What begins, ends and clones a volume; the test below does all of it.
@@ -108,6 +162,8 @@ fn every_call_returns_whatever_it_is_given() {
             let (name, call) = CALLS[*n];
             let outcome = call(&volume, a);
             told(name, &outcome);
+            let (_, sure) = SURE[n % SURE.len()];
+            sure(&volume, a);
             // No call with wrong arguments stops the volume.
             prop_assert!(volume.getattr(Ino::ROOT).is_ok(), "{} {:?}: {:?}", name, a, volume.getattr(Ino::ROOT));
         }
@@ -136,6 +192,9 @@ fn every_call_on_a_closed_volume_is_an_error() {
                 let outcome = call(&volume, &a);
                 told(name, &outcome);
                 prop_assert!(outcome.is_err(), "{} on a closed volume", name);
+            }
+            for (_, call) in SURE {
+                call(&volume, &a);
             }
             volume.close().unwrap();
         }
