@@ -90,8 +90,8 @@ fn writing_and_a_new_owner_take_set_id_bits_and_capabilities_off() {
     let new_owner = SetAttr { uid: Some(5), ..SetAttr::default() };
     let changes: [&dyn Fn(); 4] = [
         &|| volume.write(ino, 0, b"x").unwrap(),
-        &|| drop(volume.setattr(ino, &SetAttr { size: Some(3), ..SetAttr::default() }).unwrap()),
-        &|| drop(volume.setattr(ino, &new_owner).unwrap()),
+        &|| assert_eq!(volume.setattr(ino, &SetAttr { size: Some(3), ..SetAttr::default() }).unwrap().size, 3),
+        &|| assert_eq!(volume.setattr(ino, &new_owner).unwrap().uid, 5),
         &|| volume.replace(ino, b"other").unwrap(),
     ];
     for change in changes {
