@@ -29,7 +29,7 @@ impl Core {
     /// Makes a file's data and all earlier namespace operations durable.
     pub(crate) fn fsync(&self, ino: Ino) -> Result<()> {
         let mut state = self.state()?;
-        let inode = state.inode(ino)?;
+        let inode = state.live(ino)?;
         let (pending, stamp) = (inode.pending(), inode.stamp);
         if pending {
             state.required.insert(ino);

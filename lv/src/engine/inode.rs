@@ -81,6 +81,11 @@ impl Inode {
         }
     }
 
+    /// Nothing leads here: deleted, even while its map is still taken apart.
+    pub(crate) fn deleted(&self) -> bool {
+        self.attr.nlink == 0 && self.opens == 0
+    }
+
     /// What callers see.
     pub(crate) fn shown(&self) -> Attr {
         Attr { stored: self.mapped.saturating_add(self.pending_bytes()), ..self.attr }

@@ -247,7 +247,7 @@ impl State {
 
     /// The target of a symbolic link.
     pub(crate) fn read_link(&mut self, ino: Ino) -> Result<Vec<u8>> {
-        let target = self.inode(ino)?.target.as_ref().map(|target| target.to_vec());
+        let target = self.live(ino)?.target.as_ref().map(|target| target.to_vec());
         target.ok_or(LvError::Invalid { what: "not a symbolic link" })
     }
 
@@ -407,6 +407,7 @@ impl State {
 
     /// Changes attributes.
     pub(crate) fn set_attr(&mut self, ino: Ino, set: &SetAttr, now: Nanos) -> Result<Attr> {
+        self.live(ino)?;
         if let Some(size) = set.size {
             self.resize(ino, size, now)?;
         }

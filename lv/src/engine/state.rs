@@ -154,6 +154,12 @@ impl State {
         Ok(inode)
     }
 
+    /// The inode, if a caller may see it: one that is being taken apart is as gone as one that was.
+    pub(crate) fn live(&mut self, ino: Ino) -> Result<&mut Inode> {
+        let inode = self.inode(ino)?;
+        if inode.deleted() { Err(LvError::NoInode { ino }) } else { Ok(inode) }
+    }
+
     /// The inode, to be changed: its row goes into the next commit.
     pub(crate) fn inode_mut(&mut self, ino: Ino) -> Result<&mut Inode> {
         let txg = self.txg;

@@ -18,6 +18,7 @@ pub(crate) fn clear_set_id(mode: u32) -> u32 {
 
 pub(crate) fn regular(inode: &Inode) -> Result<()> {
     match inode.attr.kind {
+        _ if inode.deleted() => Err(LvError::NoInode { ino: inode.attr.ino }),
         Kind::File => Ok(()),
         Kind::Directory => Err(LvError::IsDirectory { name: format!("inode {}", inode.attr.ino).into_bytes() }),
         _ => Err(LvError::Invalid { what: "only regular files have contents" }),

@@ -55,18 +55,20 @@ impl State {
 
     /// The value of an attribute.
     pub(crate) fn get_xattr(&mut self, ino: Ino, name: &[u8]) -> Result<Vec<u8>> {
+        self.live(ino)?;
         let value = self.xattrs(ino)?.get(name).map(|value| value.to_vec());
         value.ok_or_else(|| LvError::NoXattr { ino, name: name.to_owned() })
     }
 
     /// The names of all attributes.
     pub(crate) fn list_xattrs(&mut self, ino: Ino) -> Result<Vec<Vec<u8>>> {
+        self.live(ino)?;
         Ok(self.xattrs(ino)?.keys().map(|name| name.to_vec()).collect())
     }
 
     /// Sets an attribute.
     pub(crate) fn set_xattr(&mut self, ino: Ino, name: &[u8], value: &[u8], how: SetXattr, now: Nanos) -> Result<()> {
-        check(self.inode(ino)?.attr.kind, name)?;
+        check(self.live(ino)?.attr.kind, name)?;
         if value.len() > VALUE_MAX {
             return Err(LvError::TooBig { what: "the value of an extended attribute has at most 65536 bytes" });
         }
@@ -92,7 +94,7 @@ impl State {
 
     /// Removes an attribute.
     pub(crate) fn remove_xattr(&mut self, ino: Ino, name: &[u8], now: Nanos) -> Result<()> {
-        check(self.inode(ino)?.attr.kind, name)?;
+        check(self.live(ino)?.attr.kind, name)?;
         self.xattrs(ino)?;
         self.note_xattrs(ino);
         if self.xattrs(ino)?.remove(name).is_none() {

@@ -113,7 +113,7 @@ impl Volume {
         let mut table = lock(&self.core.range_locks);
         loop {
             // With the table locked, as the question below.
-            self.core.state()?.inode(wanted.ino)?;
+            self.core.state()?.live(wanted.ino)?;
             if table.full() {
                 return Err(LvError::TooManyLocks);
             }

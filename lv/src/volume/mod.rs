@@ -139,7 +139,7 @@ impl Volume {
     /// # Errors
     /// [`LvError::NoInode`].
     pub fn getattr(&self, ino: Ino) -> Result<Attr> {
-        Ok(self.core.state()?.inode(ino)?.shown())
+        Ok(self.core.state()?.live(ino)?.shown())
     }
 
     /// Changes attributes, all at once; what changes becomes known by the change time. A new owner or group takes the
@@ -282,7 +282,7 @@ impl Volume {
     /// [`LvError::NoInode`].
     pub fn open(&self, ino: Ino) -> Result<()> {
         let mut state = self.core.state()?;
-        let inode = state.inode(ino)?;
+        let inode = state.live(ino)?;
         inode.opens = inode.opens.saturating_add(1);
         Ok(())
     }
@@ -293,7 +293,7 @@ impl Volume {
     /// [`LvError::NoInode`].
     pub fn release(&self, ino: Ino) -> Result<()> {
         let mut state = self.core.state()?;
-        let inode = state.inode(ino)?;
+        let inode = state.live(ino)?;
         inode.opens = inode.opens.saturating_sub(1);
         if inode.opens == 0 && inode.attr.nlink == 0 {
             state.bury(ino)?;

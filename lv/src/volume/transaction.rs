@@ -83,7 +83,7 @@ impl Transaction<'_> {
     /// # Errors
     /// As there.
     pub fn getattr(&mut self, ino: Ino) -> Result<Attr> {
-        Ok(self.held.state().inode(ino)?.shown())
+        Ok(self.held.state().live(ino)?.shown())
     }
 
     /// As [`Volume::setattr`].

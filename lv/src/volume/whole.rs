@@ -46,7 +46,7 @@ impl Volume {
     /// [`LvError::NoInode`](crate::LvError::NoInode).
     pub fn path_of(&self, ino: Ino) -> Result<Option<Vec<u8>>> {
         let mut state = self.core.state()?;
-        state.inode(ino)?;
+        state.live(ino)?;
         state.find_path(ino)
     }
 

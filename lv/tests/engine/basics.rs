@@ -187,20 +187,6 @@ fn a_volume_has_one_owner() {
 }
 
 #[test]
-fn a_closed_volume_refuses_everything_also_by_its_other_clones() {
-    let rig = Rig::new(1, 16, 65536);
-    let volume = rig.open();
-    let other = volume.clone();
-    let ino = other.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
-    volume.close().unwrap();
-    assert!(matches!(other.write(ino, 0, b"late"), Err(LvError::Closed)));
-    assert!(matches!(other.getattr(ino), Err(LvError::Closed)));
-    assert!(matches!(other.sync(), Err(LvError::Closed)));
-    drop(other);
-    assert_eq!(rig.open().getattr(ino).unwrap().size, 0);
-}
-
-#[test]
 fn reading_what_has_no_contents_says_what_it_is() {
     let rig = Rig::new(1, 64, 65536);
     let volume = rig.open();
@@ -229,4 +215,50 @@ fn a_listing_from_beyond_the_last_cookie_is_empty() {
         }
     }
     assert_eq!(volume.readdir(Ino::ROOT, 0, usize::MAX).unwrap().len(), 10);
+}
+
+#[test]
+fn a_closed_volume_is_closed_for_all_its_clones() {
+    for threads in [false, true] {
+        let mut rig = Rig::new(1, 64, 65536);
+        rig.env.threads = threads;
+        let volume = rig.open();
+        let clone = volume.clone();
+        let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+        volume.write(file, 0, b"kept").unwrap();
+        volume.close().unwrap();
+        assert!(matches!(clone.getattr(file), Err(LvError::Closed)));
+        assert!(matches!(clone.write(file, 0, b"lost"), Err(LvError::Closed)));
+        assert!(matches!(clone.fsync(file), Err(LvError::Closed)));
+        assert!(matches!(clone.sync(), Err(LvError::Closed)));
+        let owner = rig.open();
+        assert_eq!(contents(&owner, file), b"kept");
+        clone.close().unwrap();
+        assert!(matches!(rig.try_open(), Err(LvError::InUse { .. })), "closing twice gives nothing free twice");
+    }
+}
+
+#[test]
+fn an_inode_whose_last_name_is_gone_takes_no_more_changes_however_long_its_map_is() {
+    let rig = Rig::new(1, 200, 65536);
+    let volume = rig.open();
+    // More map entries than an unlink takes apart at once.
+    let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+    for n in 0..3000u64 {
+        volume.write(file, n * 8192, &pattern(n, 700)).unwrap();
+    }
+    volume.sync().unwrap();
+    volume.unlink(Ino::ROOT, b"f").unwrap();
+    let gone = |outcome: Result<(), LvError>| assert!(matches!(outcome, Err(LvError::NoInode { .. })), "{outcome:?}");
+    gone(volume.getattr(file).map(drop));
+    gone(volume.read(file, 0, &mut [0; 8]).map(drop));
+    gone(volume.open(file));
+    gone(volume.write(file, 0, b"late"));
+    volume.sync().unwrap();
+    while volume.step(Work::Clean { idle: true }).unwrap() {}
+    volume.sync().unwrap();
+    let (space, usage) = (volume.statfs().unwrap(), volume.usage().unwrap());
+    assert_eq!((space.free, space.files, usage.dirty_bytes), (space.total, 1, 0));
+    volume.close().unwrap();
+    assert_eq!((rig.rows("inode"), rig.rows("map"), rig.rows("slice")), (1, 0, 0));
 }
