@@ -71,7 +71,8 @@ impl StateMachineTest for Roomy {
     type Reference = Anything;
 
     fn init_test((): &()) -> Tested {
-        let mut rig = Rig::new(2, 500, 4096);
+        // Larger extents than the tight one has, so that slices are cut in their middle.
+        let mut rig = Rig::new(2, 60, 65536);
         rig.options = VolumeOptions { cached_rows: 12, grace: Duration::from_secs(20), ..rig.options };
         Tested::new(rig, false)
     }
