@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use crate::failure::Failure;
 use crate::picture::shown;
 
-use super::{Keep, Kind, Meta, Res, Side, Sparse, Trouble, Whole, Xattr, io_text};
+use super::{Keep, Kind, Meta, Res, Side, Sparse, Trouble, Whole, Xattr, before_hole, io_text};
 
 /// The host filesystem.
 #[derive(Debug)]
@@ -167,7 +167,7 @@ fn set_xattrs(path: &Path, xattrs: &[Xattr]) -> io::Result<()> {
 
 impl Read for HostReader {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read(bytes)?;
+        let count = self.file.read(before_hole(bytes, self.at, self.data_until))?;
         self.at = self.at.saturating_add(u64::try_from(count).unwrap_or(0));
         Ok(count)
     }

@@ -169,6 +169,15 @@ pub(crate) trait Sparse: Read {
     fn hole(&mut self) -> Res<u64>;
 }
 
+/// The part of `buffer` that a read at `at` may fill: up to the hole that begins at `data_until`, if that lies ahead.
+fn before_hole(buffer: &mut [u8], at: u64, data_until: u64) -> &mut [u8] {
+    let room = match usize::try_from(data_until.saturating_sub(at)) {
+        Ok(room) if room > 0 => room.min(buffer.len()),
+        _ => buffer.len(),
+    };
+    buffer.get_mut(..room).unwrap_or_default()
+}
+
 /// One side of a copy.
 pub(crate) trait Side: Sync {
     /// A directory.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyfs_lvm::lv::{Attr, DirEntry, Ino, Kind as LvKind, LvError, NewNode, Rename, Seek, SetAttr, SetXattr, Volume};
 
-use super::{Keep, Kind, Meta, Res, Side, Sparse, Trouble, Whole, Xattr, show};
+use super::{Keep, Kind, Meta, Res, Side, Sparse, Trouble, Whole, Xattr, before_hole, show};
 use crate::args::LvName;
 use crate::failure::{Failure, chain};
 
@@ -232,6 +232,7 @@ impl Sparse for VolumeReader {
 
 impl Read for VolumeReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let buffer = before_hole(buffer, self.at, self.data_until);
         let count = self.mount.res(self.mount.volume.read(self.ino, self.at, buffer))?;
         self.at = self.at.saturating_add(u64::try_from(count).unwrap_or(0));
         Ok(count)
