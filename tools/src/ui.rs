@@ -127,6 +127,11 @@ impl<'a> Ui<'a> {
         self.broken.as_ref().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
     }
 
+    /// Whether standard output failed.
+    pub(crate) fn broken(&self) -> bool {
+        self.broken.is_some()
+    }
+
     /// The input, for commands that read it.
     pub(crate) fn input(&mut self) -> &mut dyn BufRead {
         self.input

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 
 use anyfs_lvm::lv::{Attr, Ino, Kind, NewNode};
 
-use crate::args::{Common, FilePath, LvName, file_path};
+use crate::args::{Common, FilePath, LvName, file_path, lv_name};
 use crate::failure::{Done, Failure, chain, code};
 use crate::files::stop::Stop;
 use crate::files::volume::{self, Mount};
@@ -107,6 +107,14 @@ pub(crate) fn inside(command: &str, text: &OsStr) -> Done<(LvName, Vec<u8>)> {
             let failure = Failure::usage(command, format!("{shown}: not a path inside a logical volume."));
             Err(failure.hint("write it as VG/LV:/path"))
         }
+    }
+}
+
+/// The volume and path of an argument that is a volume or a path inside one.
+pub(super) fn volume(command: &str, text: &OsStr) -> Done<(LvName, Vec<u8>)> {
+    match text.to_str().and_then(lv_name) {
+        Some(name) if !name.lv.ends_with(':') => Ok((name, b"/".to_vec())),
+        _ => inside(command, text),
     }
 }
 

@@ -13,10 +13,12 @@ mod chown;
 mod cp;
 mod df;
 mod du;
+mod export;
 mod filing;
 mod find;
 mod getfattr;
 pub(crate) mod help;
+mod import;
 mod ln;
 mod ls;
 mod lvcreate;
@@ -96,6 +98,8 @@ pub(crate) static ALL: &[Entry] = &[
     df::ENTRY,
     du::ENTRY,
     sha256sum::ENTRY,
+    export::ENTRY,
+    import::ENTRY,
     quickstart::ENTRY,
     help::ENTRY,
     version::ENTRY,

@@ -3,8 +3,6 @@
 use std::ffi::OsString;
 use std::io::Write;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
 use super::Entry;
 use super::filing::{for_real, inside};
 use crate::args::Common;
@@ -53,26 +51,11 @@ impl Verb for Put {
     }
 }
 
-/// Waits until there is something to read, so that Ctrl-C ends the command also while nothing comes.
-fn wait(stop: &Stop) -> Done {
-    let stdin = std::io::stdin();
-    let tick = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
-    loop {
-        stop.check()?;
-        let mut ready = [PollFd::new(&stdin, PollFlags::IN)];
-        match poll(&mut ready, Some(&tick)) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => {}
-            // What cannot be waited for can be read, or says why not.
-            Ok(_) | Err(_) => return Ok(()),
-        }
-    }
-}
-
 fn write(ui: &mut Ui<'_>, mount: &Mount, (dir, name): (anyfs_lvm::lv::Ino, &[u8]), stop: &Stop) -> Res<()> {
     let mut writer = mount.writer(&dir, name, 0o644)?;
     let mut buffer = vec![0; 256 * 1024];
     loop {
-        wait(stop)?;
+        stop.until_ready(std::io::stdin())?;
         let count = match ui.input().read(&mut buffer) {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(Failure::new(format!("standard input: {}", io_text(&error))).into()),

@@ -9,6 +9,7 @@ pub(crate) mod host;
 pub(crate) mod progress;
 pub(crate) mod show;
 pub(crate) mod stop;
+pub(crate) mod tar;
 pub(crate) mod value;
 pub(crate) mod volume;
 pub(crate) mod walk;

@@ -4,6 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::AsFd;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::failure::{Done, Failure};
@@ -29,6 +31,20 @@ impl Stop {
     /// Whether to end.
     pub(crate) fn asked(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// Waits until there is something to read, so that Ctrl-C ends the command also while nothing comes.
+    pub(crate) fn until_ready(&self, input: impl AsFd) -> Done {
+        let tick = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+        loop {
+            self.check()?;
+            let mut ready = [PollFd::new(&input, PollFlags::IN)];
+            match poll(&mut ready, Some(&tick)) {
+                Ok(0) | Err(rustix::io::Errno::INTR) => {}
+                // What cannot be waited for can be read, or says why not.
+                Ok(_) | Err(_) => return Ok(()),
+            }
+        }
     }
 
     /// The failure of a command that ended so.
