@@ -20,3 +20,7 @@ mod names;
 mod quickstart;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tar;
+#[cfg(test)]
+mod tar_damage;

@@ -393,3 +393,6 @@ fn device(header: &Header) -> Option<u64> {
     let number = |field: &[u8]| u32::try_from(number::read(field)?).ok();
     Some(rustix::fs::makedev(number(major)?, number(minor)?))
 }
+
+#[cfg(test)]
+mod tests;

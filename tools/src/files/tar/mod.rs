@@ -23,5 +23,5 @@ const BUFFER: usize = 256 * 1024;
 
 /// Bytes that fill contents up to a whole block.
 fn padding(len: u64) -> u64 {
-    len.next_multiple_of(BLOCK_LEN).saturating_sub(len)
+    (BLOCK_LEN - len % BLOCK_LEN) % BLOCK_LEN
 }
