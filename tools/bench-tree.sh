@@ -43,6 +43,12 @@ step() {
     }'
 }
 
+# clear: removes what came out, so that the next step does not pay for it.
+clear() {
+    rm -rf "$out"
+    sync -f "$work"
+}
+
 # same NAME A B: compares two trees in everything.
 same() {
     if "$root/tools/same-tree.py" "$2" "$3" > "$work/differences"; then
@@ -64,10 +70,10 @@ round() {
     out=$work/out
     export from out pool
     step "host cp -a" 'cp -a "$from" "$out"; sync -f "$out"'
-    rm -rf "$out"
+    clear
     step "host tar | tar" 'mkdir "$out"; tar -C "$from" --xattrs --sparse --format=pax -cf - . | tar -C "$out" --xattrs -xpf -; sync -f "$out"'
     same "host's tar" "$from" "$out"
-    rm -rf "$out"
+    clear
 
     "$command" pvcreate -q --setphysicalvolumesize "$((stored * 2 / 1048576 + 256))m" "$pool/disk1.db" "$pool/disk2.db"
     "$command" --pool "$pool" vgcreate -q vg "$pool/disk1.db" "$pool/disk2.db"
@@ -76,11 +82,11 @@ round() {
     step "cp -a in" '"$1" --pool "$pool" cp -a "$from" vg/one:/tree'
     step "cp -a out" '"$1" --pool "$pool" cp -a vg/one:/tree "$out"'
     same "cp -a" "$from" "$out"
-    rm -rf "$out"
+    clear
     step "tar | import" 'tar -C "$from" --xattrs --sparse --format=pax -cf - . | "$1" --pool "$pool" import vg/two'
     step "export | tar" 'mkdir "$out"; "$1" --pool "$pool" export vg/two | tar -C "$out" --xattrs -xpf -; sync -f "$out"'
     same "tar | import, export | tar" "$from" "$out"
-    rm -rf "$out"
+    clear
     step "export to a file" '"$1" --pool "$pool" export vg/two "$pool/archive.tar"'
     "$command" --pool "$pool" lvremove -q -y vg/one
     "$command" --pool "$pool" lvcreate -q -n three -l 100%FREE vg
