@@ -119,7 +119,8 @@ impl Trouble {
     pub(crate) fn about(self, name: &str) -> Failure {
         match self {
             Self::Io(error) => Failure::new(format!("{name}: {}", io_text(&error))),
-            Self::Failure(failure) | Self::Full(failure) => failure,
+            Self::Failure(failure) => failure,
+            Self::Full(failure) => full_at(name, failure),
         }
     }
 
@@ -131,6 +132,15 @@ impl Trouble {
             Self::Full(_) => true,
         }
     }
+}
+
+/// No room, told by the volume or a host path, and the file that found none.
+fn full_at(name: &str, mut failure: Failure) -> Failure {
+    if let Some(line) = failure.lines.first_mut() {
+        let (place, words) = line.split_once(": ").unwrap_or(("", line));
+        *line = if name.starts_with(place) { format!("{name}: {words}") } else { format!("{name}: {line}") };
+    }
+    failure
 }
 
 /// The system's words without "(os error 2)".

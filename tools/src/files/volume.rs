@@ -96,6 +96,8 @@ impl Mount {
             LvError::IsDirectory { .. } => Failure::new(format!("{}: Is a directory", self.shown(path))),
             LvError::NotEmpty { .. } => Failure::new(format!("{}: Directory not empty", self.shown(path))),
             LvError::Exists { .. } => Failure::new(format!("{}: File exists", self.shown(path))),
+            LvError::NameTooLong { .. } => Failure::new(format!("{}: File name too long", self.shown(path))),
+            LvError::Loop { .. } => Failure::new(format!("{}: Too many levels of symbolic links", self.shown(path))),
             _ => self.trouble(error).about(&self.shown(path)),
         }
     }
