@@ -333,3 +333,21 @@ fn random_damage_never_panics_and_never_reaches_what_is_beside() {
         place.run("mkdir vg0/home:/t").ok();
     }
 }
+
+#[test]
+fn access_control_lists_are_kept_and_strange_ones_named() {
+    let place = place();
+    let list = "user::rw-,user:1000:r--:1000,group::r--,mask::r--,other::---";
+    let archive = Archive::default().records(&[("SCHILY.acl.access", list)]).file("kept", b"");
+    let archive = archive.records(&[("SCHILY.acl.access", "user:no-such-user:rwx")]).file("strange", b"data");
+    let ran = import(&place, &archive.end());
+    ran.fails(5, "  strange: its access control list names nobody known here, or is damaged; left out\n");
+    assert_eq!(place.run("cat vg0/home:/t/strange").ok(), "data");
+    assert_eq!(place.run("getfattr -m - vg0/home:/t/strange").ok(), "");
+    let bytes = place.run("getfattr -e hex -n system.posix_acl_access vg0/home:/t/kept").ok();
+    let entries = "01000600ffffffff02000400e803000004000400ffffffff10000400ffffffff20000000ffffffff";
+    assert!(bytes.contains(&format!("system.posix_acl_access=0x02000000{entries}")), "{bytes}");
+    place.run("export vg0/home:/t/kept a.tar").ok();
+    let again = String::from_utf8_lossy(&fs::read(place.path("a.tar")).unwrap()).into_owned();
+    assert!(again.contains(&format!("SCHILY.acl.access={list}\n")), "the list is not in the archive");
+}

@@ -3,7 +3,7 @@
 use ::tar::{EntryType, Header};
 
 use super::sparse::Map;
-use super::{BLOCK, number, pax};
+use super::{BLOCK, acl, number, pax};
 use crate::files::{Meta, Xattr};
 
 /// What a header says.
@@ -46,6 +46,11 @@ impl Head<'_> {
         if !is_link {
             for xattr in self.xattrs {
                 pax::push(&mut records, &pax::xattr_key(&xattr.name), &xattr.value);
+                // tar takes access control lists from text only.
+                let list = acl::KINDS.iter().find(|(name, _)| *name == xattr.name);
+                if let Some((key, text)) = list.and_then(|(_, key)| Some((key, acl::text(&xattr.value)?))) {
+                    pax::push(&mut records, key, &text);
+                }
             }
         }
         let mut out = Vec::new();

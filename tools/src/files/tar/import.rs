@@ -77,7 +77,13 @@ impl Import<'_> {
             if member.name.starts_with(b"/") && self.told.notes.is_empty() {
                 self.told.notes.push("Names that begin with / were taken without it.".to_owned());
             }
+            let strange_acl = member.strange_acl;
             match self.make(member, members) {
+                Ok(()) if strange_acl => {
+                    let text =
+                        format!("{shown}: its access control list names nobody known here, or is damaged; left out");
+                    self.failed(&shown, Failure::new(text).into());
+                }
                 Ok(()) => self.progress.file(),
                 Err(Wrong::Archive(broken)) => return Err(broken),
                 Err(Wrong::Member(trouble)) if trouble.is_full() => return Err(Broken(trouble.about(&shown))),

@@ -5,7 +5,8 @@ use ::tar::{EntryType, Header};
 use super::input::Input;
 use super::pax::{self, Record};
 use super::sparse::{self, Map, Nonsense, Said};
-use super::{BLOCK, BLOCK_LEN, number, padding};
+use super::{BLOCK, BLOCK_LEN, acl, number, padding};
+use crate::accounts::Accounts;
 use crate::failure::Failure;
 use crate::files::{Kind, Meta, Xattr, show};
 
@@ -33,6 +34,8 @@ pub(super) struct Member {
     /// Kind, owner, mode, times and size; it has no inode.
     pub(super) meta: Meta,
     pub(super) xattrs: Vec<Xattr>,
+    /// It has an access control list that makes no sense here.
+    pub(super) strange_acl: bool,
     /// Pieces of contents, when there are holes.
     pub(super) map: Option<Map>,
 }
@@ -78,12 +81,15 @@ pub(super) struct Members<'a> {
     padding: u64,
     /// Last access of members that do not say.
     now: i64,
+    /// People whom access control lists name.
+    accounts: Accounts,
 }
 
 impl<'a> Members<'a> {
     /// Reads members from `input`.
     pub(super) fn new(input: Input<'a>, now: i64) -> Self {
-        Self { input, global: Vec::new(), last: String::new(), left: 0, padding: 0, now }
+        let (last, accounts) = (String::new(), Accounts::default());
+        Self { input, global: Vec::new(), last, left: 0, padding: 0, now, accounts }
     }
 
     /// The next member; `None` behind the last, when nothing but zeros follows.
@@ -254,9 +260,28 @@ impl<'a> Members<'a> {
         let stored = if makes == Makes::HardLink { 0 } else { stored };
         (self.left, self.padding) = (stored, padding(stored));
         let map = if makes == Makes::New(Kind::File) { self.map(header, &own)? } else { None };
-        let xattrs = own.into_iter().filter_map(|(key, value)| Some(Xattr { name: pax::xattr_name(&key)?, value }));
-        let (xattrs, size) = (xattrs.collect(), map.as_ref().map_or(stored, |map| map.size));
-        Ok(Member { name, link, makes, meta: Meta { size, ..meta }, xattrs, map })
+        let size = map.as_ref().map_or(stored, |map| map.size);
+        let (xattrs, strange_acl) = self.xattrs(own);
+        Ok(Member { name, link, makes, meta: Meta { size, ..meta }, xattrs, strange_acl, map })
+    }
+
+    /// Extended attributes, access control lists among them; and whether one of these makes no sense.
+    fn xattrs(&mut self, records: Vec<Record>) -> (Vec<Xattr>, bool) {
+        let lists: Vec<Record> =
+            records.iter().filter(|(key, _)| acl::KINDS.iter().any(|(_, of)| of == key)).cloned().collect();
+        let named = records.into_iter().filter_map(|(key, value)| Some(Xattr { name: pax::xattr_name(&key)?, value }));
+        let mut xattrs: Vec<Xattr> = named.collect();
+        let mut strange = false;
+        for (name, key) in acl::KINDS {
+            // Where an archive has both forms, the attribute is the one that nothing was lost in.
+            let list = lists.iter().rev().find(|(of, value)| of == key && !value.is_empty());
+            let Some((_, text)) = list.filter(|_| xattrs.iter().all(|xattr| xattr.name != name)) else { continue };
+            match acl::bytes(text, &mut self.accounts) {
+                Some(value) => xattrs.push(Xattr { name: name.to_vec(), value }),
+                None => strange = true,
+            }
+        }
+        (xattrs, strange)
     }
 
     /// The holes of the member whose contents come next.

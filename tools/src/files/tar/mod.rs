@@ -4,6 +4,7 @@
 //! neither fill the memory nor be misread: extended attributes may hold any bytes, a size may be in an extended header,
 //! and an archive that was cut off has to be noticed.
 
+mod acl;
 pub(crate) mod export;
 mod header;
 pub(crate) mod import;
