@@ -17,6 +17,9 @@ use crate::{Env, Result};
 const READERS: u32 = 4;
 /// How long a reader waits for one of them before it opens its own.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// Twice the pause before a connection that could not be opened is tried again: one that meets a commit fails for a
+/// moment only.
+const RETRY: Duration = Duration::from_millis(10);
 
 /// One pool, and how many commits had returned when it was made.
 #[derive(Debug, Clone)]
@@ -123,7 +126,7 @@ impl Readers {
             .test_on_check_out(false)
             .max_lifetime(None)
             .idle_timeout(None)
-            .connection_timeout(PATIENCE)
+            .connection_timeout(RETRY)
             .thread_pool(opener())
             .error_handler(Box::new(r2d2::NopErrorHandler))
             .build_unchecked(manager)
