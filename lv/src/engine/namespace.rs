@@ -65,6 +65,7 @@ impl State {
     }
 
     fn must_find(&mut self, parent: Ino, name: &[u8]) -> Result<(Ino, Kind)> {
+        self.directory(parent)?;
         check_name(name)?;
         self.find(parent, name)?.ok_or_else(|| LvError::NotFound { name: name.to_owned() })
     }
@@ -104,10 +105,10 @@ impl State {
     }
 
     fn vacant(&mut self, parent: Ino, name: &[u8]) -> Result<()> {
-        check_name(name)?;
         if self.directory(parent)?.attr.nlink == 0 {
             return Err(LvError::NoInode { ino: parent });
         }
+        check_name(name)?;
         match self.find(parent, name)? {
             Some(_) => Err(LvError::Exists { name: name.to_owned() }),
             None => Ok(()),
@@ -285,15 +286,32 @@ impl State {
         }
     }
 
-    /// Renames, replacing what the new name leads to unless that is to be kept.
+    /// The directories and names of a rename: both directories come before both names.
+    fn check_ends(&mut self, from: (Ino, &[u8]), to: (Ino, &[u8])) -> Result<()> {
+        self.directory(from.0)?;
+        self.directory(to.0)?;
+        check_name(from.1)?;
+        check_name(to.1)
+    }
+
+    /// Renames as `how` asks.
     pub(crate) fn rename(&mut self, from: (Ino, &[u8]), to: (Ino, &[u8]), how: Rename, now: Nanos) -> Result<()> {
+        match how {
+            Rename::Exchange => self.exchange(from, to, now),
+            Rename::Keep => self.move_name(from, to, true, now),
+            Rename::Replace => self.move_name(from, to, false, now),
+        }
+    }
+
+    /// Moves a name; what the new one leads to is replaced unless it is to be kept.
+    fn move_name(&mut self, from: (Ino, &[u8]), to: (Ino, &[u8]), keep: bool, now: Nanos) -> Result<()> {
+        self.check_ends(from, to)?;
         let (ino, kind) = self.must_find(from.0, from.1)?;
-        check_name(to.1)?;
         if self.directory(to.0)?.attr.nlink == 0 {
             return Err(LvError::NoInode { ino: to.0 });
         }
         let old = self.find(to.0, to.1)?;
-        if old.is_some() && how == Rename::Keep {
+        if old.is_some() && keep {
             return Err(LvError::Exists { name: to.1.to_owned() });
         }
         if old.is_some_and(|(old, _)| old == ino) {
@@ -341,7 +359,8 @@ impl State {
     }
 
     /// Lets two names change places.
-    pub(crate) fn exchange(&mut self, a: (Ino, &[u8]), b: (Ino, &[u8]), now: Nanos) -> Result<()> {
+    fn exchange(&mut self, a: (Ino, &[u8]), b: (Ino, &[u8]), now: Nanos) -> Result<()> {
+        self.check_ends(a, b)?;
         let (first, first_kind) = self.must_find(a.0, a.1)?;
         let (second, second_kind) = self.must_find(b.0, b.1)?;
         if first == second {

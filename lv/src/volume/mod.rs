@@ -239,8 +239,7 @@ impl Volume {
     /// [`LvError::NotDirectory`], [`LvError::NotEmpty`], [`LvError::Invalid`] for a directory moved into itself.
     pub fn rename(&self, from: (Ino, &[u8]), to: (Ino, &[u8]), how: Rename) -> Result<()> {
         let now = self.now();
-        let mut state = self.core.state()?;
-        if how == Rename::Exchange { state.exchange(from, to, now) } else { state.rename(from, to, how, now) }
+        self.core.state()?.rename(from, to, how, now)
     }
 
     /// Entries of a directory after `cookie` (0 at first), in cookie order, at most `limit`; fewer only at the end.

@@ -156,15 +156,18 @@ impl Reference {
     }
 
     fn existing(&self, parent: Id, name: &[u8]) -> Result<Id> {
+        self.dir(parent)?;
         check_name(name)?;
         self.lookup(parent, name)
     }
 
     fn vacant(&self, parent: Id, name: &[u8]) -> Result<()> {
-        check_name(name)?;
         let dir = self.dir(parent)?;
+        if dir.nlink == 0 {
+            return Err(ENOENT);
+        }
+        check_name(name)?;
         match dir.entries.get(name) {
-            _ if dir.nlink == 0 => Err(ENOENT),
             Some(_) => Err(EEXIST),
             None => Ok(()),
         }
@@ -262,11 +265,14 @@ impl Reference {
     }
 
     pub(crate) fn rename(&mut self, from: (Id, &[u8]), to: (Id, &[u8]), how: Rename) -> Result<()> {
+        self.dir(from.0)?;
+        self.dir(to.0)?;
+        check_name(from.1)?;
+        check_name(to.1)?;
         let id = self.existing(from.0, from.1)?;
         if how == Rename::Exchange {
             return self.exchange(from, to, id);
         }
-        check_name(to.1)?;
         if self.dir(to.0)?.nlink == 0 {
             return Err(ENOENT);
         }
