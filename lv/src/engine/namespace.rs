@@ -402,8 +402,14 @@ impl State {
             let known = |c: u64| dir.buckets.contains_key(&super::directory::bucket_at(c));
             let mut page: Vec<DirEntry> = rows.iter().filter(|row| !known(row.cookie)).map(entry).collect();
             let first = super::directory::bucket_at(after);
-            let cached = dir.buckets.range(first..=last).flat_map(|(_, bucket)| &bucket.entries);
-            page.extend(cached.filter(|e| e.cookie > after && e.cookie <= last).map(entry));
+            let rows = page.len();
+            for (_, bucket) in dir.buckets.range(first..=last) {
+                // Those of later buckets come after all of these.
+                if page.len().saturating_sub(rows) >= limit {
+                    break;
+                }
+                page.extend(bucket.entries.iter().filter(|e| e.cookie > after && e.cookie <= last).map(entry));
+            }
             page.sort_unstable_by_key(|e| e.cookie);
             out.append(&mut page);
             if whole {

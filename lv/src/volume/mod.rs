@@ -242,7 +242,8 @@ impl Volume {
         self.core.state()?.rename(from, to, how, now)
     }
 
-    /// Entries of a directory after `cookie` (0 at first), in cookie order, at most `limit`; fewer only at the end.
+    /// Entries of a directory after `cookie` (0 at first), in cookie order, at most `limit`; fewer only at the end. What
+    /// has its name all the time is listed once, whatever is made, removed and renamed meanwhile.
     ///
     /// # Errors
     /// [`LvError::NotDirectory`], [`LvError::NoInode`].
