@@ -112,7 +112,7 @@ pub struct NewNode {
     pub uid: u32,
     /// Group.
     pub gid: u32,
-    /// Device number, for devices.
+    /// Device number, for devices; of no meaning for others.
     pub rdev: u64,
 }
 

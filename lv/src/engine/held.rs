@@ -5,6 +5,7 @@ use std::sync::MutexGuard;
 
 use super::core::Core;
 use super::state::State;
+use super::write::regular;
 use crate::{Ino, LvError, Result};
 
 /// Bytes of data that a transaction may hold, unless memory for data is short.
@@ -92,6 +93,7 @@ impl Held<'_> {
 
     /// The state, to have bytes put into a file at `off`, or at its end.
     pub(crate) fn room_in(&mut self, core: &Core, ino: Ino, off: Option<u64>, len: usize) -> Result<&mut State> {
+        regular(self.state().inode(ino)?)?;
         let state = self.room(core, len)?;
         let at = off.map_or_else(|| state.inode(ino).map(|inode| inode.attr.size), Ok)?;
         core.quota_for(state, ino, at, len)?;

@@ -141,7 +141,7 @@ impl State {
             mtime: now,
             ctime: now,
             btime: now,
-            rdev: node.rdev,
+            rdev: if matches!(node.kind, Kind::CharDevice | Kind::BlockDevice) { node.rdev } else { 0 },
         };
         let row = InodeRow { attr, generation: self.epoch.0, flags: 0, project: 0, parent, target };
         self.inodes.insert(ino, Inode::new(row, true, self.txg));
@@ -185,7 +185,7 @@ impl State {
         self.vacant(parent, name)?;
         let attr = self.inode(ino)?.attr;
         if attr.kind == Kind::Directory {
-            return Err(LvError::IsDirectory { name: name.to_owned() });
+            return Err(LvError::NotPermitted { what: "a directory cannot have a second name" });
         }
         if attr.nlink == 0 {
             return Err(LvError::NoInode { ino });

@@ -15,9 +15,8 @@ const SHARE_ROUNDS: usize = 4;
 /// Bytes of one step of a copy that cannot share.
 const COPY_STEP: usize = 128 * 1024;
 
-fn end_of(off: u64, len: u64) -> Result<u64> {
-    let end = off.checked_add(len).filter(|end| *end <= SIZE_MAX);
-    end.ok_or(LvError::Invalid { what: "the range ends beyond the largest file size" })
+fn end_of(ino: Ino, off: u64, len: u64) -> Result<u64> {
+    off.checked_add(len).filter(|end| *end <= SIZE_MAX).ok_or(LvError::TooLarge { ino })
 }
 
 impl State {
@@ -110,11 +109,19 @@ impl State {
 }
 
 impl Core {
+    /// End of a range of a file, which must not be empty.
+    fn range_end(&self, ino: Ino, off: u64, len: u64) -> Result<u64> {
+        regular(self.state()?.inode(ino)?)?;
+        if len == 0 {
+            return Err(LvError::Invalid { what: "the range must have at least one byte" });
+        }
+        end_of(ino, off, len)
+    }
+
     /// Makes sure that `off..off + len` could be written now; the size grows to it unless `keep_size`.
     pub(crate) fn allocate(&self, ino: Ino, off: u64, len: u64, keep_size: bool) -> Result<()> {
-        let end = end_of(off, len)?;
+        let end = self.range_end(ino, off, len)?;
         let mut state = self.state()?;
-        regular(state.inode(ino)?)?;
         let missing = state.missing(ino, off, end)?;
         drop(state);
         self.space_for(missing)?;
@@ -124,7 +131,7 @@ impl Core {
 
     /// Makes `off..off + len` read as zeros; the size grows to it unless `keep_size`.
     pub(crate) fn zero(&self, ino: Ino, off: u64, len: u64, keep_size: bool) -> Result<()> {
-        let end = end_of(off, len)?;
+        let end = self.range_end(ino, off, len)?;
         self.punch(ino, off, end)?;
         if keep_size { Ok(()) } else { self.grow_to(ino, end) }
     }
@@ -144,7 +151,7 @@ impl Core {
         regular(state.inode(to.0)?)?;
         let len = len.min(state.inode(from.0)?.attr.size.saturating_sub(from.1));
         drop(state);
-        end_of(to.1, len)?;
+        end_of(to.0, to.1, len)?;
         if from.0 == to.0 && from.1.abs_diff(to.1) < len {
             return Err(LvError::Invalid { what: "the ranges of a copy within one file must not overlap" });
         }

@@ -65,6 +65,7 @@ impl State {
 
     /// Cuts a file, or extends it with zeros.
     pub(crate) fn resize(&mut self, ino: Ino, size: u64, now: Nanos) -> Result<()> {
+        regular(self.inode(ino)?)?;
         if size > SIZE_MAX {
             return Err(LvError::TooLarge { ino });
         }
@@ -76,7 +77,13 @@ impl State {
 
     /// Makes a range read as zeros without changing the size.
     pub(crate) fn punch(&mut self, ino: Ino, start: u64, end: u64, now: Nanos) -> Result<()> {
-        self.change(ino, now, |inode| inode.open.punch(start, end.min(inode.attr.size)))
+        let inode = self.inode(ino)?;
+        regular(inode)?;
+        let end = end.min(inode.attr.size);
+        if start < end {
+            self.change(ino, now, |inode| inode.open.punch(start, end))?;
+        }
+        Ok(())
     }
 
     /// Lets a file consist of these bytes.
@@ -93,8 +100,11 @@ impl State {
 impl Core {
     /// Writes all of `bytes` at `off`, or at the end of the file; says where.
     pub(crate) fn write(&self, ino: Ino, off: Option<u64>, bytes: &[u8]) -> Result<u64> {
-        off.map(|off| end_of(ino, off, bytes.len())).transpose()?;
-        self.make_room(ino, u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;
+        let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let fits = off.map(|off| end_of(ino, off, bytes.len())).transpose();
+        if let Err(error) = fits.and_then(|_| self.make_room(ino, len)) {
+            return Err(self.not_a_file_or(ino, error));
+        }
         let now = self.env.clock.wall();
         let mut state = self.within_quota(ino, off, bytes.len())?;
         let off = state.put(ino, off, bytes, now)?;
@@ -102,6 +112,12 @@ impl Core {
             self.work.notify_all();
         }
         Ok(off)
+    }
+
+    /// That an inode has no contents, where something else was in the way of changing them.
+    pub(crate) fn not_a_file_or(&self, ino: Ino, error: LvError) -> LvError {
+        let file = self.state().and_then(|mut state| regular(state.inode(ino)?));
+        file.err().unwrap_or(error)
     }
 
     /// The state, with room in the quota for bytes at `off`, or at the end of the file.

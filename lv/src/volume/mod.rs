@@ -208,7 +208,7 @@ impl Volume {
     /// Gives a file one more name.
     ///
     /// # Errors
-    /// [`LvError::Exists`], [`LvError::IsDirectory`], [`LvError::NoInode`], [`LvError::TooManyLinks`].
+    /// [`LvError::Exists`], [`LvError::NotPermitted`] for a directory, [`LvError::NoInode`], [`LvError::TooManyLinks`].
     pub fn link(&self, ino: Ino, parent: Ino, name: &[u8]) -> Result<Attr> {
         let now = self.now();
         self.core.state()?.link(ino, parent, name, now)
@@ -271,7 +271,8 @@ impl Volume {
     /// Writes all of `bytes` at `off`, or nothing.
     ///
     /// # Errors
-    /// [`LvError::NoSpace`], [`LvError::HostFull`], [`LvError::IsDirectory`], [`LvError::Invalid`].
+    /// [`LvError::NoInode`], [`LvError::IsDirectory`] and [`LvError::Invalid`] for what has no contents,
+    /// [`LvError::TooLarge`], [`LvError::NoSpace`], [`LvError::HostFull`], [`LvError::Quota`].
     pub fn write(&self, ino: Ino, off: u64, bytes: &[u8]) -> Result<()> {
         self.core.write(ino, Some(off), bytes).map(drop)
     }

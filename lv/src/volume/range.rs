@@ -13,7 +13,8 @@ impl Volume {
         self.core.write(ino, None, bytes)
     }
 
-    /// Makes `start..end` read as zeros and gives its space back; the size stays.
+    /// Makes `start..end` read as zeros and gives its space back; the size stays. A range without bytes of the file is no
+    /// change.
     ///
     /// # Errors
     /// [`LvError::IsDirectory`](crate::LvError::IsDirectory), [`LvError::NoInode`](crate::LvError::NoInode).
@@ -24,7 +25,8 @@ impl Volume {
     /// Makes `len` bytes from `off` on read as zeros; the file grows to the end of the range unless `keep_size`.
     ///
     /// # Errors
-    /// As [`punch`](Self::punch); [`LvError::Invalid`](crate::LvError::Invalid) for a range beyond the largest size.
+    /// As [`punch`](Self::punch); [`LvError::Invalid`](crate::LvError::Invalid) for an empty range;
+    /// [`LvError::TooLarge`](crate::LvError::TooLarge) for one beyond the largest size.
     pub fn zero(&self, ino: Ino, off: u64, len: u64, keep_size: bool) -> Result<()> {
         self.core.zero(ino, off, len, keep_size)
     }
@@ -54,8 +56,8 @@ impl Volume {
     /// stored again; holes stay holes.
     ///
     /// # Errors
-    /// [`LvError::Invalid`](crate::LvError::Invalid), [`LvError::IsDirectory`](crate::LvError::IsDirectory); as
-    /// [`fsync`](Self::fsync), because what waits in memory is placed first.
+    /// [`LvError::Invalid`](crate::LvError::Invalid), [`LvError::IsDirectory`](crate::LvError::IsDirectory),
+    /// [`LvError::TooLarge`](crate::LvError::TooLarge); as [`fsync`](Self::fsync), because what waits in memory is placed first.
     pub fn copy_range(&self, from: (Ino, u64), to: (Ino, u64), len: u64) -> Result<u64> {
         self.core.copy_range(from, to, len)
     }

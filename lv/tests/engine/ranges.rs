@@ -137,7 +137,7 @@ fn allocating_asks_for_room_and_grows_the_file_unless_it_is_to_stay() {
     assert_eq!(volume.getattr(f).unwrap().size, 10_000, "what failed changed nothing");
     volume.write(f, 0, &[1; 10_000]).unwrap();
     volume.allocate(f, 0, free, false).unwrap();
-    assert!(matches!(volume.allocate(f, u64::MAX, 2, false), Err(LvError::Invalid { .. })));
+    assert!(matches!(volume.allocate(f, u64::MAX, 2, false), Err(LvError::TooLarge { .. })));
     assert_eq!(contents(&volume, f)[..10_000], [1; 10_000]);
 }
 

@@ -54,7 +54,7 @@ impl Node {
             mode: node.mode & 0o7777,
             uid: node.uid,
             gid: node.gid,
-            rdev: node.rdev,
+            rdev: if matches!(node.kind, Kind::CharDevice | Kind::BlockDevice) { node.rdev } else { 0 },
             nlink: if node.kind == Kind::Directory { 2 } else { 1 },
             contents: Contents::default(),
             target: Vec::new(),
@@ -228,7 +228,7 @@ impl Reference {
         let now = self.now;
         let node = self.node(id)?;
         if node.kind == Kind::Directory {
-            return Err(EISDIR);
+            return Err(EPERM);
         }
         if node.nlink == 0 {
             return Err(ENOENT);
@@ -338,21 +338,21 @@ impl Reference {
     }
 
     fn resize(&mut self, id: Id, size: u64) -> Result<()> {
+        self.file(id)?;
         if size > LARGEST {
             return Err(EFBIG);
         }
-        self.file(id)?;
         self.touch(id)?.contents.resize(size);
         Ok(())
     }
 
     pub(crate) fn write(&mut self, id: Id, off: Option<u64>, bytes: &[u8]) -> Result<u64> {
+        self.file(id)?;
         let fits = |off: u64| off.checked_add(bytes.len() as u64).is_some_and(|end| end <= LARGEST);
         if off.is_some_and(|off| !fits(off)) {
             return Err(EFBIG);
         }
         let off = off.unwrap_or(self.file(id)?.contents.size);
-        self.file(id)?;
         if !fits(off) {
             return Err(EFBIG);
         }
@@ -375,24 +375,30 @@ impl Reference {
     }
 
     pub(crate) fn punch(&mut self, id: Id, start: u64, end: u64) -> Result<()> {
-        self.file(id)?;
-        self.touch(id)?.contents.zero(start, end);
+        let size = self.file(id)?.contents.size;
+        if start < end.min(size) {
+            self.touch(id)?.contents.zero(start, end);
+        }
         Ok(())
     }
 
     fn range_end(off: u64, len: u64) -> Result<u64> {
-        off.checked_add(len).filter(|end| *end <= LARGEST).ok_or(EINVAL)
+        off.checked_add(len).filter(|end| *end <= LARGEST).ok_or(EFBIG)
+    }
+
+    fn some_range_end(&mut self, id: Id, off: u64, len: u64) -> Result<u64> {
+        self.file(id)?;
+        if len == 0 { Err(EINVAL) } else { Self::range_end(off, len) }
     }
 
     pub(crate) fn zero(&mut self, id: Id, off: u64, len: u64, keep: bool) -> Result<()> {
-        let end = Self::range_end(off, len)?;
+        let end = self.some_range_end(id, off, len)?;
         self.punch(id, off, end)?;
         self.grow(id, end, keep)
     }
 
     pub(crate) fn allocate(&mut self, id: Id, off: u64, len: u64, keep: bool) -> Result<()> {
-        let end = Self::range_end(off, len)?;
-        self.file(id)?;
+        let end = self.some_range_end(id, off, len)?;
         self.grow(id, end, keep)
     }
 
