@@ -7,7 +7,6 @@ mod bounds;
 mod copies;
 mod faults;
 mod locks;
-mod names;
 mod ranges;
 mod scale;
 mod space;
