@@ -183,7 +183,7 @@ impl State {
     /// Gives an inode one more name.
     pub(crate) fn link(&mut self, ino: Ino, parent: Ino, name: &[u8], now: Nanos) -> Result<Attr> {
         self.vacant(parent, name)?;
-        let attr = self.inode(ino)?.attr;
+        let attr = self.live(ino)?.attr;
         if attr.kind == Kind::Directory {
             return Err(LvError::NotPermitted { what: "a directory cannot have a second name" });
         }
