@@ -70,11 +70,20 @@ impl State {
         Ok(missing)
     }
 
+    /// Makes a file at least this long.
+    fn grow_to(&mut self, ino: Ino, size: u64, now: Nanos) -> Result<()> {
+        if self.inode(ino)?.attr.size < size { self.resize(ino, size, now) } else { Ok(()) }
+    }
+
     /// Shares bytes of files whose last writes are few enough to go into the catalogue.
     fn share_now(&mut self, from: (Ino, u64), to: (Ino, u64), len: u64, now: Nanos) -> Result<u64> {
+        // The source may have been cut since it was looked at.
+        let len = len.min(self.inode(from.0)?.attr.size.saturating_sub(from.1));
+        if len == 0 {
+            return Ok(0);
+        }
         self.install_inline(from.0)?;
         self.install_inline(to.0)?;
-        let len = len.min(self.inode(from.0)?.attr.size.saturating_sub(from.1));
         self.share(from, to, len)?;
         let inode = self.inode_mut(to.0)?;
         inode.attr.size = inode.attr.size.max(to.1.saturating_add(len));
@@ -125,22 +134,18 @@ impl Core {
         let missing = state.missing(ino, off, end)?;
         drop(state);
         self.space_for(missing)?;
-        drop(self.within_quota(ino, Some(off), usize::try_from(len).unwrap_or(usize::MAX))?);
-        if keep_size { Ok(()) } else { self.grow_to(ino, end) }
+        let now = self.env.clock.wall();
+        let mut state = self.within_quota(ino, Some(off), usize::try_from(len).unwrap_or(usize::MAX))?;
+        if keep_size { Ok(()) } else { state.grow_to(ino, end, now) }
     }
 
     /// Makes `off..off + len` read as zeros; the size grows to it unless `keep_size`.
     pub(crate) fn zero(&self, ino: Ino, off: u64, len: u64, keep_size: bool) -> Result<()> {
         let end = self.range_end(ino, off, len)?;
-        self.punch(ino, off, end)?;
-        if keep_size { Ok(()) } else { self.grow_to(ino, end) }
-    }
-
-    fn grow_to(&self, ino: Ino, size: u64) -> Result<()> {
-        if self.state()?.inode(ino)?.attr.size < size {
-            self.resize(ino, size)?;
-        }
-        Ok(())
+        let now = self.env.clock.wall();
+        let mut state = self.state()?;
+        state.punch(ino, off, end, now)?;
+        if keep_size { Ok(()) } else { state.grow_to(ino, end, now) }
     }
 
     /// Copies up to `len` bytes from one place to another, sharing them; says how many, less only at the end of the

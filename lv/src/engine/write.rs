@@ -139,12 +139,6 @@ impl Core {
         self.state()
     }
 
-    /// Cuts a file, or extends it with zeros.
-    pub(crate) fn resize(&self, ino: Ino, size: u64) -> Result<()> {
-        let now = self.env.clock.wall();
-        self.state()?.resize(ino, size, now)
-    }
-
     /// Makes a range read as zeros without changing the size.
     pub(crate) fn punch(&self, ino: Ino, start: u64, end: u64) -> Result<()> {
         let now = self.env.clock.wall();
