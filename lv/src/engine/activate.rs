@@ -202,6 +202,7 @@ impl Activation<'_> {
             range_locks: Mutex::default(),
             lock_freed: Condvar::new(),
             next_owner: AtomicU64::new(1),
+            released: Mutex::default(),
             wals: places.iter().map(|place| log_of(&place.path)).collect(),
             state: Mutex::new(state),
             changed: Condvar::new(),

@@ -16,7 +16,7 @@ use vg::VolumeExtents;
 use super::lock_table::LockTable;
 use super::state::State;
 use crate::catalogue::{Copy, CopySet};
-use crate::{LvError, Result};
+use crate::{Ino, LvError, Result};
 
 /// Switches that turn a safety rule off, to prove that the crash rig notices. Never set them otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -120,11 +120,13 @@ pub(crate) struct Core {
     pub(crate) host_known: Mutex<super::host_space::HostRoom>,
     /// Locks on the host that say whose the volume is.
     pub(crate) locks: Mutex<Vec<Box<dyn HostLock>>>,
-    /// Advisory locks of files.
+    /// Advisory locks of files. Nobody takes the state while holding them: a transaction holds it the other way round.
     pub(crate) range_locks: Mutex<LockTable>,
     /// Such a lock was given back.
     pub(crate) lock_freed: Condvar,
     pub(crate) next_owner: AtomicU64,
+    /// Open inodes that were released by the thread of a running transaction.
+    pub(crate) released: Mutex<Vec<Ino>>,
 }
 
 /// Locks, whatever became of the thread that held it last: what a panic may have left half done is fenced off by
@@ -155,14 +157,13 @@ impl Core {
         lock(&self.state).poison.get_or_insert_with(|| error.to_string());
         self.changed.notify_all();
         self.work.notify_all();
-        self.wake_lock_waiters();
+        self.end_locks();
         error
     }
 
-    /// Lets whoever waits for an advisory lock look at what has changed.
-    pub(crate) fn wake_lock_waiters(&self) {
-        // Whoever has looked and does not wait yet holds the table.
-        drop(lock(&self.range_locks));
+    /// Ends all waiting for advisory locks.
+    pub(crate) fn end_locks(&self) {
+        lock(&self.range_locks).end();
         self.lock_freed.notify_all();
     }
 

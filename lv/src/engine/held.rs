@@ -1,9 +1,9 @@
 //! The state, held for a transaction: what may not happen meanwhile, and how much fits in.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::sync::MutexGuard;
 
-use super::core::Core;
+use super::core::{Core, lock};
 use super::state::State;
 use super::write::regular;
 use crate::{Ino, LvError, Result};
@@ -14,20 +14,20 @@ const DATA_MAX: u64 = 16 * 1024 * 1024;
 const OBJECTS_MAX: usize = 50_000;
 
 thread_local! {
-    /// The volume that a transaction of this thread holds (its address; 0: none).
-    static HOLDS: Cell<usize> = const { Cell::new(0) };
+    /// The volumes that transactions of this thread hold, by address: one inside the other.
+    static HOLDS: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The state of a volume, held by a transaction.
 #[derive(Debug)]
 pub(crate) struct Held<'a> {
+    core: &'a Core,
     guard: MutexGuard<'a, State>,
-    before: usize,
 }
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        HOLDS.set(self.before);
+        HOLDS.with_borrow_mut(Vec::pop);
     }
 }
 
@@ -36,9 +36,14 @@ impl Core {
         std::ptr::from_ref(self).addr()
     }
 
+    /// Whether a transaction of this thread holds the volume.
+    pub(crate) fn held_here(&self) -> bool {
+        HOLDS.with_borrow(|held| held.contains(&self.address()))
+    }
+
     /// Refuses to wait for a transaction of the very thread that would wait.
     pub(crate) fn not_held_here(&self) -> Result<()> {
-        if HOLDS.get() == self.address() {
+        if self.held_here() {
             return Err(LvError::Invalid { what: "inside a transaction only its own calls work" });
         }
         Ok(())
@@ -63,7 +68,8 @@ impl Core {
         }
         let mut guard = self.state()?;
         guard.begin();
-        Ok(Held { guard, before: HOLDS.replace(self.address()) })
+        HOLDS.with_borrow_mut(|held| held.push(self.address()));
+        Ok(Held { core: self, guard })
     }
 }
 
@@ -74,8 +80,8 @@ impl Held<'_> {
     }
 
     /// The state, to be changed: there is room for `len` more bytes.
-    pub(crate) fn room(&mut self, core: &Core, len: usize) -> Result<&mut State> {
-        let state = &mut *self.guard;
+    pub(crate) fn room(&mut self, len: usize) -> Result<&mut State> {
+        let (core, state) = (self.core, &mut *self.guard);
         let len = u64::try_from(len).unwrap_or(u64::MAX);
         let (objects, before) = state.undo.as_ref().map_or((0, 0), |undo| (undo.len(), undo.pending()));
         if objects > OBJECTS_MAX {
@@ -92,9 +98,10 @@ impl Held<'_> {
     }
 
     /// The state, to have bytes put into a file at `off`, or at its end.
-    pub(crate) fn room_in(&mut self, core: &Core, ino: Ino, off: Option<u64>, len: usize) -> Result<&mut State> {
+    pub(crate) fn room_in(&mut self, ino: Ino, off: Option<u64>, len: usize) -> Result<&mut State> {
         regular(self.state().inode(ino)?)?;
-        let state = self.room(core, len)?;
+        let core = self.core;
+        let state = self.room(len)?;
         let at = off.map_or_else(|| state.inode(ino).map(|inode| inode.attr.size), Ok)?;
         core.quota_for(state, ino, at, len)?;
         Ok(state)
@@ -103,10 +110,20 @@ impl Held<'_> {
     /// Ends the transaction: all of it stays.
     pub(crate) fn keep(&mut self) {
         self.guard.keep();
+        self.release_late();
     }
 
     /// Ends the transaction: nothing of it stays.
     pub(crate) fn put_back(&mut self) {
         self.guard.put_back();
+        self.release_late();
+    }
+
+    /// What was released while the transaction ran is released now, whatever became of it.
+    fn release_late(&mut self) {
+        for ino in std::mem::take(&mut *lock(&self.core.released)) {
+            // An inode that the transaction made and took back has nothing to release.
+            let _ = self.guard.close_inode(ino);
+        }
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct LockTable {
     waiting: HashMap<LockOwner, Wanted>,
     /// Owners whose waiting is to end.
     cancelled: HashSet<LockOwner>,
+    /// The volume is closed or has stopped.
+    ended: bool,
 }
 
 fn overlap(a: &Range<u64>, b: &Range<u64>) -> bool {
@@ -36,6 +38,15 @@ fn overlap(a: &Range<u64>, b: &Range<u64>) -> bool {
 }
 
 impl LockTable {
+    /// The volume ends: nobody waits any more.
+    pub(crate) fn end(&mut self) {
+        self.ended = true;
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     pub(crate) fn full(&self) -> bool {
         self.count >= LOCKS_MAX
     }

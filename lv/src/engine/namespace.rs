@@ -217,6 +217,16 @@ impl State {
         Ok(())
     }
 
+    /// An inode is open once less: the last time reclaims one without names.
+    pub(crate) fn close_inode(&mut self, ino: Ino) -> Result<()> {
+        let inode = self.live(ino)?;
+        inode.opens = inode.opens.saturating_sub(1);
+        if inode.opens == 0 && inode.attr.nlink == 0 {
+            self.bury(ino)?;
+        }
+        Ok(())
+    }
+
     /// Takes apart an inode that nothing leads to; large maps go on in the background.
     pub(crate) fn bury(&mut self, ino: Ino) -> Result<()> {
         let inode = self.inode_mut(ino)?;

@@ -110,10 +110,13 @@ impl Volume {
     /// Takes a lock, waiting while `wait` says so; without it, what stood in the way.
     fn take_lock(&self, wanted: &Wanted, wait: Option<&dyn Fn() -> bool>) -> Result<Option<HeldLock>> {
         not_empty(&wanted.range)?;
+        self.core.state()?.live(wanted.ino)?;
         let mut table = lock(&self.core.range_locks);
         loop {
-            // With the table locked, as the question below.
-            self.core.state()?.live(wanted.ino)?;
+            if table.has_ended() {
+                drop(table);
+                return Err(self.core.state().map_or_else(|error| error, |_| LvError::Closed));
+            }
             if table.full() {
                 return Err(LvError::TooManyLocks);
             }

@@ -58,7 +58,7 @@ impl Closer {
         let settled = self.core.settle_all();
         lock(&self.core.flush).stop();
         lock(&self.core.state).phase = Phase::Closed;
-        self.core.wake_lock_waiters();
+        self.core.end_locks();
         lock(&self.core.locks).clear();
         settled
     }
@@ -288,18 +288,17 @@ impl Volume {
         Ok(())
     }
 
-    /// The counterpart of [`open`](Self::open): the last one reclaims an inode without names.
+    /// The counterpart of [`open`](Self::open): the last one reclaims an inode without names. Inside a
+    /// [`transaction`](Self::transaction) it takes effect when that ends.
     ///
     /// # Errors
     /// [`LvError::NoInode`].
     pub fn release(&self, ino: Ino) -> Result<()> {
-        let mut state = self.core.state()?;
-        let inode = state.live(ino)?;
-        inode.opens = inode.opens.saturating_sub(1);
-        if inode.opens == 0 && inode.attr.nlink == 0 {
-            state.bury(ino)?;
+        if self.core.held_here() {
+            lock(&self.core.released).push(ino);
+            return Ok(());
         }
-        Ok(())
+        self.core.state()?.close_inode(ino)
     }
 
     /// Makes a file's data and all earlier namespace operations durable; for a directory just those. Concurrent calls
@@ -372,7 +371,7 @@ impl Volume {
     #[doc(hidden)]
     pub fn abandon(self) {
         lock(&self.core.state).poison.get_or_insert_with(|| "abandoned".to_owned());
-        self.core.wake_lock_waiters();
+        self.core.end_locks();
         self.closer.stop();
         lock(&self.core.flush).stop();
         lock(&self.core.locks).clear();

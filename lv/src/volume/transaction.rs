@@ -23,7 +23,8 @@ impl Volume {
     /// interval.
     ///
     /// The volume is held meanwhile, for readers too, so `work` should be short, and it must use the transaction it is
-    /// given: calls of the volume itself from within fail with [`LvError::Invalid`], and waiting for another thread that
+    /// given: calls of the volume itself from within fail with [`LvError::Invalid`] (but
+    /// releasing an open file is done when it ends), and waiting for another thread that
     /// uses the volume would never end. At most 16 MiB of data and some 50,000 names and inodes fit in.
     ///
     /// # Errors
@@ -92,7 +93,7 @@ impl Transaction<'_> {
     /// As there.
     pub fn setattr(&mut self, ino: Ino, set: &SetAttr) -> Result<Attr> {
         let now = self.now;
-        self.held.room(self.core, 0)?.set_attr(ino, set, now)
+        self.held.room(0)?.set_attr(ino, set, now)
     }
 
     /// As [`Volume::create`].
@@ -123,7 +124,7 @@ impl Transaction<'_> {
 
     fn make(&mut self, parent: Ino, name: &[u8], node: &NewNode, target: Option<&[u8]>) -> Result<Attr> {
         let now = self.now;
-        let state = self.held.room(self.core, 0)?;
+        let state = self.held.room(0)?;
         self.core.one_more_file(state)?;
         state.make(parent, name, node, target.map(Into::into), now)
     }
@@ -142,7 +143,7 @@ impl Transaction<'_> {
     /// As there.
     pub fn link(&mut self, ino: Ino, parent: Ino, name: &[u8]) -> Result<Attr> {
         let now = self.now;
-        self.held.room(self.core, 0)?.link(ino, parent, name, now)
+        self.held.room(0)?.link(ino, parent, name, now)
     }
 
     /// As [`Volume::unlink`].
@@ -151,7 +152,7 @@ impl Transaction<'_> {
     /// As there.
     pub fn unlink(&mut self, parent: Ino, name: &[u8]) -> Result<()> {
         let now = self.now;
-        self.held.room(self.core, 0)?.unlink(parent, name, now)
+        self.held.room(0)?.unlink(parent, name, now)
     }
 
     /// As [`Volume::rmdir`].
@@ -160,7 +161,7 @@ impl Transaction<'_> {
     /// As there.
     pub fn rmdir(&mut self, parent: Ino, name: &[u8]) -> Result<()> {
         let now = self.now;
-        self.held.room(self.core, 0)?.rmdir(parent, name, now)
+        self.held.room(0)?.rmdir(parent, name, now)
     }
 
     /// As [`Volume::rename`].
@@ -169,7 +170,7 @@ impl Transaction<'_> {
     /// As there.
     pub fn rename(&mut self, from: (Ino, &[u8]), to: (Ino, &[u8]), how: Rename) -> Result<()> {
         let now = self.now;
-        self.held.room(self.core, 0)?.rename(from, to, how, now)
+        self.held.room(0)?.rename(from, to, how, now)
     }
 
     /// As [`Volume::readdir`].
@@ -194,7 +195,7 @@ impl Transaction<'_> {
     /// As there.
     pub fn write(&mut self, ino: Ino, off: u64, bytes: &[u8]) -> Result<()> {
         let now = self.now;
-        self.held.room_in(self.core, ino, Some(off), bytes.len())?.put(ino, Some(off), bytes, now).map(drop)
+        self.held.room_in(ino, Some(off), bytes.len())?.put(ino, Some(off), bytes, now).map(drop)
     }
 
     /// As [`Volume::append`].
@@ -203,7 +204,7 @@ impl Transaction<'_> {
     /// As there.
     pub fn append(&mut self, ino: Ino, bytes: &[u8]) -> Result<u64> {
         let now = self.now;
-        self.held.room_in(self.core, ino, None, bytes.len())?.put(ino, None, bytes, now)
+        self.held.room_in(ino, None, bytes.len())?.put(ino, None, bytes, now)
     }
 
     /// As [`Volume::replace`].
@@ -212,7 +213,7 @@ impl Transaction<'_> {
     /// As there.
     pub fn replace(&mut self, ino: Ino, bytes: &[u8]) -> Result<()> {
         let now = self.now;
-        self.held.room_in(self.core, ino, Some(0), bytes.len())?.put_all(ino, bytes, now)
+        self.held.room_in(ino, Some(0), bytes.len())?.put_all(ino, bytes, now)
     }
 
     /// As [`Volume::punch`].
@@ -221,7 +222,7 @@ impl Transaction<'_> {
     /// As there.
     pub fn punch(&mut self, ino: Ino, start: u64, end: u64) -> Result<()> {
         let now = self.now;
-        self.held.room(self.core, 0)?.punch(ino, start, end, now)
+        self.held.room(0)?.punch(ino, start, end, now)
     }
 
     /// As [`Volume::getxattr`].
@@ -246,7 +247,7 @@ impl Transaction<'_> {
     /// As there.
     pub fn setxattr(&mut self, ino: Ino, name: &[u8], value: &[u8], how: SetXattr) -> Result<()> {
         let now = self.now;
-        self.held.room(self.core, 0)?.set_xattr(ino, name, value, how, now)
+        self.held.room(0)?.set_xattr(ino, name, value, how, now)
     }
 
     /// As [`Volume::removexattr`].
@@ -255,6 +256,6 @@ impl Transaction<'_> {
     /// As there.
     pub fn removexattr(&mut self, ino: Ino, name: &[u8]) -> Result<()> {
         let now = self.now;
-        self.held.room(self.core, 0)?.remove_xattr(ino, name, now)
+        self.held.room(0)?.remove_xattr(ino, name, now)
     }
 }

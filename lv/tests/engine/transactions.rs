@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyfs_lvm_lv::{
-    Attr, Ino, Kind, LvError, NewNode, Quota, Rename, SetAttr, SetXattr, Transaction, Volume, VolumeOptions, Work,
+    Attr, Ino, Kind, LockKind, LvError, NewNode, Quota, Rename, SetAttr, SetXattr, Transaction, Volume, VolumeOptions,
+    Work,
 };
 use proptest::prelude::*;
 
@@ -145,6 +146,63 @@ fn calls_of_the_volume_from_inside_a_transaction_are_refused_instead_of_waiting_
     });
     assert!(matches!(inside, Err(LvError::Invalid { .. })), "{inside:?}");
     volume.getattr(Ino::ROOT).unwrap();
+}
+
+#[test]
+fn a_transaction_inside_one_of_another_volume_does_not_hide_it() {
+    let (rig, another) = (Rig::new(1, 64, 65536), Rig::new(1, 64, 65536));
+    let (volume, another) = (rig.open(), another.open());
+    let inside = volume.transaction(|_| {
+        another.transaction(|_| {
+            assert!(matches!(another.getattr(Ino::ROOT), Err(LvError::Invalid { .. })));
+            volume.getattr(Ino::ROOT)
+        })
+    });
+    assert!(matches!(inside, Err(LvError::Invalid { .. })), "{inside:?}");
+    another.getattr(Ino::ROOT).unwrap();
+}
+
+#[test]
+fn a_file_released_inside_a_transaction_is_released_when_it_ends() {
+    for fails in [false, true] {
+        let rig = Rig::new(1, 64, 65536);
+        let volume = rig.open();
+        let ino = volume.create(Ino::ROOT, b"f", &file(0o600)).unwrap().ino;
+        volume.open(ino).unwrap();
+        volume.unlink(Ino::ROOT, b"f").unwrap();
+        let done = volume.transaction(|tx| {
+            volume.release(ino)?;
+            assert_eq!(tx.getattr(ino)?.nlink, 0);
+            if fails { Err(LvError::ReadOnly) } else { Ok(()) }
+        });
+        assert_eq!(done.is_err(), fails);
+        assert!(matches!(volume.getattr(ino), Err(LvError::NoInode { .. })));
+        assert_eq!(volume.statfs().unwrap().files, 1);
+    }
+}
+
+#[test]
+fn locks_are_given_back_inside_a_transaction_while_others_ask_for_some() {
+    let rig = Rig::new(1, 64, 65536);
+    let volume = rig.open();
+    let ino = volume.create(Ino::ROOT, b"f", &file(0o600)).unwrap().ino;
+    let (a, b) = (volume.lock_owner(), volume.lock_owner());
+    std::thread::scope(|scope| {
+        let asks = scope.spawn(|| {
+            for _ in 0..2000 {
+                let _ = volume.try_lock(ino, b, 0..1, LockKind::Exclusive).unwrap();
+                volume.unlock_all(b);
+            }
+        });
+        while !asks.is_finished() {
+            let _ = volume.try_lock(ino, a, 0..1, LockKind::Exclusive).unwrap();
+            let give_back = |_: &mut Transaction<'_>| {
+                volume.unlock_all(a);
+                Ok(())
+            };
+            volume.transaction(give_back).unwrap();
+        }
+    });
 }
 
 #[test]
