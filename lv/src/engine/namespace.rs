@@ -18,7 +18,7 @@ pub(crate) const SIZE_MAX: u64 = i64::MAX as u64;
 /// Set-group-id.
 const SET_GID: u32 = 0o2000;
 
-fn check_name(name: &[u8]) -> Result<()> {
+pub(crate) fn check_name(name: &[u8]) -> Result<()> {
     if name.len() > NAME_MAX {
         return Err(LvError::NameTooLong { name: name.to_owned() });
     }
@@ -70,7 +70,7 @@ impl State {
         self.find(parent, name)?.ok_or_else(|| LvError::NotFound { name: name.to_owned() })
     }
 
-    fn link_entry(&mut self, parent: Ino, name: &[u8], ino: Ino, kind: Kind, now: Nanos) -> Result<()> {
+    pub(crate) fn link_entry(&mut self, parent: Ino, name: &[u8], ino: Ino, kind: Kind, now: Nanos) -> Result<()> {
         let base = bucket_of(self.fs.name_key, name);
         let txg = self.txg;
         self.bucket(parent, base)?;
@@ -87,7 +87,7 @@ impl State {
         Ok(())
     }
 
-    fn unlink_entry(&mut self, parent: Ino, name: &[u8], now: Nanos) -> Result<()> {
+    pub(crate) fn unlink_entry(&mut self, parent: Ino, name: &[u8], now: Nanos) -> Result<()> {
         let base = bucket_of(self.fs.name_key, name);
         let txg = self.txg;
         self.bucket(parent, base)?;
@@ -151,6 +151,18 @@ impl State {
         attr
     }
 
+    /// What a new inode gets from the directory it is made in.
+    pub(crate) fn inherited(&mut self, parent: Ino, node: &NewNode) -> Result<NewNode> {
+        let above = self.directory(parent)?.attr;
+        let mut node = *node;
+        if above.mode & SET_GID != 0 {
+            // Such a directory hands its group down, and to directories the habit.
+            node.gid = above.gid;
+            node.mode |= if node.kind == Kind::Directory { SET_GID } else { 0 };
+        }
+        Ok(node)
+    }
+
     /// Makes a new inode with one name.
     pub(crate) fn make(
         &mut self,
@@ -162,13 +174,7 @@ impl State {
     ) -> Result<Attr> {
         self.vacant(parent, name)?;
         let is_dir = node.kind == Kind::Directory;
-        let above = self.inode(parent)?.attr;
-        let mut node = *node;
-        if above.mode & SET_GID != 0 {
-            // Such a directory hands its group down, and to directories the habit.
-            node.gid = above.gid;
-            node.mode |= if is_dir { SET_GID } else { 0 };
-        }
+        let node = self.inherited(parent, node)?;
         let attr = self.new_inode(parent, &node, if is_dir { 2 } else { 1 }, target, now);
         let ino = attr.ino;
         if is_dir {
@@ -207,7 +213,7 @@ impl State {
         self.drop_link(ino, now)
     }
 
-    fn drop_link(&mut self, ino: Ino, now: Nanos) -> Result<()> {
+    pub(crate) fn drop_link(&mut self, ino: Ino, now: Nanos) -> Result<()> {
         let inode = self.inode_mut(ino)?;
         inode.attr.nlink = inode.attr.nlink.saturating_sub(1);
         inode.attr.ctime = now;

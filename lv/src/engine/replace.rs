@@ -2,10 +2,11 @@
 
 use super::core::Core;
 use super::inode::Inode;
+use super::namespace::check_name;
 use super::state::State;
 use super::txg::INTENT_MAX;
 use super::write::regular;
-use crate::{Ino, LvError, Nanos, NewNode, Result};
+use crate::{Attr, Ino, Kind, LvError, Nanos, NewNode, Result};
 
 /// Contents of up to this many bytes are replaced in memory; larger ones are placed first, aside.
 const AT_ONCE: usize = 4 * 1024 * 1024;
@@ -16,11 +17,39 @@ const ROUNDS: usize = 16;
 
 impl State {
     /// Makes a regular file without a name, open once: it goes when it is released, or after a crash.
-    fn make_nameless(&mut self, now: Nanos) -> Result<Ino> {
-        let attr = self.new_inode(Ino::ROOT, &NewNode::file(0o600), 0, None, now);
+    pub(crate) fn make_nameless(&mut self, parent: Ino, node: &NewNode, now: Nanos) -> Result<Attr> {
+        let node = self.inherited(parent, node)?;
+        let attr = self.new_inode(parent, &node, 0, None, now);
         self.inode_mut(attr.ino)?.opens = 1;
         self.orphans.insert(attr.ino);
-        Ok(attr.ino)
+        Ok(attr)
+    }
+
+    /// Gives a nameless file its name, in place of what has it: no commit has the name without the data.
+    pub(crate) fn give_name(&mut self, ino: Ino, parent: Ino, name: &[u8], now: Nanos) -> Result<()> {
+        check_name(name)?;
+        let attr = self.live(ino)?.attr;
+        if attr.nlink > 0 || attr.kind != Kind::File {
+            return Err(LvError::Invalid { what: "only a nameless file can be given its first name" });
+        }
+        if self.directory(parent)?.attr.nlink == 0 {
+            return Err(LvError::NoInode { ino: parent });
+        }
+        match self.find(parent, name)? {
+            Some((_, Kind::Directory)) => return Err(LvError::IsDirectory { name: name.to_owned() }),
+            Some((old, _)) => {
+                self.unlink_entry(parent, name, now)?;
+                self.drop_link(old, now)?;
+            }
+            None => {}
+        }
+        self.required.insert(ino);
+        let inode = self.inode_mut(ino)?;
+        inode.attr.nlink = 1;
+        inode.attr.ctime = now;
+        inode.parent = parent;
+        self.orphans.remove(&ino);
+        self.link_entry(parent, name, ino, Kind::File, now)
     }
 
     /// Lets a file have the contents of another, both quiet.
@@ -64,7 +93,7 @@ impl Core {
     pub(crate) fn replace(&self, ino: Ino, bytes: &[u8]) -> Result<()> {
         if bytes.len() > AT_ONCE {
             let now = self.env.clock.wall();
-            let aside = self.state()?.make_nameless(now)?;
+            let aside = self.state()?.make_nameless(Ino::ROOT, &NewNode::file(0o600), now)?.ino;
             let done = self.fill(aside, bytes).and_then(|()| self.copy_file(aside, ino));
             let mut state = self.state()?;
             state.inode(aside)?.opens = 0;

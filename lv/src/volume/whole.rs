@@ -2,7 +2,7 @@
 
 use super::Volume;
 use crate::path::Parent;
-use crate::{Ino, Result};
+use crate::{Attr, Ino, Kind, LvError, NewNode, Result};
 
 impl Volume {
     /// All bytes of a file, as they were at one moment, verified.
@@ -57,5 +57,33 @@ impl Volume {
     pub fn parent_of(&self, ino: Ino) -> Result<Ino> {
         let mut state = self.core.state()?;
         Ok(state.directory(ino)?.parent)
+    }
+
+    /// Makes a regular file without a name, open once: until [`give_name`](Self::give_name) nobody finds it, and it goes
+    /// when it is released, or after a crash. What it inherits comes from `parent`.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_nameless(&self, parent: Ino, node: &NewNode) -> Result<Attr> {
+        node.check_plain()?;
+        if node.kind != Kind::File {
+            return Err(LvError::Invalid { what: "only regular files can be nameless" });
+        }
+        let now = self.now();
+        self.core.metadata_room()?;
+        let mut state = self.core.state()?;
+        self.core.one_more_file(&state)?;
+        state.make_nameless(parent, node, now)
+    }
+
+    /// Gives a nameless file its name, in place of what has it unless that is a directory. It stays open. A
+    /// crash leaves under the name what was there before, or the file with all that was written to it by now.
+    ///
+    /// # Errors
+    /// [`LvError::Invalid`] for a file that has a name, or had one; [`LvError::IsDirectory`],
+    /// [`LvError::NotDirectory`], [`LvError::NameTooLong`], [`LvError::NoInode`].
+    pub fn give_name(&self, ino: Ino, parent: Ino, name: &[u8]) -> Result<()> {
+        let now = self.now();
+        self.core.state()?.give_name(ino, parent, name, now)
     }
 }

@@ -27,6 +27,8 @@ calls! {
     getattr: |volume, a| volume.getattr(a.inos[0]);
     setattr: |volume, a| volume.setattr(a.inos[0], &a.set());
     create: |volume, a| volume.create(a.inos[0], &a.names[0], &a.node());
+    create_nameless: |volume, a| volume.create_nameless(a.inos[0], &a.node());
+    give_name: |volume, a| volume.give_name(a.inos[0], a.inos[1], &a.names[0]);
     mkdir: |volume, a| volume.mkdir(a.inos[0], &a.names[0], &a.node());
     mkdir_all: |volume, a| volume.mkdir_all(&a.names[0], &a.node());
     symlink: |volume, a| volume.symlink(a.inos[0], &a.names[0], &a.names[1], &a.node());

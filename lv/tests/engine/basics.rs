@@ -262,3 +262,39 @@ fn an_inode_whose_last_name_is_gone_takes_no_more_changes_however_long_its_map_i
     volume.close().unwrap();
     assert_eq!((rig.rows("inode"), rig.rows("map"), rig.rows("slice")), (1, 0, 0));
 }
+
+#[test]
+fn a_nameless_file_gets_its_name_with_its_data_or_goes() {
+    let rig = Rig::new(1, 200, 65536);
+    let volume = rig.open();
+    let other = volume.create(Ino::ROOT, b"other", &NewNode::file(0o600)).unwrap().ino;
+    let old = volume.create(Ino::ROOT, b"taken", &NewNode::file(0o600)).unwrap().ino;
+    let dir = volume.mkdir(Ino::ROOT, b"dir", &NewNode::directory(0o755)).unwrap().ino;
+    let nameless = |seed: u64| {
+        let ino = volume.create_nameless(dir, &NewNode::file(0o640)).unwrap().ino;
+        volume.write(ino, 0, &pattern(seed, 30_000)).unwrap();
+        ino
+    };
+    let (new, over, unnamed, dropped) = (nameless(1), nameless(2), nameless(3), nameless(4));
+    volume.give_name(new, dir, b"new").unwrap();
+    volume.give_name(over, Ino::ROOT, b"taken").unwrap();
+    volume.release(dropped).unwrap();
+    assert!(matches!(volume.getattr(dropped), Err(LvError::NoInode { .. })));
+    assert!(matches!(volume.getattr(old), Err(LvError::NoInode { .. })));
+    assert!(matches!(volume.give_name(unnamed, Ino::ROOT, b"dir"), Err(LvError::IsDirectory { .. })));
+    assert!(matches!(volume.give_name(new, Ino::ROOT, b"again"), Err(LvError::Invalid { .. })));
+    assert!(matches!(volume.create_nameless(other, &NewNode::file(0)), Err(LvError::NotDirectory { .. })));
+    let path = volume.path_of(over).unwrap();
+    assert_eq!((volume.getattr(new).unwrap().nlink, path.as_deref()), (1, Some(b"/taken".as_slice())));
+    // Only another file is synced; then the process dies.
+    volume.write(other, 0, b"x").unwrap();
+    volume.fsync(other).unwrap();
+    volume.abandon();
+    let volume = rig.open();
+    assert!(contents(&volume, volume.lookup(dir, b"new").unwrap().ino) == pattern(1, 30_000));
+    assert!(contents(&volume, volume.lookup(Ino::ROOT, b"taken").unwrap().ino) == pattern(2, 30_000));
+    assert!(matches!(volume.getattr(unnamed), Err(LvError::NoInode { .. })));
+    while volume.step(Work::Clean { idle: true }).unwrap() {}
+    volume.sync().unwrap();
+    assert_eq!((volume.statfs().unwrap().files, rig.rows("inode")), (5, 5));
+}

@@ -1,6 +1,6 @@
 //! Copying trees: one walker, several workers that copy files whole.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{ErrorKind, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -59,6 +59,8 @@ struct Shared<'a, S: Side, D: Side> {
     stop: &'a Stop,
     full: AtomicBool,
     failures: Mutex<Vec<Failure>>,
+    /// Inodes with several names whose first name could not be made.
+    lost: Mutex<HashSet<(u64, u64)>>,
 }
 
 impl<S: Side, D: Side> Shared<'_, S, D> {
@@ -72,6 +74,11 @@ impl<S: Side, D: Side> Shared<'_, S, D> {
             return Ok(None);
         }
         Ok(Some(Keep { meta: *meta, xattrs: self.source.xattrs(dir, name)? }))
+    }
+
+    /// An entry was not made: other names of the same inode must not be linked to whatever has its name.
+    fn lose(&self, meta: &Meta) {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).insert(meta.id);
     }
 
     fn failed(&self, shown: &str, trouble: Trouble) {
@@ -100,7 +107,8 @@ pub(crate) fn copy<S: Side, D: Side>(
 ) -> Vec<Failure> {
     let (progress, stop) = watch;
     let full = AtomicBool::new(false);
-    let shared = Shared { source, target, options, progress, stop, full, failures: Mutex::new(Vec::new()) };
+    let (failures, lost) = (Mutex::default(), Mutex::default());
+    let shared = Shared { source, target, options, progress, stop, full, failures, lost };
     let (send, receive) = sync_channel(QUEUE);
     let receive = Mutex::new(receive);
     let mut made = Made { dirs: Vec::new(), first: HashMap::new(), links: Vec::new() };
@@ -114,6 +122,11 @@ pub(crate) fn copy<S: Side, D: Side>(
         drop(send);
     });
     for link in made.links.iter().take_while(|_| !shared.ended()) {
+        if shared.lost.lock().unwrap_or_else(PoisonError::into_inner).contains(&link.id) {
+            let text = format!("{}: one more name of a file that could not be copied; left out", link.shown);
+            shared.failed(&link.shown, Failure::new(text).into());
+            continue;
+        }
         match target.make_hard_link((&link.first.0, &link.first.1), (&link.dir, &link.name)) {
             Ok(()) => progress.file(),
             Err(trouble) => shared.failed(&link.shown, trouble),
@@ -137,6 +150,7 @@ fn work<S: Side, D: Side>(shared: &Shared<'_, S, D>, jobs: &Mutex<Receiver<Job<S
             continue;
         }
         if let Err(trouble) = copy_file(shared, &job, &mut buffer) {
+            shared.lose(&job.meta);
             shared.failed(&job.shown, trouble);
         }
     }
@@ -176,6 +190,7 @@ struct Made<D: Side> {
 }
 
 struct HardLink<D: Side> {
+    id: (u64, u64),
     first: (D::Dir, Vec<u8>),
     dir: D::Dir,
     name: Vec<u8>,
@@ -192,7 +207,8 @@ impl<D: Side> Made<D> {
             self.first.insert(meta.id, (dir.clone(), name.to_vec()));
             return false;
         };
-        self.links.push(HardLink { first, dir: dir.clone(), name: name.to_vec(), shown: shown.to_owned() });
+        let (dir, name, shown) = (dir.clone(), name.to_vec(), shown.to_owned());
+        self.links.push(HardLink { id: meta.id, first, dir, name, shown });
         true
     }
 }
@@ -212,7 +228,15 @@ fn walk<S: Side, D: Side>(
 ) {
     let mut open = Vec::new();
     match item.name {
-        None => open.push(Open { from: item.from, to: item.to, shown: String::new() }),
+        None => {
+            if shared.options.archive {
+                match shared.source.own(&item.from) {
+                    Ok(keep) => made.dirs.push((item.to.clone(), keep)),
+                    Err(trouble) => shared.failed("directory", trouble),
+                }
+            }
+            open.push(Open { from: item.from, to: item.to, shown: String::new() });
+        }
         Some(name) => {
             let parent = Open { from: item.from, to: item.to, shown: String::new() };
             visit(shared, &parent, (&name, &item.new_name), jobs, &mut open, made);
@@ -277,18 +301,32 @@ enum Placed<S: Side, D: Side> {
 fn place<S: Side, D: Side>(
     shared: &Shared<'_, S, D>,
     dir: &Open<S, D>,
-    (name, new_name): (&[u8], &[u8]),
+    names: (&[u8], &[u8]),
     (made, shown): (&mut Made<D>, &str),
 ) -> Res<Placed<S, D>> {
-    let Some(meta) = shared.source.entry(&dir.from, name)? else {
+    let Some(meta) = shared.source.entry(&dir.from, names.0)? else {
         return Err(Failure::new(format!("{shown}: No such file or directory")).into());
     };
-    if shared.options.archive && made.links_later(&meta, &dir.to, new_name, shown) {
+    if shared.options.archive && made.links_later(&meta, &dir.to, names.1, shown) {
         return Ok(Placed::Done);
     }
+    let made = make(shared, dir, names, (&meta, shown));
+    if made.is_err() {
+        shared.lose(&meta);
+    }
+    made
+}
+
+/// Makes what is no regular file.
+fn make<S: Side, D: Side>(
+    shared: &Shared<'_, S, D>,
+    dir: &Open<S, D>,
+    (name, new_name): (&[u8], &[u8]),
+    (meta, shown): (&Meta, &str),
+) -> Res<Placed<S, D>> {
     match meta.kind {
-        Kind::File if shared.options.update && is_same(shared.target, &dir.to, new_name, &meta)? => Ok(Placed::Done),
-        Kind::File => Ok(Placed::File(meta)),
+        Kind::File if shared.options.update && is_same(shared.target, &dir.to, new_name, meta)? => Ok(Placed::Done),
+        Kind::File => Ok(Placed::File(*meta)),
         Kind::Directory => {
             let from = shared.source.enter(&dir.from, name)?;
             let to = shared.target.make_dir(&dir.to, new_name, meta.mode).map_err(|trouble| match trouble {
@@ -299,17 +337,17 @@ fn place<S: Side, D: Side>(
                 }
                 other => other,
             })?;
-            Ok(Placed::Directory(from, to, shared.kept(&dir.from, name, &meta)?))
+            Ok(Placed::Directory(from, to, shared.kept(&dir.from, name, meta)?))
         }
         Kind::Symlink => {
             let target = shared.source.link_target(&dir.from, name)?;
-            let keep = shared.kept(&dir.from, name, &meta)?;
+            let keep = shared.kept(&dir.from, name, meta)?;
             shared.target.make_link(&dir.to, new_name, &target, keep.as_ref())?;
             shared.progress.file();
             Ok(Placed::Done)
         }
         _ if shared.options.archive => {
-            let keep = Keep { meta, xattrs: shared.source.xattrs(&dir.from, name)? };
+            let keep = Keep { meta: *meta, xattrs: shared.source.xattrs(&dir.from, name)? };
             shared.target.make_special(&dir.to, new_name, &keep)?;
             shared.progress.file();
             Ok(Placed::Done)

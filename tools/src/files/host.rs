@@ -27,7 +27,6 @@ pub(crate) struct HostWriter {
     file: File,
     temporary: PathBuf,
     target: PathBuf,
-    mode: u32,
     named: bool,
 }
 
@@ -52,7 +51,7 @@ fn join(dir: &Path, name: &[u8]) -> PathBuf {
 /// A name beside `target` that nobody else uses.
 fn temporary(target: &Path) -> PathBuf {
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    target.with_file_name(format!(".anyfs-lvm.{}.{number}.tmp", std::process::id()))
+    target.with_file_name(format!(".anyfs-lvm.{:016x}.{number}.tmp", super::own_number()))
 }
 
 /// What copies keep of a host file.
@@ -89,7 +88,9 @@ fn timestamps(meta: &Meta) -> Timestamps {
 
 /// Owner, mode, extended attributes, times, in this order: changing the owner clears set-id bits and capabilities, and
 /// everything changes times. Of the link itself when it is one. Only root can give files away, so others keep their own.
-fn keep(path: &Path, Keep { meta, xattrs }: &Keep) -> io::Result<()> {
+///
+/// What comes back are attributes that this filesystem does not take: the file is as good as it can be without them.
+fn keep(path: &Path, Keep { meta, xattrs }: &Keep) -> io::Result<Vec<String>> {
     let owner = (Some(Uid::from_raw(meta.uid)), Some(Gid::from_raw(meta.gid)));
     match rustix::fs::chownat(CWD, path, owner.0, owner.1, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(()) | Err(rustix::io::Errno::PERM) => {}
@@ -98,9 +99,17 @@ fn keep(path: &Path, Keep { meta, xattrs }: &Keep) -> io::Result<()> {
     if meta.kind != Kind::Symlink {
         fs::set_permissions(path, fs::Permissions::from_mode(meta.mode))?;
     }
-    set_xattrs(path, xattrs)?;
+    let lost = set_xattrs(path, xattrs)?;
     rustix::fs::utimensat(CWD, path, &timestamps(meta), AtFlags::SYMLINK_NOFOLLOW)?;
-    Ok(())
+    Ok(lost)
+}
+
+/// Tells what a file had to do without.
+fn without(path: &Path, lost: &[String]) -> Res<()> {
+    if lost.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("{}: copied without {}", shown(path), lost.join(", "))).into())
 }
 
 /// An error about a place in the target: of a copy, whoever is told knows the source's name only.
@@ -115,11 +124,12 @@ fn about(path: &Path) -> impl Fn(io::Error) -> Trouble {
 fn in_place(path: &Path, kept: Option<&Keep>, make: impl FnOnce(&Path) -> io::Result<()>) -> Res<()> {
     let temporary = temporary(path);
     make(&temporary).map_err(about(path))?;
-    let named = kept.map_or(Ok(()), |kept| keep(&temporary, kept)).and_then(|()| fs::rename(&temporary, path));
+    let kept = kept.map_or(Ok(Vec::new()), |kept| keep(&temporary, kept));
+    let named = kept.and_then(|lost| fs::rename(&temporary, path).map(|()| lost));
     if named.is_err() {
         let _ = fs::remove_file(&temporary);
     }
-    named.map_err(about(path))
+    without(path, &named.map_err(about(path))?)
 }
 
 /// The names, each with a NUL behind it. Most files have none or few.
@@ -154,15 +164,20 @@ fn xattrs(path: &Path) -> io::Result<Vec<Xattr>> {
     Ok(all)
 }
 
-/// As cp -a does: what this filesystem or this user cannot set is left out.
-fn set_xattrs(path: &Path, xattrs: &[Xattr]) -> io::Result<()> {
+/// As cp -a does: what this filesystem or this user cannot set is left out. What this filesystem has no room or no form
+/// for comes back in words.
+fn set_xattrs(path: &Path, xattrs: &[Xattr]) -> io::Result<Vec<String>> {
+    let mut lost = Vec::new();
     for Xattr { name, value } in xattrs {
         match rustix::fs::lsetxattr(path, name.as_slice(), value, XattrFlags::empty()) {
             Ok(()) | Err(Errno::NOTSUP | Errno::PERM | Errno::ACCESS) => {}
+            Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::TOOBIG | Errno::RANGE | Errno::INVAL)) => {
+                lost.push(format!("attribute {} ({})", super::show::name(name), io_text(&error.into())));
+            }
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(())
+    Ok(lost)
 }
 
 impl Read for HostReader {
@@ -296,13 +311,19 @@ impl Side for Host {
             return Err(failure.hint("write into it with: anyfs-lvm cat VG/LV:/PATH > FILE").into());
         }
         let temporary = temporary(&target);
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary);
+        // The user's mask applies, and set-id bits are for copies that keep the owner, too.
+        let file = OpenOptions::new().write(true).create_new(true).mode(mode & 0o777).open(&temporary);
         let file = file.map_err(about(&target))?;
-        Ok(HostWriter { file, temporary, target, mode, named: false })
+        Ok(HostWriter { file, temporary, target, named: false })
     }
 
     fn keep(&self, dir: &Self::Dir, kept: &Keep) -> Res<()> {
-        keep(dir, kept).map_err(about(dir))
+        without(dir, &keep(dir, kept).map_err(about(dir))?)
+    }
+
+    fn own(&self, dir: &Self::Dir) -> Res<Keep> {
+        let found = fs::symlink_metadata(dir).map_err(about(dir))?;
+        Ok(Keep { meta: meta_of(&found), xattrs: xattrs(dir).map_err(about(dir))? })
     }
 
     fn sync(&self, roots: &[Self::Dir]) -> Res<()> {
@@ -343,24 +364,22 @@ impl Whole for HostWriter {
     }
 
     fn finish(mut self, kept: Option<&Keep>) -> Res<()> {
-        self.complete(kept).map_err(about(&self.target))?;
+        let lost = self.complete(kept).map_err(about(&self.target))?;
         self.named = true;
-        Ok(())
+        without(&self.target, &lost)
     }
 }
 
 impl HostWriter {
-    fn complete(&mut self, kept: Option<&Keep>) -> io::Result<()> {
+    fn complete(&mut self, kept: Option<&Keep>) -> io::Result<Vec<String>> {
         // A hole at the end is no write: the size has to be said.
         let end = self.file.stream_position()?;
         if self.file.metadata()?.len() < end {
             self.file.set_len(end)?;
         }
-        match kept {
-            Some(kept) => keep(&self.temporary, kept)?,
-            None => self.file.set_permissions(fs::Permissions::from_mode(self.mode))?,
-        }
-        fs::rename(&self.temporary, &self.target)
+        let lost = kept.map_or(Ok(Vec::new()), |kept| keep(&self.temporary, kept))?;
+        fs::rename(&self.temporary, &self.target)?;
+        Ok(lost)
     }
 }
 

@@ -14,7 +14,9 @@ pub(crate) mod value;
 pub(crate) mod volume;
 pub(crate) mod walk;
 
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Write};
+use std::sync::OnceLock;
 
 use crate::failure::Failure;
 
@@ -143,6 +145,12 @@ fn full_at(name: &str, mut failure: Failure) -> Failure {
     failure
 }
 
+/// A number that no other process has, not even a later one with the same identifier.
+pub(crate) fn own_number() -> u64 {
+    static NUMBER: OnceLock<u64> = OnceLock::new();
+    *NUMBER.get_or_init(|| RandomState::new().hash_one(std::process::id()))
+}
+
 /// The system's words without "(os error 2)".
 pub(crate) fn io_text(error: &io::Error) -> String {
     crate::failure::plain(&error.to_string())
@@ -216,6 +224,8 @@ pub(crate) trait Side: Sync {
     fn make_special(&self, dir: &Self::Dir, name: &[u8], keep: &Keep) -> Res<()>;
     /// Gives the inode of one name another one, in place of what has it (directories apart).
     fn make_hard_link(&self, from: (&Self::Dir, &[u8]), to: (&Self::Dir, &[u8])) -> Res<()>;
+    /// Attributes of a directory itself.
+    fn own(&self, dir: &Self::Dir) -> Res<Keep>;
     /// All extended attributes of an entry; none where there are none at all.
     fn xattrs(&self, dir: &Self::Dir, name: &[u8]) -> Res<Vec<Xattr>>;
     /// Begins a file in place of what has the name (directories apart).

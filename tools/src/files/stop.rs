@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: a flag that long commands look at, so that they end between files.
+//! Ctrl-C, SIGTERM and the end of the terminal: a flag that long commands look at, so that they end between files.
 
 use std::io;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::AsFd;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::failure::{Done, Failure};
 
@@ -18,7 +18,7 @@ impl Stop {
     /// Watches for signals from now on.
     pub(crate) fn watch() -> Done<Self> {
         let stop = Self::default();
-        for signal in [SIGINT, SIGTERM] {
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
             // The second signal ends the process at once: a hung disk must not make it unkillable by Ctrl-C.
             let first = signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop.0));
             first

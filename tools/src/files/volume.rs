@@ -151,6 +151,11 @@ impl Mount {
         }
     }
 
+    fn xattrs_of(&self, ino: Ino) -> Result<Vec<Xattr>, LvError> {
+        let get = |name: Vec<u8>| Ok(Xattr { value: self.volume.getxattr(ino, &name)?, name });
+        self.volume.listxattr(ino)?.into_iter().map(get).collect()
+    }
+
     /// Gives an inode its attributes.
     fn dress(&self, ino: Ino, Keep { meta, xattrs }: &Keep) -> Result<(), LvError> {
         // A new owner takes capabilities off, so they come after it.
@@ -199,11 +204,11 @@ fn kept(meta: &Meta) -> SetAttr {
     }
 }
 
-/// A name that no other copy uses: process, and a number that rises.
+/// A name that no other copy uses: the process's own number, and one that rises.
 fn temporary() -> Vec<u8> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    format!(".anyfs-lvm.{}.{number}.tmp", std::process::id()).into_bytes()
+    format!(".anyfs-lvm.{:016x}.{number}.tmp", super::own_number()).into_bytes()
 }
 
 /// Reads a file from its start.
@@ -241,16 +246,14 @@ impl Read for VolumeReader {
     }
 }
 
-/// A file being made under a temporary name.
+/// A file being made, without a name until it is whole.
 #[derive(Debug)]
 pub(crate) struct VolumeWriter {
     mount: Mount,
     dir: Ino,
-    temporary: Vec<u8>,
     name: Vec<u8>,
     ino: Ino,
     at: u64,
-    named: bool,
 }
 
 impl Write for VolumeWriter {
@@ -271,7 +274,7 @@ impl Whole for VolumeWriter {
         Ok(())
     }
 
-    fn finish(mut self, keep: Option<&Keep>) -> Res<()> {
+    fn finish(self, keep: Option<&Keep>) -> Res<()> {
         let volume = &self.mount.volume;
         // A hole at the end is no write: the size has to be said.
         if self.mount.res(volume.getattr(self.ino))?.size < self.at {
@@ -280,18 +283,14 @@ impl Whole for VolumeWriter {
         if let Some(keep) = keep {
             self.mount.res(self.mount.dress(self.ino, keep))?;
         }
-        self.mount.res(volume.rename((self.dir, &self.temporary), (self.dir, &self.name), Rename::Replace))?;
-        self.named = true;
-        Ok(())
+        self.mount.res(volume.give_name(self.ino, self.dir, &self.name))
     }
 }
 
 impl Drop for VolumeWriter {
     fn drop(&mut self) {
-        if !self.named {
-            // After a failed commit this fails, too; the file then was never committed.
-            let _ = self.mount.volume.unlink(self.dir, &self.temporary);
-        }
+        // Without a name it goes now. After a failed commit this fails, too; then it goes at the next activation.
+        let _ = self.mount.volume.release(self.ino);
     }
 }
 
@@ -362,15 +361,17 @@ impl Side for Mount {
 
     fn xattrs(&self, dir: &Ino, name: &[u8]) -> Res<Vec<Xattr>> {
         let ino = self.res(self.volume.lookup(*dir, name))?.ino;
-        let get = |name: Vec<u8>| Ok(Xattr { value: self.volume.getxattr(ino, &name)?, name });
-        self.res(self.volume.listxattr(ino).and_then(|names| names.into_iter().map(get).collect()))
+        self.res(self.xattrs_of(ino))
+    }
+
+    fn own(&self, dir: &Ino) -> Res<Keep> {
+        let attr = self.res(self.volume.getattr(*dir))?;
+        Ok(Keep { meta: meta_of(&attr), xattrs: self.res(self.xattrs_of(*dir))? })
     }
 
     fn writer(&self, dir: &Ino, name: &[u8], mode: u32) -> Res<VolumeWriter> {
-        let temporary = temporary();
-        let attr = self.res(self.volume.create(*dir, &temporary, &owned(NewNode::file(mode))))?;
-        let (mount, name) = (self.clone(), name.to_vec());
-        Ok(VolumeWriter { mount, dir: *dir, temporary, name, ino: attr.ino, at: 0, named: false })
+        let attr = self.res(self.volume.create_nameless(*dir, &owned(NewNode::file(mode))))?;
+        Ok(VolumeWriter { mount: self.clone(), dir: *dir, name: name.to_vec(), ino: attr.ino, at: 0 })
     }
 
     fn keep(&self, dir: &Ino, keep: &Keep) -> Res<()> {
