@@ -163,3 +163,16 @@ fn a_killed_copy_leaves_a_pool_that_opens_and_finishes() {
         assert_eq!(fs::read(place.path(&format!("out/{file}"))).unwrap(), vec![file; 1 << 20]);
     }
 }
+
+#[test]
+fn of_two_sources_with_one_name_the_first_is_copied_and_the_second_told() {
+    let place = Place::with_home();
+    for (dir, bytes) in [("one", "first"), ("two", "second")] {
+        fs::create_dir(place.path(dir)).unwrap();
+        fs::write(place.path(dir).join("same"), bytes).unwrap();
+    }
+    place.run("mkdir vg0/home:/d").ok();
+    let ran = place.run("cp one/same two/same vg0/home:/d");
+    ran.fails(5, "  two/same: an earlier source has the same name; left out\n");
+    assert_eq!(place.run("cat vg0/home:/d/same").ok(), "first");
+}

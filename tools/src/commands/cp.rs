@@ -1,5 +1,6 @@
 //! `cp`.
 
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -142,8 +143,16 @@ impl Cp {
     ) -> Done<u8> {
         let mut worst = code::OK;
         let mut items = Vec::new();
+        let mut names = HashSet::new();
         for what in sources {
-            match self.item(target, what, into) {
+            // Files are copied at the same time: of two with one name, chance would decide. Directories flow together.
+            let again = !what.directory && what.name.as_ref().is_some_and(|name| !names.insert(name.clone()));
+            let shown = what.shown.clone();
+            let item = self.item(target, what, into).and_then(|item| {
+                let twice = || Failure::new(format!("{shown}: an earlier source has the same name; left out"));
+                if again { Err(twice()) } else { Ok(item) }
+            });
+            match item {
                 Ok(item) => items.push(item),
                 Err(failure) => {
                     ui.failure(&failure);
