@@ -22,8 +22,7 @@ pub fn activate(env: &Env, group: &mut VolumeGroup, name: &LvName, options: Volu
         }
         other => other?,
     };
-    let record = group.lv(name)?.clone();
-    let copies: Vec<CopyPlace> = record.copies.iter().map(|copy| place(group, &record, copy.pv)).collect();
+    let copies = copies(group, group.lv(name)?);
     let mut dropped = |copy: &CopyPlace, why: &str| -> Result<(), LvError> {
         let refused = |error: &VgError| LvError::NoMetadata {
             missing: format!("{} ({why}), and it cannot be given up: {error}", copy.path.display()),
@@ -32,6 +31,11 @@ pub fn activate(env: &Env, group: &mut VolumeGroup, name: &LvName, options: Volu
         group.drop_metadata_copy(&lock, name, copy.pv).map_err(|error| refused(&error))
     };
     Ok(Volume::activate(env, extents, &copies, options, &mut dropped)?)
+}
+
+/// The copies of an LV's catalogue.
+pub(crate) fn copies(group: &VolumeGroup, record: &LvRecord) -> Vec<CopyPlace> {
+    record.copies.iter().map(|copy| place(group, record, copy.pv)).collect()
 }
 
 /// Where a catalogue copy lies; beside a missing PV, where it would be if the PV were beside the others.

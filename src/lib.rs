@@ -29,10 +29,12 @@
 #![forbid(unsafe_code)]
 
 mod activate;
+mod check;
 mod error;
 mod pool;
 
 pub use activate::{activate, make_catalogues};
+pub use check::check;
 pub use error::{Error, Result};
 pub use pool::{GIB, MIB, Pool, PoolOptions};
 pub use {lv, pv, vg};

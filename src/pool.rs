@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use lv::{Volume, VolumeOptions};
+use lv::{CheckOptions, CheckReport, Volume, VolumeOptions};
 use pv::{Bytes, Env, ExtentSize, LeCount, Pv, PvOptions};
 use vg::{LvExtension, LvName, LvRequest, OpenOptions, PoolFiles, VgName, VgOptions, VolumeGroup};
 
@@ -123,6 +123,17 @@ impl Pool {
         // Another process may have changed the group since it was read.
         group.refresh()?;
         activate(&self.env, &mut group, &name, self.volumes)
+    }
+
+    /// Checks everything that must be true of a volume that nobody has open; changes nothing.
+    ///
+    /// # Errors
+    /// As [`check`](crate::check()); what is wrong with the volume is no error but in the report.
+    pub fn check_volume(&self, name: &str, options: CheckOptions) -> Result<CheckReport> {
+        let name = LvName::new(name)?;
+        let mut group = self.group();
+        group.refresh()?;
+        crate::check(&self.env, &group, &name, options)
     }
 
     /// Makes a volume of `bytes` (rounded up to whole extents).

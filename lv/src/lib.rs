@@ -7,6 +7,7 @@
 
 mod attr;
 mod catalogue;
+mod check;
 mod engine;
 mod error;
 mod fs;
@@ -18,6 +19,7 @@ pub use attr::{
     SetXattr, StatFs, Usage,
 };
 pub use catalogue::{CopyPlace, create_catalogue};
+pub use check::{CheckOptions, CheckReport, Checked, Finding, Object, check};
 pub use engine::{Quota, TestSwitches, VolumeOptions, hidden_reserve};
 pub use error::{LvError, Result};
 pub use fs::{Filesystem, Reader, Writer};

@@ -5,8 +5,8 @@
 use std::sync::Barrier;
 
 use crate::{
-    Epoch, ExtentBatch, ExtentStore, FamilyUuid, FlushNo, FreshExtent, LeIndex, LvUuid, OwnerRow, PeIndex, PvError,
-    ReadMode, Result, TocEntry, Txg, encode_toc,
+    Epoch, ExtentBatch, ExtentStore, FamilyUuid, FlushNo, FreshExtent, LeIndex, ListedExtent, LvUuid, OwnerRow,
+    PeIndex, PvError, ReadMode, Result, TocEntry, Txg, encode_toc,
 };
 
 const FAMILY: FamilyUuid = FamilyUuid::from_bytes([0xA1; 16]);
@@ -25,6 +25,7 @@ pub fn all(make: impl Fn() -> Store) {
     flush_numbers_rise(&make);
     only_the_own_family_is_deleted(&make);
     extents_after_is_ordered_and_bounded(&make);
+    a_list_shows_every_extent_page_by_page(&make);
     a_place_can_be_used_again(&make);
     forget_leaves_other_families(&make);
     reads_go_on_beside_commits(&make);
@@ -204,6 +205,24 @@ pub fn extents_after_is_ordered_and_bounded(make: impl Fn() -> Store) {
     assert_eq!(after(u64::MAX, u64::MAX), [] as [u32; 0]);
     let first = must(store.extents_after(FAMILY, Epoch(1), FlushNo(7)));
     assert_eq!(first.first().map(|f| (f.header.epoch, f.header.flush)), Some((Epoch(2), FlushNo(3))));
+}
+
+/// All extents are listed in the order of their places, whoever owns them, with what they say about themselves.
+pub fn a_list_shows_every_extent_page_by_page(make: impl Fn() -> Store) {
+    let store = taken(make, FAMILY, 1);
+    must(store.take(OTHER, Epoch(1), Txg(0)));
+    must(commit(&*store, FAMILY, (1, 1), &[fresh(7, 0), fresh(2, 0)], &[]));
+    must(commit(&*store, OTHER, (1, 1), &[fresh(4, 0)], &[]));
+    let first = must(store.list(None, 2));
+    let rest = must(store.list(first.last().map(|extent| extent.pe), 2));
+    let places: Vec<u32> = first.iter().chain(&rest).map(|extent| extent.pe.0).collect();
+    assert_eq!(places, [2, 4, 7]);
+    for ListedExtent { pe, found } in first.into_iter().chain(rest) {
+        let Some(found) = found else { fail("a sound extent fails its checksum") };
+        assert_eq!(found.header.family, if pe == PeIndex(4) { OTHER } else { FAMILY });
+        assert_eq!((found.toc, found.len), (toc(pe.0), u64::from(LEN)));
+    }
+    assert!(must(store.list(Some(PeIndex(7)), 2)).is_empty());
 }
 
 /// A deleted row's place takes a new row, and readers see the new one after opening anew.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::{
-    Epoch, ExtentBatch, ExtentHeader, ExtentStore, FamilyUuid, FlushNo, FoundExtent, OwnerRow, PeIndex, PvError,
-    ReadMode, Result, StoreSpace, Txg,
+    Epoch, ExtentBatch, ExtentHeader, ExtentStore, FamilyUuid, FlushNo, FoundExtent, ListedExtent, OwnerRow, PeIndex,
+    PvError, ReadMode, Result, StoreSpace, Txg,
 };
 
 /// Where operations are counted.
@@ -176,6 +176,10 @@ impl<S: ExtentStore> ExtentStore for FaultStore<S> {
 
     fn extents_after(&self, family: FamilyUuid, epoch: Epoch, flush: FlushNo) -> Result<Vec<FoundExtent>> {
         self.run(FaultOp::Lookup, || self.inner.extents_after(family, epoch, flush))
+    }
+
+    fn list(&self, pe: Option<PeIndex>, limit: usize) -> Result<Vec<ListedExtent>> {
+        self.run(FaultOp::Lookup, || self.inner.list(pe, limit))
     }
 
     fn owner(&self, family: FamilyUuid) -> Result<Option<OwnerRow>> {

@@ -50,5 +50,5 @@ pub use part::Part;
 pub use size::{Bytes, Epoch, ExtentSize, FlushNo, LeCount, LeIndex, PeCount, PeIndex, Seqno, SliceId, Txg};
 pub use sqlite::Access;
 pub use sqlite_store::SqliteStore;
-pub use store::{ExtentBatch, ExtentStore, FoundExtent, OwnerRow, ReadMode, StoreSpace};
+pub use store::{ExtentBatch, ExtentContents, ExtentStore, FoundExtent, ListedExtent, OwnerRow, ReadMode, StoreSpace};
 pub use volume::Pv;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::{
-    Bytes, Epoch, ExtentBatch, ExtentHeader, ExtentStore, FamilyUuid, FlushNo, FoundExtent, OwnerRow, PeIndex, PvError,
-    ReadMode, Result, StoreSpace, Txg,
+    Bytes, Epoch, ExtentBatch, ExtentContents, ExtentHeader, ExtentStore, FamilyUuid, FlushNo, FoundExtent,
+    ListedExtent, OwnerRow, PeIndex, PvError, ReadMode, Result, StoreSpace, Txg,
 };
 
 #[derive(Debug)]
@@ -114,6 +114,13 @@ impl ExtentStore for MemStore {
             .collect();
         found.sort_by_key(|f| (f.header.epoch, f.header.flush, f.pe));
         Ok(found)
+    }
+
+    fn list(&self, pe: Option<PeIndex>, limit: usize) -> Result<Vec<ListedExtent>> {
+        let state = self.state();
+        let contents = |e: &Extent| ExtentContents { header: e.header, toc: e.toc.clone(), len: bytes(e.data.len()) };
+        let after = state.extents.iter().filter(|(at, _)| pe.is_none_or(|pe| **at > pe)).take(limit);
+        Ok(after.map(|(at, e)| ListedExtent { pe: *at, found: Some(contents(e)) }).collect())
     }
 
     fn owner(&self, family: FamilyUuid) -> Result<Option<OwnerRow>> {

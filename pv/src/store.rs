@@ -56,6 +56,26 @@ pub struct FoundExtent {
     pub header: ExtentHeader,
 }
 
+/// An extent row as [`ExtentStore::list`] finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedExtent {
+    /// Its place.
+    pub pe: PeIndex,
+    /// What it says about itself; `None` when that does not match its checksum.
+    pub found: Option<ExtentContents>,
+}
+
+/// What an extent row says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtentContents {
+    /// Its header.
+    pub header: ExtentHeader,
+    /// Its encoded table of contents ([`decode_toc`](crate::decode_toc)).
+    pub toc: Vec<u8>,
+    /// Bytes of its payload.
+    pub len: u64,
+}
+
 /// Space of one PV file on its host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StoreSpace {
@@ -103,6 +123,13 @@ pub trait ExtentStore: Send + Sync + Debug {
     /// I/O errors and damage.
     fn extents_after(&self, family: FamilyUuid, epoch: Epoch, flush: FlushNo) -> Result<Vec<FoundExtent>>;
 
+    /// Up to `limit` extent rows of all families after `pe` (from the first one on for `None`), in the order of their
+    /// places, as [`ReadMode::Locked`]. Fewer than `limit` are the last ones. Damaged rows are listed, too.
+    ///
+    /// # Errors
+    /// I/O errors, and damage that hides rows.
+    fn list(&self, pe: Option<PeIndex>, limit: usize) -> Result<Vec<ListedExtent>>;
+
     /// The family's owner row, as [`ReadMode::Locked`]; `None` before its first activation here.
     ///
     /// # Errors
@@ -143,6 +170,10 @@ impl<S: ExtentStore + ?Sized> ExtentStore for Arc<S> {
 
     fn extents_after(&self, family: FamilyUuid, epoch: Epoch, flush: FlushNo) -> Result<Vec<FoundExtent>> {
         (**self).extents_after(family, epoch, flush)
+    }
+
+    fn list(&self, pe: Option<PeIndex>, limit: usize) -> Result<Vec<ListedExtent>> {
+        (**self).list(pe, limit)
     }
 
     fn owner(&self, family: FamilyUuid) -> Result<Option<OwnerRow>> {

@@ -5,6 +5,7 @@ mod archive;
 mod arguments;
 #[cfg(test)]
 mod attributes;
+mod check;
 #[cfg(test)]
 mod copying;
 #[cfg(test)]

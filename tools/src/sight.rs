@@ -119,6 +119,13 @@ impl Session {
 
     /// The volume group of that name, with what is out of order told to the user.
     pub(crate) fn group(&self, ui: &mut Ui<'_>, name: &str, access: Access) -> Done<VolumeGroup> {
+        let (group, notices) = self.find_group(name, access)?;
+        Told::default().tell(ui, self, &notices);
+        Ok(group)
+    }
+
+    /// The volume group of that name, and what is out of order with it.
+    pub(crate) fn find_group(&self, name: &str, access: Access) -> Done<(VolumeGroup, Vec<Notice>)> {
         // Labels may remember an old name, so those that say another are asked last.
         let scan = self.scan(access)?;
         let mut groups: Vec<_> = scan.groups().into_iter().collect();
@@ -140,13 +147,12 @@ impl Session {
             }
         }
         let group = found.ok_or_else(|| group_not_found(name))?;
-        let mut told = Told::default();
         let ours = |notice: &&Notice| !matches!(notice, Notice::Unusable { .. });
         let recovered = scan.notices.iter().filter(|notice| matches!(notice, Notice::Recovered { .. }));
-        told.tell(ui, self, &recovered.chain(group.notices().iter().filter(ours)).cloned().collect::<Vec<_>>());
+        let notices = recovered.chain(group.notices().iter().filter(ours)).cloned().collect();
         let seen: Vec<_> = files(&group).into_iter().map(|(uuid, found)| (uuid, found.path)).collect();
         self.heal(&seen)?;
-        Ok(group)
+        Ok((group, notices))
     }
 
     /// Opens a volume.

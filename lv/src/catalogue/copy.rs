@@ -133,6 +133,32 @@ pub(crate) struct CopyState {
     pub(crate) running: u64,
 }
 
+/// Reads the `state` row of a copy.
+pub(crate) fn state_of(connection: &Connection, path: &Path) -> Result<CopyState> {
+    const SQL: &str = "SELECT family, epoch, txg, next_slice, running, sum FROM state WHERE id=0";
+    let damaged = |what: &str| LvError::DamagedRow { file: path.to_owned(), what: what.to_owned() };
+    let (family, numbers, sum) = connection
+        .query_row(SQL, [], |row| {
+            let numbers: [i64; 4] = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
+            Ok((row.get::<_, Vec<u8>>(0)?, numbers, row.get::<_, i64>(5)?))
+        })
+        .map_err(|source| sqlite::error(path, "read the state of", source))?;
+    let mut values = vec![Value::Int(0), Value::Blob(family.as_slice().into())];
+    values.extend(numbers.map(Value::Int));
+    let family = <[u8; 16]>::try_from(family).map_err(|_| damaged("the family's identifier"))?;
+    if sum_of(Table::State, &values) != sum {
+        return Err(damaged("the state row does not match its checksum"));
+    }
+    let [epoch, txg, next_slice, running] = numbers.map(i64::cast_unsigned);
+    Ok(CopyState {
+        family: FamilyUuid::from_bytes(family),
+        epoch: Epoch(epoch),
+        txg: Txg(txg),
+        next_slice: SliceId(next_slice),
+        running,
+    })
+}
+
 /// An open copy: its one writing connection.
 #[derive(Debug)]
 pub(crate) struct Copy {
@@ -158,28 +184,7 @@ impl Copy {
 
     /// Reads the `state` row.
     pub(crate) fn state(&self) -> Result<CopyState> {
-        const SQL: &str = "SELECT family, epoch, txg, next_slice, running, sum FROM state WHERE id=0";
-        let (family, numbers, sum) = self
-            .connection
-            .query_row(SQL, [], |row| {
-                let numbers: [i64; 4] = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
-                Ok((row.get::<_, Vec<u8>>(0)?, numbers, row.get::<_, i64>(5)?))
-            })
-            .map_err(self.fail("read the state of"))?;
-        let mut values = vec![Value::Int(0), Value::Blob(family.as_slice().into())];
-        values.extend(numbers.map(Value::Int));
-        let family = <[u8; 16]>::try_from(family).map_err(|_| self.damaged("the family's identifier"))?;
-        if sum_of(Table::State, &values) != sum {
-            return Err(self.damaged("the state row does not match its checksum"));
-        }
-        let [epoch, txg, next_slice, running] = numbers.map(i64::cast_unsigned);
-        Ok(CopyState {
-            family: FamilyUuid::from_bytes(family),
-            epoch: Epoch(epoch),
-            txg: Txg(txg),
-            next_slice: SliceId(next_slice),
-            running,
-        })
+        state_of(&self.connection, &self.place.path)
     }
 
     /// Runs one commit in one transaction. `keep` stores its rows for copies that miss it.

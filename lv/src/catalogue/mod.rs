@@ -5,14 +5,21 @@
 //! * `state` fences: a commit changes it only under the epoch it was activated with.
 
 mod copy;
+mod decode;
 mod reader;
 mod recover;
 mod row;
 mod schema;
+mod view;
 
 pub(crate) use copy::{Checkpoint, Commit, Copy, CopyState};
 pub use copy::{CopyPlace, create_catalogue};
-pub(crate) use reader::{CatalogueReader, DirentRow, FsRow, InodeRow, LeRow, MapRow, SliceRow};
+pub(crate) use decode::{
+    Columns, DirentRow, FsRow, InodeRow, LeRow, MapRow, SliceRow, dirent_from, fs_from, inode_from, le_from, map_from,
+    pv_from, slice_from, xattr_from,
+};
+pub(crate) use reader::CatalogueReader;
 pub(crate) use recover::{CopySet, activate_copies};
 pub(crate) use row::{RowOp, Table, Value};
 pub(crate) use schema::TUNING;
+pub(crate) use view::{CopyView, key_of};

@@ -1,101 +1,24 @@
 //! Reading committed rows, each verified by its checksum.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use pv::sqlite::{self, Access};
-use pv::{Env, Epoch, FlushNo, LeIndex, PvUuid, SliceId};
-use rusqlite::{Connection, Params, Row};
+use pv::{Env, LeIndex, SliceId};
+use rusqlite::{Connection, Params};
 
+use super::decode::{
+    Columns, DirentRow, FsRow, InodeRow, LeRow, MapRow, PvRow, SliceRow, XattrRow, dirent_from, fs_from, inode_from,
+    le_from, map_from, pv_from, slice_from, values_of, xattr_from,
+};
 use super::row::{Table, Value, sum_of};
 use super::schema::{SCHEMA, TUNING};
-use crate::{Attr, Ino, Kind, LvError, Result};
+use crate::{Ino, LvError, Result};
 
 /// A connection that sees the last commit.
 #[derive(Debug)]
 pub(crate) struct CatalogueReader {
     path: PathBuf,
     connection: Connection,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct FsRow {
-    pub(crate) name_key: u64,
-    pub(crate) lv: Arc<[u8]>,
-    pub(crate) next_ino: u64,
-    pub(crate) files: u64,
-}
-
-pub(crate) struct InodeRow {
-    pub(crate) attr: Attr,
-    pub(crate) generation: u64,
-    pub(crate) flags: u64,
-    pub(crate) project: u64,
-    pub(crate) parent: Ino,
-    pub(crate) target: Option<Arc<[u8]>>,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct DirentRow {
-    pub(crate) cookie: u64,
-    pub(crate) name: Arc<[u8]>,
-    pub(crate) ino: Ino,
-    pub(crate) kind: Kind,
-}
-
-pub(crate) struct XattrRow {
-    pub(crate) name: Arc<[u8]>,
-    pub(crate) value: Arc<[u8]>,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct MapRow {
-    pub(crate) off: u64,
-    pub(crate) len: u32,
-    pub(crate) slice: SliceId,
-    pub(crate) skip: u32,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct SliceRow {
-    pub(crate) id: SliceId,
-    pub(crate) epoch: Epoch,
-    pub(crate) le: Option<LeIndex>,
-    pub(crate) pos: u32,
-    pub(crate) stored: u32,
-    pub(crate) raw: u32,
-    pub(crate) codec: u8,
-    pub(crate) refs: u32,
-    pub(crate) live: u64,
-    pub(crate) ino: Ino,
-    pub(crate) off: u64,
-    pub(crate) blocks: Arc<[u8]>,
-    pub(crate) data: Option<Arc<[u8]>>,
-    pub(crate) data_txg: u64,
-}
-
-impl SliceRow {
-    /// Bytes that it takes in its extent: those that files name, each once where they share the slice. (Where they share
-    /// parts of it, at most those.)
-    pub(crate) fn occupied(&self) -> u64 {
-        self.live.min(u64::from(self.raw))
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct LeRow {
-    pub(crate) le: LeIndex,
-    pub(crate) epoch: Epoch,
-    pub(crate) flush: FlushNo,
-    pub(crate) live: u64,
-    pub(crate) fill: u32,
-    pub(crate) since: Option<u64>,
-}
-
-pub(crate) struct PvRow {
-    pub(crate) pv: PvUuid,
-    pub(crate) epoch: Epoch,
-    pub(crate) flush: FlushNo,
 }
 
 const INODE: &str = "SELECT * FROM inode WHERE fs=? AND ino=?";
@@ -114,145 +37,6 @@ const LES: &str = "SELECT * FROM le";
 const PVS: &str = "SELECT * FROM pv";
 const FS: &str = "SELECT * FROM fs WHERE fs=?";
 const ORPHANS: &str = "SELECT ino FROM inode WHERE nlink=0 AND fs=?";
-
-/// One row's columns, taken in order.
-struct Columns<'a>(std::slice::Iter<'a, Value>);
-
-impl Columns<'_> {
-    fn int(&mut self) -> Option<i64> {
-        match self.0.next()? {
-            Value::Int(value) => Some(*value),
-            _ => None,
-        }
-    }
-    fn u64(&mut self) -> Option<u64> {
-        self.int().map(i64::cast_unsigned)
-    }
-    fn u32(&mut self) -> Option<u32> {
-        u32::try_from(self.int()?).ok()
-    }
-    fn blob(&mut self) -> Option<Arc<[u8]>> {
-        match self.0.next()? {
-            Value::Blob(bytes) => Some(bytes.clone()),
-            _ => None,
-        }
-    }
-    /// Takes a NULL if there is one.
-    fn null(&mut self) -> bool {
-        let null = matches!(self.0.as_slice().first(), Some(Value::Null));
-        if null {
-            self.0.next();
-        }
-        null
-    }
-}
-
-fn inode_from(mut c: Columns<'_>) -> Option<InodeRow> {
-    let (_fs, ino) = (c.int()?, c.u64()?);
-    let attr = Attr {
-        ino: Ino(ino),
-        kind: Kind::from_code(c.int()?)?,
-        mode: c.u32()?,
-        uid: c.u32()?,
-        gid: c.u32()?,
-        nlink: c.u32()?,
-        size: c.u64()?,
-        stored: c.u64()?,
-        atime: c.int()?,
-        mtime: c.int()?,
-        ctime: c.int()?,
-        btime: c.int()?,
-        rdev: c.u64()?,
-    };
-    let (generation, flags, project) = (c.u64()?, c.u64()?, c.u64()?);
-    let parent = Ino(c.u64()?);
-    let target = if c.null() { None } else { Some(c.blob()?) };
-    Some(InodeRow { attr, generation, flags, project, parent, target })
-}
-
-fn dirent_from(mut c: Columns<'_>) -> Option<DirentRow> {
-    let (_fs, _parent) = (c.int()?, c.u64()?);
-    Some(DirentRow { cookie: c.u64()?, name: c.blob()?, ino: Ino(c.u64()?), kind: Kind::from_code(c.int()?)? })
-}
-
-fn map_from(mut c: Columns<'_>) -> Option<MapRow> {
-    let (_fs, _ino) = (c.int()?, c.u64()?);
-    Some(MapRow { off: c.u64()?, len: c.u32()?, slice: SliceId(c.u64()?), skip: c.u32()? })
-}
-
-fn slice_from(mut c: Columns<'_>) -> Option<SliceRow> {
-    let (id, epoch) = (SliceId(c.u64()?), Epoch(c.u64()?));
-    let le = if c.null() { None } else { Some(LeIndex(c.u32()?)) };
-    let (pos, stored, raw) = (c.u32()?, c.u32()?, c.u32()?);
-    let (codec, refs, live) = (u8::try_from(c.int()?).ok()?, c.u32()?, c.u64()?);
-    let (_fs, ino, off) = (c.int()?, Ino(c.u64()?), c.u64()?);
-    let blocks = c.blob()?;
-    let data = if c.null() { None } else { Some(c.blob()?) };
-    if !c.null() {
-        c.blob()?;
-    }
-    let data_txg = c.u64()?;
-    let whole = blocks.len().checked_mul(pv::BLOCK / 4)? >= usize::try_from(stored).ok()?;
-    let placed = le.is_some() != data.is_some();
-    (whole && placed).then_some(SliceRow {
-        id,
-        epoch,
-        le,
-        pos,
-        stored,
-        raw,
-        codec,
-        refs,
-        live,
-        ino,
-        off,
-        blocks,
-        data,
-        data_txg,
-    })
-}
-
-fn le_from(mut c: Columns<'_>) -> Option<LeRow> {
-    Some(LeRow {
-        le: LeIndex(c.u32()?),
-        epoch: Epoch(c.u64()?),
-        flush: FlushNo(c.u64()?),
-        live: c.u64()?,
-        fill: c.u32()?,
-        since: if c.null() { None } else { Some(c.u64()?) },
-    })
-}
-
-fn pv_from(mut c: Columns<'_>) -> Option<PvRow> {
-    let pv = <[u8; 16]>::try_from(c.blob()?.as_ref()).ok()?;
-    Some(PvRow { pv: PvUuid::from_bytes(pv), epoch: Epoch(c.u64()?), flush: FlushNo(c.u64()?) })
-}
-
-fn fs_from(mut c: Columns<'_>) -> Option<FsRow> {
-    let (_fs, lv) = (c.int()?, c.blob()?);
-    if !c.null() {
-        c.int()?;
-    }
-    let _born = c.int()?;
-    Some(FsRow { lv, name_key: c.u64()?, next_ino: c.u64()?, files: c.u64()? })
-}
-
-fn xattr_from(mut c: Columns<'_>) -> Option<XattrRow> {
-    let (_fs, _ino) = (c.int()?, c.int()?);
-    Some(XattrRow { name: c.blob()?, value: c.blob()? })
-}
-
-fn values_of(row: &Row<'_>) -> rusqlite::Result<Vec<Value>> {
-    (0..row.as_ref().column_count())
-        .map(|index| {
-            Ok(match row.get_ref(index)? {
-                rusqlite::types::ValueRef::Integer(value) => Value::Int(value),
-                rusqlite::types::ValueRef::Blob(bytes) => Value::Blob(bytes.into()),
-                _ => Value::Null,
-            })
-        })
-        .collect()
-}
 
 impl CatalogueReader {
     pub(crate) fn open(env: &Env, path: PathBuf) -> Result<Self> {
@@ -281,7 +65,7 @@ impl CatalogueReader {
             if sum != Some(Value::Int(sum_of(table, &values))) {
                 return Err(self.damaged(table, "does not match its checksum"));
             }
-            out.push(from(Columns(values.iter())).ok_or_else(|| self.damaged(table, "holds impossible values"))?);
+            out.push(from(Columns::of(&values)).ok_or_else(|| self.damaged(table, "holds impossible values"))?);
         }
         Ok(out)
     }
@@ -318,7 +102,7 @@ impl CatalogueReader {
     /// All entries that lead to an inode, with their directories. O(all entries).
     pub(crate) fn dirents_to(&self, fs: i64, ino: Ino) -> Result<Vec<(Ino, DirentRow)>> {
         let with_parent = |columns: Columns<'_>| {
-            let mut ahead = Columns(columns.0.clone());
+            let mut ahead = columns.clone();
             let (_fs, parent) = (ahead.int()?, ahead.u64()?);
             Some((Ino(parent), dirent_from(columns)?))
         };

@@ -68,6 +68,44 @@ impl Table {
             .find(|table| table.code() == code)
     }
 
+    /// Its name in the file.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::State => "state",
+            Self::Pv => "pv",
+            Self::Fs => "fs",
+            Self::Inode => "inode",
+            Self::Dirent => "dirent",
+            Self::Map => "map",
+            Self::Slice => "slice",
+            Self::Le => "le",
+            Self::Xattr => "xattr",
+        }
+    }
+
+    /// Its key columns, as a list for SQL.
+    pub(crate) const fn key(self) -> &'static str {
+        match self {
+            Self::State | Self::Slice => "id",
+            Self::Pv => "pv",
+            Self::Fs => "fs",
+            Self::Inode => "fs, ino",
+            Self::Dirent => "fs, parent, cookie",
+            Self::Map => "fs, ino, off",
+            Self::Le => "le",
+            Self::Xattr => "fs, ino, name",
+        }
+    }
+
+    /// How many of its first columns are its key.
+    pub(crate) const fn key_columns(self) -> usize {
+        match self {
+            Self::State | Self::Pv | Self::Fs | Self::Slice | Self::Le => 1,
+            Self::Inode => 2,
+            Self::Dirent | Self::Map | Self::Xattr => 3,
+        }
+    }
+
     /// Writes a whole row, its checksum last.
     pub(crate) const fn put_sql(self) -> &'static str {
         match self {

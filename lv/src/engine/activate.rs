@@ -32,7 +32,7 @@ pub(crate) struct Activation<'a> {
 }
 
 /// Takes the lock files that say who owns the volume, one beside each copy.
-fn own(env: &Env, copies: &[CopyPlace]) -> Result<Vec<Box<dyn HostLock>>> {
+pub(crate) fn own(env: &Env, copies: &[CopyPlace]) -> Result<Vec<Box<dyn HostLock>>> {
     let mut locks = Vec::new();
     for place in copies {
         let path = place.path.with_extension("lock");

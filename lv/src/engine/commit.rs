@@ -9,7 +9,8 @@ use super::core::{Core, lock};
 use super::state::State;
 use super::txg::INTENT_MAX;
 use crate::catalogue::{Checkpoint, Commit, Copy, CopySet, TUNING};
-use crate::{Ino, LvError, Result};
+use crate::check::examine;
+use crate::{CheckOptions, CheckReport, Ino, LvError, Result};
 
 /// Rounds of placing large required data before a commit takes the rest inline.
 const PLACING_ROUNDS: usize = 4;
@@ -130,6 +131,14 @@ impl Core {
             self.checkpoint()?;
         }
         Ok(())
+    }
+
+    /// Checks the files while nothing changes them.
+    pub(crate) fn check(&self, options: CheckOptions) -> Result<CheckReport> {
+        // In this order, as a flush that needs a commit takes them.
+        let _flush = lock(&self.flush);
+        let copies = lock(&self.copies);
+        examine(&self.env, &self.extents, &copies.places(), options)
     }
 
     /// Back-pressure: no commit begins while a log is above its bound. A reader that holds the log for too long makes

@@ -33,10 +33,13 @@ mod way_back;
 mod write;
 mod xattr;
 
-pub(crate) use activate::Activation;
+pub(crate) use activate::{Activation, own};
 pub(crate) use core::{Core, lock};
 pub use core::{Quota, TestSwitches, VolumeOptions};
+pub(crate) use directory::{bucket_at, bucket_of};
 pub(crate) use held::Held;
+pub(crate) use inode::WINDOW;
 pub(crate) use lock_table::Wanted;
+pub(crate) use namespace::check_name;
 pub use space::hidden_reserve;
-pub(crate) use state::{Phase, State};
+pub(crate) use state::{FS, Phase, State};

@@ -2,7 +2,7 @@
 
 use super::Volume;
 use crate::path::Parent;
-use crate::{Attr, Ino, Kind, LvError, NewNode, Result};
+use crate::{Attr, CheckOptions, CheckReport, Ino, Kind, LvError, NewNode, Result};
 
 impl Volume {
     /// All bytes of a file, as they were at one moment, verified.
@@ -57,6 +57,18 @@ impl Volume {
     pub fn parent_of(&self, ino: Ino) -> Result<Ino> {
         let mut state = self.core.state()?;
         Ok(state.directory(ino)?.parent)
+    }
+
+    /// Makes everything durable and checks the whole volume, reading its files as [`check`](crate::check()) does.
+    ///
+    /// # Errors
+    /// As [`sync`](Self::sync); [`LvError::NoMetadata`]. What is wrong with the volume is no error but in the report.
+    ///
+    /// # Concurrency
+    /// Reads go on meanwhile; what must be placed or committed waits.
+    pub fn check(&self, options: CheckOptions) -> Result<CheckReport> {
+        self.sync()?;
+        self.core.check(options)
     }
 
     /// Makes a regular file without a name, open once: until [`give_name`](Self::give_name) nobody finds it, and it goes

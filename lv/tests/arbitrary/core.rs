@@ -1,6 +1,6 @@
 //! The volume's own methods.
 
-use anyfs_lvm_lv::{Ino, LockOwner, LvError, NewNode, Reader, Transaction, Volume, Writer};
+use anyfs_lvm_lv::{CheckOptions, CheckReport, Ino, LockOwner, LvError, NewNode, Reader, Transaction, Volume, Writer};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -53,6 +53,7 @@ calls! {
     release: |volume, a| volume.release(a.inos[0]);
     fsync: |volume, a| volume.fsync(a.inos[0]);
     sync: |volume, _a| volume.sync();
+    check: |volume, a| volume.check(CheckOptions { data: a.flag() }).inspect(clean);
     statfs: |volume, _a| volume.statfs();
     usage: |volume, _a| volume.usage();
     step: |volume, a| volume.step(a.work());
@@ -120,6 +121,11 @@ fn together(tx: &mut Transaction<'_>, a: &Arguments) -> Outcome {
 /// What begins, ends and clones a volume; the test below does all of it.
 pub(crate) const LIFE: &[&str] = &["activate", "close", "abandon"];
 
+/// Whatever a volume was asked to do, nothing in it contradicts itself.
+fn clean(report: &CheckReport) {
+    assert!(report.is_clean(), "{:#?}", report.problems);
+}
+
 /// A little of everything, so that some arguments are right.
 pub(crate) fn fill(volume: &Volume) {
     let (file, dir) = (NewNode::file(0o644), NewNode::directory(0o755));
@@ -169,7 +175,7 @@ fn every_call_returns_whatever_it_is_given() {
             // No call with wrong arguments stops the volume.
             prop_assert!(volume.getattr(Ino::ROOT).is_ok(), "{} {:?}: {:?}", name, a, volume.getattr(Ino::ROOT));
         }
-        volume.sync().unwrap();
+        clean(&volume.check(CheckOptions { data: true }).unwrap());
         volume.abandon();
         rig.open().close().unwrap();
         Ok(())

@@ -161,6 +161,9 @@ impl ExtentStore for Misdirected {
     fn extents_after(&self, f: pv::FamilyUuid, e: pv::Epoch, n: pv::FlushNo) -> pv::Result<Vec<pv::FoundExtent>> {
         self.inner.extents_after(f, e, n)
     }
+    fn list(&self, pe: Option<PeIndex>, limit: usize) -> pv::Result<Vec<pv::ListedExtent>> {
+        self.inner.list(pe, limit)
+    }
     fn owner(&self, family: pv::FamilyUuid) -> pv::Result<Option<pv::OwnerRow>> {
         self.inner.owner(family)
     }

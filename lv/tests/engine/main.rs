@@ -4,6 +4,7 @@
 
 mod basics;
 mod bounds;
+mod check;
 mod copies;
 mod faults;
 mod locks;

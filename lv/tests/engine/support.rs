@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyfs_lvm_lv::{CopyPlace, LvError, Volume, VolumeOptions, create_catalogue};
+use anyfs_lvm_lv::{CheckOptions, CheckReport, CopyPlace, LvError, Volume, VolumeOptions, check, create_catalogue};
 use pv::{Env, ExtentSize, ExtentStore, FamilyUuid, LeCount, LeIndex, LvUuid, MemStore, PeIndex, PvUuid};
 use vg::{PvSlot, Segment, SegmentKind, StripeLeg, VolumeExtents};
 
@@ -83,6 +83,13 @@ impl Rig {
 
     pub(crate) fn open(&self) -> Volume {
         self.try_open().unwrap()
+    }
+
+    /// Checks the volume's files while nobody has it open: nothing is wrong.
+    pub(crate) fn check(&self) -> CheckReport {
+        let report = check(&self.env, &self.extents, &self.copies, CheckOptions { data: true }).unwrap();
+        assert!(report.is_clean(), "{:#?}", report.problems);
+        report
     }
 
     /// Rows of a table of the first metadata volume, while nobody has it open.

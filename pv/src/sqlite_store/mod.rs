@@ -22,8 +22,8 @@ use self::writer::Writer;
 use crate::format::{PV_SCHEMA, READER_TUNING};
 use crate::sqlite::{self, Access, error};
 use crate::{
-    Bytes, Env, Epoch, ExtentBatch, ExtentHeader, ExtentStore, FamilyUuid, FlushNo, FoundExtent, OwnerRow, PeIndex,
-    PvError, ReadMode, Result, StoreSpace, Txg, lock,
+    Bytes, Env, Epoch, ExtentBatch, ExtentHeader, ExtentStore, FamilyUuid, FlushNo, FoundExtent, ListedExtent,
+    OwnerRow, PeIndex, PvError, ReadMode, Result, StoreSpace, Txg, lock,
 };
 
 const SPACE: &str = "read its size";
@@ -127,6 +127,10 @@ impl ExtentStore for SqliteStore {
 
     fn extents_after(&self, family: FamilyUuid, epoch: Epoch, flush: FlushNo) -> Result<Vec<FoundExtent>> {
         self.locked(|conn| rows::extents_after(conn, &self.path, family, (epoch, flush)))
+    }
+
+    fn list(&self, pe: Option<PeIndex>, limit: usize) -> Result<Vec<ListedExtent>> {
+        self.locked(|conn| rows::list(conn, &self.path, pe, limit))
     }
 
     fn owner(&self, family: FamilyUuid) -> Result<Option<OwnerRow>> {

@@ -8,8 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::format::table;
 use crate::sqlite::error;
 use crate::{
-    Epoch, ExtentBatch, ExtentHeader, FamilyUuid, FlushNo, FoundExtent, FreshExtent, LeIndex, LvUuid, OwnerRow,
-    PeIndex, PvError, Result, Txg, row_sum,
+    Epoch, ExtentBatch, ExtentContents, ExtentHeader, FamilyUuid, FlushNo, FoundExtent, FreshExtent, LeIndex,
+    ListedExtent, LvUuid, OwnerRow, PeIndex, PvError, Result, Txg, row_sum,
 };
 
 const OWNER: &str = "SELECT body FROM owner WHERE family = ?1";
@@ -21,6 +21,8 @@ const INSERT: &str = "INSERT INTO extent (pe, lv, family, le, epoch, flush, sum,
 const DELETE: &str = "DELETE FROM extent WHERE pe = ?1 AND family = ?2";
 const DELETE_SOME: &str = "DELETE FROM extent WHERE pe IN (SELECT pe FROM extent WHERE family = ?1 LIMIT 32)";
 const HEADER: &str = "SELECT pe, lv, family, le, epoch, flush, sum, toc, length(data) FROM extent WHERE pe = ?1";
+const LIST: &str = "SELECT pe, lv, family, le, epoch, flush, sum, toc, length(data) FROM extent WHERE pe > ?1
+    ORDER BY pe LIMIT ?2";
 const AFTER: &str = "SELECT pe, lv, family, le, epoch, flush, sum, toc, length(data) FROM extent
     WHERE family = ?1 AND (epoch, flush) > (?2, ?3) ORDER BY epoch, flush, pe";
 
@@ -200,6 +202,23 @@ pub(super) fn header(conn: &Connection, path: &Path, pe: PeIndex) -> Result<Opti
     let Some(row) = rows.next().map_err(fail)? else { return Ok(None) };
     let (found, toc) = decode(row).ok_or_else(|| damaged(path, row))?;
     Ok(Some((found.header, toc)))
+}
+
+pub(super) fn list(conn: &Connection, path: &Path, pe: Option<PeIndex>, limit: usize) -> Result<Vec<ListedExtent>> {
+    let fail = |e| error(path, "list extents", e);
+    let mut statement = conn.prepare_cached(LIST).map_err(fail)?;
+    let after = pe.map_or(-1, |pe| i64::from(pe.get()));
+    let mut rows = statement.query((after, i64::try_from(limit).unwrap_or(i64::MAX))).map_err(fail)?;
+    let mut out = Vec::new();
+    while let Some(row) = rows.next().map_err(fail)? {
+        // Places beyond 32 bits are nobody's; the row's checksum would not match either.
+        let Ok(pe) = row.get::<_, i64>(0).map(u32::try_from).map_err(fail)? else { continue };
+        let len = row.get::<_, i64>(8).ok().and_then(|len| u64::try_from(len).ok());
+        let found = decode(row).zip(len);
+        let found = found.map(|((found, toc), len)| ExtentContents { header: found.header, toc, len });
+        out.push(ListedExtent { pe: PeIndex(pe), found });
+    }
+    Ok(out)
 }
 
 pub(super) fn extents_after(

@@ -3,12 +3,12 @@
 use anyfs_lvm::pv::units::Units;
 use anyfs_lvm::pv::{Access, Bytes};
 
-use super::Entry;
 use super::filing::Mounts;
-use crate::args::{Common, LvName, lv_name};
+use super::{Entry, choosing};
+use crate::args::Common;
 use crate::cli::Verb;
 use crate::failure::{Done, Failure};
-use crate::session::{Session, group_not_found};
+use crate::session::Session;
 use crate::ui::Ui;
 
 /// Table entry.
@@ -41,7 +41,7 @@ impl Verb for Df {
             Some(text) => Units::parse(text).map_err(|_| Failure::argument("--units", text, ""))?,
         };
         let session = Session::new(&self.common)?;
-        let (volumes, named) = self.volumes(&session, ui)?;
+        let (volumes, named) = choosing::volumes(&session, ui, &self.names, Access::ReadWrite)?;
         let mut mounts = Mounts::new(&session, false)?;
         let mut lines = vec![["LV", "Size", "Used", "Avail", "Use%", "Files"].map(str::to_owned)];
         let done = ui.each(&volumes, |ui, name| {
@@ -81,31 +81,4 @@ fn table(lines: &[[String; 6]]) -> String {
         format!("  {}\n", cells.collect::<Vec<_>>().join(" "))
     };
     lines.iter().map(row).collect()
-}
-
-impl Df {
-    /// The volumes meant, and how it went with the names.
-    fn volumes(&self, session: &Session, ui: &mut Ui<'_>) -> Done<(Vec<LvName>, Done)> {
-        let model = session.model(ui, Access::ReadWrite)?;
-        let mut out = Vec::new();
-        let all = |vg: &crate::report::model::Vg| -> Vec<LvName> {
-            let visible = vg.lvs.iter().filter(|lv| !lv.hidden);
-            visible.map(|lv| LvName { vg: vg.name.clone(), lv: lv.name.clone() }).collect()
-        };
-        if self.names.is_empty() {
-            return Ok((model.vgs.iter().flat_map(all).collect(), Ok(())));
-        }
-        let done = ui.each(&self.names, |_, name| {
-            // "VG/LV:/path" is what df gets elsewhere.
-            let name = name.split_once(':').map_or(name.as_str(), |(name, _)| name);
-            if let Some(target) = lv_name(name) {
-                out.push(target);
-                return Ok(());
-            }
-            let vg = model.vgs.iter().find(|vg| vg.name == name).ok_or_else(|| group_not_found(name))?;
-            out.extend(all(vg));
-            Ok(())
-        });
-        Ok((out, done))
-    }
 }

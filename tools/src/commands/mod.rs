@@ -8,7 +8,9 @@ use crate::ui::Ui;
 pub(crate) use cp::workers;
 
 mod cat;
+mod check;
 mod chmod;
+mod choosing;
 mod chown;
 mod cp;
 mod df;
@@ -78,6 +80,7 @@ pub(crate) static ALL: &[Entry] = &[
     lvremove::ENTRY,
     lvrename::ENTRY,
     lvs::ENTRY,
+    check::ENTRY,
     cp::ENTRY,
     ls::ENTRY,
     cat::ENTRY,

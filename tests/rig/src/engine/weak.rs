@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lv::{TestSwitches, VolumeOptions};
 use pv::{
-    Env, Epoch, ExtentBatch, ExtentHeader, ExtentStore, FamilyUuid, FlushNo, FoundExtent, FreshExtent, OwnerRow,
-    PeIndex, PvError, ReadMode, Result, StoreSpace, Txg,
+    Env, Epoch, ExtentBatch, ExtentHeader, ExtentStore, FamilyUuid, FlushNo, FoundExtent, FreshExtent, ListedExtent,
+    OwnerRow, PeIndex, PvError, ReadMode, Result, StoreSpace, Txg,
 };
 use rusqlite::{Connection, OpenFlags};
 
@@ -126,6 +126,10 @@ impl ExtentStore for LazyStore {
         self.store.extents_after(family, epoch, flush)
     }
 
+    fn list(&self, pe: Option<PeIndex>, limit: usize) -> Result<Vec<ListedExtent>> {
+        self.store.list(pe, limit)
+    }
+
     fn owner(&self, family: FamilyUuid) -> Result<Option<OwnerRow>> {
         self.store.owner(family)
     }
@@ -204,6 +208,10 @@ impl ExtentStore for UnfencedStore {
 
     fn extents_after(&self, family: FamilyUuid, epoch: Epoch, flush: FlushNo) -> Result<Vec<FoundExtent>> {
         self.store.extents_after(family, epoch, flush)
+    }
+
+    fn list(&self, pe: Option<PeIndex>, limit: usize) -> Result<Vec<ListedExtent>> {
+        self.store.list(pe, limit)
     }
 
     fn owner(&self, family: FamilyUuid) -> Result<Option<OwnerRow>> {

@@ -1,0 +1,82 @@
+//! `check`: what is wrong is named, and only what is clean ends with 0.
+
+use std::fs;
+
+use crate::support::Place;
+
+/// A pool with files in extents and in the metadata.
+fn filled() -> Place {
+    let place = Place::with_home();
+    place.run("mkdir vg0/home:/dir").ok();
+    fs::write(place.path("big"), vec![3u8; 1 << 20]).unwrap();
+    place.run("cp big vg0/home:/dir/big").ok();
+    place.input("put vg0/home:/small", b"inline");
+    place
+}
+
+/// The metadata file of the one volume.
+fn metadata(place: &Place) -> std::path::PathBuf {
+    let folders = ["a.db.d", "b.db.d"].map(|name| place.path(name));
+    let files = folders.iter().filter_map(|dir| fs::read_dir(dir).ok()).flatten().flatten().map(|entry| entry.path());
+    files.into_iter().find(|path| path.extension().is_some_and(|end| end == "meta")).unwrap()
+}
+
+#[test]
+fn a_sound_volume_is_clean_by_its_own_name_and_by_its_groups() {
+    let place = filled();
+    let out = place.run("check vg0/home").ok();
+    assert!(out.starts_with("  vg0/home: clean (4 inodes, ") && out.contains(", 6 bytes of files)"), "{out}");
+    let out = place.run("check --data vg0").ok();
+    assert!(out.contains(", 1048582 bytes of files)"), "{out}");
+    let json: serde_json::Value = serde_json::from_str(&place.run("check --json vg0").ok()).unwrap();
+    assert_eq!(json["check"][0]["clean"], true);
+    assert_eq!(json["check"][0]["checked"]["inodes"], 4);
+    assert_eq!(json["group_problems"]["vg0"], serde_json::json!([]));
+}
+
+#[test]
+fn damage_is_named_by_path_and_ends_with_5_and_nothing_is_changed() {
+    let place = filled();
+    let file = metadata(&place);
+    let mut bytes = fs::read(&file).unwrap();
+    let at = bytes.windows(6).position(|part| part == b"inline").unwrap();
+    bytes[at] ^= 1;
+    fs::write(&file, &bytes).unwrap();
+    let ran = place.run("check vg0/home");
+    assert_eq!(ran.code, 5, "{ran:?}");
+    assert!(ran.out.starts_with("  vg0/home: ") && ran.out.contains("a row of slice "), "{ran:?}");
+    assert!(ran.err.starts_with("  vg0/home: ") && ran.err.ends_with(" problems found.\n"), "{ran:?}");
+    assert!(fs::read(&file).unwrap() == bytes, "a check repaired something");
+    let ran = place.run("check --json vg0/home");
+    let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((ran.code, &json["check"][0]["clean"]), (5, &serde_json::json!(false)));
+    assert!(json["check"][0]["problems"][0]["what"].as_str().unwrap().contains("checksum"), "{json}");
+}
+
+#[test]
+fn a_missing_pv_is_a_problem_of_the_group_and_of_the_files_on_it() {
+    let place = filled();
+    place.run("vgextend --setphysicalvolumesize 8m vg0 c.db").ok();
+    let fails = |name: &str| {
+        let aside = place.path("aside");
+        fs::rename(place.path(name), &aside).unwrap();
+        let ran = place.run("check vg0");
+        fs::rename(&aside, place.path(name)).unwrap();
+        assert_eq!(ran.code, 5, "{ran:?}");
+        assert!(ran.err.starts_with("  WARNING: VG vg0 is missing PV "), "{ran:?}");
+        ran
+    };
+    let unused = fails("c.db");
+    assert!(unused.out.contains("vg0/home: clean"), "{unused:?}");
+    let used = fails("a.db");
+    assert!(used.out.contains("vg0/home: /dir/big: some of its bytes lie in "), "{used:?}");
+    place.run("check vg0").ok();
+}
+
+#[test]
+fn a_name_that_is_none_is_refused() {
+    let place = filled();
+    place.run("check vg0/none").fails(5, "  Failed to find logical volume \"vg0/none\"\n");
+    place.run("check none").fails(5, "  Volume group \"none\" not found\n  Cannot process volume group none\n");
+    assert_eq!(place.run("check").code, 3);
+}

@@ -1,0 +1,145 @@
+//! `check`.
+
+use std::collections::BTreeMap;
+
+use anyfs_lvm::lv::{CheckOptions, CheckReport, Finding, Object};
+use anyfs_lvm::pv::Access;
+use anyfs_lvm::vg::{self, VgError, VolumeGroup};
+use serde_json::{Value, json};
+
+use super::{Entry, choosing};
+use crate::args::{Common, LvName};
+use crate::cli::Verb;
+use crate::failure::{Done, Failure, chain, code};
+use crate::files::show;
+use crate::picture::shown;
+use crate::session::Session;
+use crate::ui::Ui;
+
+/// Table entry.
+pub(crate) const ENTRY: Entry = Entry::of::<Check>("Check logical volumes for damage and contradictions");
+
+/// Check logical volumes for damage and contradictions
+///
+/// Reads only, and never repairs. Every row of the metadata is verified by its checksum and compared with the others:
+/// names and link counts, maps and references, used and free space; then the extents on all physical volumes, and the
+/// copies of the metadata with each other. Ends with 0 only when nothing is wrong; what the next activation tidies up
+/// anyway is noted and not wrong.
+#[derive(Debug, clap::Parser)]
+#[command(name = "check", version, disable_version_flag = true)]
+pub(crate) struct Check {
+    /// Volume groups (all their volumes) and logical volumes
+    #[arg(required = true, value_name = "VG|VG/LV")]
+    names: Vec<String>,
+    /// Also read all bytes of files and verify their checksums
+    #[arg(long)]
+    data: bool,
+    /// The result as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Verb for Check {
+    const NAME: &'static str = "check";
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn run(self, ui: &mut Ui<'_>) -> Done {
+        let session = Session::new(&self.common)?;
+        // Whatever is out of order with a group is told here, as a warning.
+        let (volumes, named) = choosing::volumes(&session, ui, &self.names, Access::ReadOnly)?;
+        let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut results = Vec::new();
+        let done = ui.each(&volumes, |ui, name| {
+            let (group, notices) = session.find_group(&name.vg, Access::ReadOnly)?;
+            groups.insert(name.vg.clone(), notices.iter().map(ToString::to_string).collect());
+            let report = self.check(&session, &group, name)?;
+            if self.json {
+                results.push(object(name, &report));
+            } else {
+                tell(ui, name, &report);
+            }
+            if report.is_clean() { Ok(()) } else { Err(dirty(name, &report)) }
+        });
+        let sound = groups.values().all(Vec::is_empty);
+        if self.json {
+            ui.raw(format!("{}\n", json!({ "check": results, "group_problems": groups })).as_bytes());
+        }
+        named.and(done).and(if sound { Ok(()) } else { Err(Failure::silent(code::FAILED)) })
+    }
+}
+
+impl Check {
+    fn check(&self, session: &Session, group: &VolumeGroup, name: &LvName) -> Done<CheckReport> {
+        let missing = || Failure::new(format!("Failed to find logical volume \"{name}\""));
+        let lv = vg::LvName::new(&name.lv).map_err(|_| missing())?;
+        let options = CheckOptions { data: self.data };
+        anyfs_lvm::check(&session.env, group, &lv, options).map_err(|error| match error {
+            anyfs_lvm::Error::Vg(VgError::LvNotFound { .. }) => missing(),
+            error => {
+                let failure = Failure::new(format!("{name}: {}", chain(&error)));
+                Failure { hint: error.hint(), ..failure }
+            }
+        })
+    }
+}
+
+/// A finding's object, safe for a terminal.
+fn object_text(object: &Object) -> String {
+    match object {
+        Object::Path(path) => show::name(path),
+        Object::Metadata(path) | Object::Pv(path) => shown(path),
+        other => other.to_string(),
+    }
+}
+
+fn tell(ui: &mut Ui<'_>, name: &LvName, report: &CheckReport) {
+    let line = |finding: &Finding| format!("{name}: {}: {}", object_text(&finding.object), finding.what);
+    for finding in &report.problems {
+        ui.raw(format!("  {}\n", line(finding)).as_bytes());
+    }
+    for finding in &report.notes {
+        ui.say(&format!("{} (not a problem)", line(finding)));
+    }
+    if report.is_clean() {
+        let seen = report.checked;
+        let copies = if seen.copies == 1 { "one copy" } else { &format!("{} copies", seen.copies) };
+        ui.say(&format!(
+            "{name}: clean ({} inodes, {} extents, {} rows in {copies} of the metadata, {} bytes of files)",
+            seen.inodes, seen.extents, seen.rows, seen.bytes
+        ));
+    }
+}
+
+fn dirty(name: &LvName, report: &CheckReport) -> Failure {
+    let kept = u64::try_from(report.problems.len()).unwrap_or(u64::MAX);
+    let count = kept.saturating_add(report.more);
+    let shown = if report.more > 0 { format!(", the first {kept} of which are listed") } else { String::new() };
+    let problems = if count == 1 { "problem" } else { "problems" };
+    Failure { code: code::FAILED, ..Failure::new(format!("{name}: {count} {problems} found{shown}.")) }
+}
+
+fn object(name: &LvName, report: &CheckReport) -> Value {
+    let findings = |list: &[Finding]| -> Vec<Value> {
+        list.iter().map(|finding| json!({ "object": object_text(&finding.object), "what": finding.what })).collect()
+    };
+    let seen = report.checked;
+    json!({
+        "volume": name.to_string(),
+        "clean": report.is_clean(),
+        "checked": {
+            "copies": seen.copies,
+            "rows": seen.rows,
+            "inodes": seen.inodes,
+            "extents": seen.extents,
+            "bytes": seen.bytes,
+        },
+        "problems": findings(&report.problems),
+        "more_problems": report.more,
+        "notes": findings(&report.notes),
+    })
+}
