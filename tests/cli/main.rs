@@ -5,6 +5,7 @@ mod archive;
 mod arguments;
 #[cfg(test)]
 mod attributes;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod copying;
