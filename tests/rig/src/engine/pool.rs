@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use lv::{CopyPlace, LvError, Volume, VolumeOptions, create_catalogue};
+use lv::{CheckOptions, CopyPlace, LvError, Volume, VolumeOptions, create_catalogue};
 use pv::{
     Access, Bytes, Env, ExtentSize, ExtentStore, FamilyUuid, LeCount, LeIndex, LvUuid, PeIndex, Pv, PvOptions, PvUuid,
     side_folder,
@@ -70,6 +70,27 @@ impl Pool {
     /// # Errors
     /// As the engine says.
     pub fn activate(&self, env: &Env, options: VolumeOptions, weakness: Weakness) -> Result<Volume, LvError> {
+        let extents = self.extents(env, weakness)?;
+        let options = weakness.options(options);
+        Volume::activate(env, extents, &self.copies(), options, &mut |place, why| {
+            Err(LvError::NoMetadata { missing: format!("{}: {why}", place.path.display()) })
+        })
+    }
+
+    /// Checks the volume's files, which nobody has active, to the last byte.
+    ///
+    /// # Errors
+    /// In words: what is wrong with them.
+    pub fn check(&self, env: &Env) -> Result<(), String> {
+        let extents = self.extents(env, Weakness::None).map_err(|error| format!("check: {error}"))?;
+        let report = lv::check(env, &extents, &self.copies(), CheckOptions { data: true });
+        let problems = report.map_err(|error| format!("check: {error}"))?.problems;
+        let found: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        if found.is_empty() { Ok(()) } else { Err(format!("check: {}", found.join("; "))) }
+    }
+
+    /// Where the volume's bytes lie.
+    fn extents(&self, env: &Env, weakness: Weakness) -> Result<VolumeExtents, LvError> {
         let mut slots = Vec::new();
         for number in 0..self.shape.pvs {
             let pv = Pv::open(env, &self.path(number), Access::ReadWrite)?;
@@ -78,16 +99,12 @@ impl Pool {
             let store = Some(weakness.wrap(store, env, &path));
             slots.push(PvSlot { uuid: uuid(number), path, store });
         }
-        let extents = VolumeExtents {
+        Ok(VolumeExtents {
             lv: LV,
             family: FAMILY,
             extent_size: ExtentSize::for_tests(self.shape.extent).ok_or(LvError::ReadOnly)?,
             segments: self.segments().into(),
             pvs: slots.into(),
-        };
-        let options = weakness.options(options);
-        Volume::activate(env, extents, &self.copies(), options, &mut |place, why| {
-            Err(LvError::NoMetadata { missing: format!("{}: {why}", place.path.display()) })
         })
     }
 

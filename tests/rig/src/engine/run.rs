@@ -160,22 +160,26 @@ impl Run {
         let volume = self.activate(disk)?;
         let result = history.judge_live(&Snapshot::read(&volume)?);
         volume.abandon();
-        result
+        result.and_then(|()| self.pool.check(&disk.env()))
     }
 }
 
 impl Check for Run {
     fn verify(&self, crash: &Crash, disk: &Disk) -> Result<(), String> {
         let mark = crash.mark.unwrap_or(0);
+        let seed = crash.path.iter().fold(self.seed, |all, spec| all ^ spec.seed);
+        if Prng::derived(seed, &[0x6368]).one_in(4) {
+            // What a crash leaves contradicts itself nowhere, before anything is cleaned up.
+            self.pool.check(&disk.env()).map_err(|error| format!("before activation: {error}"))?;
+        }
         let volume = self.activate(disk)?;
         let found = Snapshot::read(&volume)?;
         self.history.judge(&found, mark / 2, mark.div_ceil(2))?;
-        let seed = crash.path.iter().fold(self.seed, |all, spec| all ^ spec.seed);
         if Prng::derived(seed, &[0x676f]).one_in(4) {
             return self.go_on(disk, volume, &found, seed).map_err(|error| format!("going on: {error}"));
         }
         volume.abandon();
-        Ok(())
+        self.pool.check(&disk.env())
     }
 
     fn recover(&self, crash: &Crash, disk: &Disk) -> Result<(), String> {
