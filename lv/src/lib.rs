@@ -20,7 +20,7 @@ pub use attr::{
 };
 pub use catalogue::{CopyPlace, create_catalogue};
 pub use check::{CheckOptions, CheckReport, Checked, Finding, Object, check};
-pub use engine::{Quota, TestSwitches, VolumeOptions, hidden_reserve};
+pub use engine::{Quota, Rule, TestSwitches, VolumeOptions, hidden_reserve};
 pub use error::{LvError, Result};
 pub use fs::{Filesystem, Reader, Writer};
 pub use path::Parent;

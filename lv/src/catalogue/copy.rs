@@ -22,7 +22,7 @@ pub struct CopyPlace {
 /// Stored deltas kept for copies that miss a commit.
 const KEPT_DELTAS: u64 = 4;
 
-const FENCE: &str = "SELECT epoch FROM state WHERE id=0";
+const FENCE: &str = "SELECT epoch, txg FROM state WHERE id=0";
 const PUT_DELTA: &str = "REPLACE INTO delta VALUES(?,?,?,?)";
 const DROP_DELTAS: &str = "DELETE FROM delta WHERE txg<?";
 const READ_DELTA: &str = "SELECT body, sum FROM delta WHERE txg=? AND epoch=?";
@@ -123,6 +123,28 @@ impl Commit {
     }
 }
 
+/// What a copy must say for a commit to be let through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fence {
+    /// The commit's own epoch: nobody else has taken over.
+    Owner,
+    /// What this newest copy said when the activation read it, or an epoch that lags behind: no former owner has
+    /// committed since.
+    Unchanged(CopyState),
+    /// Anything: off only to prove that the crash rig notices.
+    Off,
+}
+
+impl Fence {
+    fn passes(self, commit: &Commit, epoch: Epoch, txg: Txg) -> bool {
+        match self {
+            Self::Owner => epoch == commit.epoch,
+            Self::Unchanged(state) => epoch <= state.epoch && txg == state.txg,
+            Self::Off => true,
+        }
+    }
+}
+
 /// Identity and age of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CopyState {
@@ -188,13 +210,13 @@ impl Copy {
     }
 
     /// Runs one commit in one transaction. `keep` stores its rows for copies that miss it.
-    pub(crate) fn commit(&mut self, commit: &Commit, keep: bool, fence: bool) -> Result<()> {
+    pub(crate) fn commit(&mut self, commit: &Commit, keep: bool, fence: Fence) -> Result<()> {
         let path = self.place.path.clone();
         let fail = |source| LvError::from(sqlite::error(&path, "commit to", source));
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
-        let epoch: i64 =
-            transaction.prepare_cached(FENCE).and_then(|mut s| s.query_row([], |r| r.get(0))).map_err(fail)?;
-        if fence && epoch != commit.epoch.0.cast_signed() {
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
+        let (epoch, txg) = transaction.prepare_cached(FENCE).and_then(|mut s| s.query_row([], row)).map_err(fail)?;
+        if !fence.passes(commit, Epoch(epoch.cast_unsigned()), Txg(txg.cast_unsigned())) {
             return Err(LvError::Fenced { epoch: commit.epoch });
         }
         for op in &commit.ops {

@@ -2,7 +2,8 @@
 
 use pv::{Env, Epoch, FamilyUuid};
 
-use super::copy::{Checkpoint, Commit, Copy, CopyPlace, CopyState};
+use super::copy::{Checkpoint, Commit, Copy, CopyPlace, CopyState, Fence};
+use crate::engine::{Rule, TestSwitches};
 use crate::{LvError, Result};
 
 /// The open, equal copies of a catalogue.
@@ -25,7 +26,12 @@ pub(crate) struct Recovered {
 /// Opens the copies of a family's catalogue, picks the newest by (epoch, txg) and makes the others equal to it.
 ///
 /// Nothing is promised to an activation yet: the epoch is raised by [`CopySet::take`].
-pub(crate) fn activate_copies(env: &Env, family: FamilyUuid, places: &[CopyPlace]) -> Result<Recovered> {
+pub(crate) fn activate_copies(
+    env: &Env,
+    family: FamilyUuid,
+    places: &[CopyPlace],
+    rules: TestSwitches,
+) -> Result<Recovered> {
     let mut open: Vec<(CopyState, Copy)> = Vec::new();
     let mut lost = Vec::new();
     for place in places {
@@ -44,7 +50,8 @@ pub(crate) fn activate_copies(env: &Env, family: FamilyUuid, places: &[CopyPlace
     };
     let mut copies = vec![newest];
     for (behind, copy) in open {
-        copies.push(bring_forward(copies.first(), &state, behind, copy)?);
+        let equal = rules.keep(Rule::EqualCopies);
+        copies.push(if equal { bring_forward(copies.first(), &state, behind, copy)? } else { copy });
     }
     Ok(Recovered { copies: CopySet { copies, threads: env.threads }, state, lost })
 }
@@ -78,7 +85,7 @@ fn bring_forward(newest: Option<&Copy>, state: &CopyState, behind: CopyState, mu
                 running: state.running,
                 ops,
             };
-            copy.commit(&commit, true, true)?;
+            copy.commit(&commit, true, Fence::Owner)?;
         }
         None => copy.replace_by(newest)?,
     }
@@ -87,7 +94,11 @@ fn bring_forward(newest: Option<&Copy>, state: &CopyState, behind: CopyState, mu
 
 impl CopySet {
     /// Raises the epoch in every copy, durably: from here on an older owner's commit fails.
-    pub(crate) fn take(&mut self, state: &CopyState, epoch: Epoch) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`LvError::Fenced`]: a former owner has committed since `state` was read, or another has taken over. Then all
+    /// must be read again.
+    pub(crate) fn take(&mut self, state: &CopyState, epoch: Epoch, fence: Fence) -> Result<()> {
         let mut commit = Commit {
             family: state.family,
             epoch,
@@ -97,11 +108,21 @@ impl CopySet {
             ops: Vec::new(),
         };
         commit.seal();
-        self.copies.iter_mut().try_for_each(|copy| copy.commit(&commit, false, false))
+        self.copies.iter_mut().try_for_each(|copy| copy.commit(&commit, false, fence))
+    }
+
+    /// Whether no copy has seen a commit since `state` was read.
+    pub(crate) fn unchanged(&self, state: &CopyState) -> Result<bool> {
+        for copy in &self.copies {
+            if copy.state()?.txg != state.txg {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Runs a commit on all copies. `Ok` means that all have it; after an error the outcome is unknown.
-    pub(crate) fn commit(&mut self, commit: &Commit, fence: bool) -> Result<()> {
+    pub(crate) fn commit(&mut self, commit: &Commit, fence: Fence) -> Result<()> {
         let keep = self.copies.len() > 1;
         if !self.threads || !keep {
             return self.copies.iter_mut().try_for_each(|copy| copy.commit(commit, keep, fence));

@@ -15,9 +15,10 @@ use vg::VolumeExtents;
 
 use super::core::{ByBytes, Core, VolumeOptions};
 use super::host_space::{HostRoom, release_reserve, restore_reserve};
+use super::rules::{Rule, TestSwitches};
 use super::space::Space;
 use super::state::{Dirty, FS, State, TINY};
-use crate::catalogue::{CatalogueReader, Copy, CopyPlace, CopyState, activate_copies};
+use crate::catalogue::{CatalogueReader, Copy, CopyPlace, CopySet, CopyState, Fence, Recovered, activate_copies};
 use crate::{LvError, Result};
 
 /// Rows deleted by one transaction of the cleaning up.
@@ -148,6 +149,7 @@ fn first_state(
         pending: 0,
         sealed: 0,
         required: BTreeSet::new(),
+        rules: TestSwitches::default(),
         intents: reader.inline_bytes(TINY)?,
         orphans: reader.orphans(FS)?.into_iter().collect(),
         running_base: state.running,
@@ -163,6 +165,62 @@ fn first_state(
     })
 }
 
+/// A family whose epoch has been raised everywhere.
+struct Taken {
+    copies: CopySet,
+    state: CopyState,
+    reader: CatalogueReader,
+    known: HashMap<PvUuid, (Epoch, FlushNo)>,
+    epoch: Epoch,
+}
+
+/// How often a takeover begins anew because a former owner, past whose lock it goes, commits meanwhile.
+const TRIES: usize = 10;
+
+/// Reads the catalogue and raises the epoch in all its copies and on all PVs.
+fn take_over(
+    env: &Env,
+    (extents, copies): (&VolumeExtents, &[CopyPlace]),
+    rules: TestSwitches,
+    dropped: &mut dyn FnMut(&CopyPlace, &str) -> Result<()>,
+) -> Result<Taken> {
+    let mut places = copies.to_vec();
+    let mut tries = TRIES;
+    loop {
+        let recovered = activate_copies(env, extents.family, &places, rules)?;
+        for (place, why) in &recovered.lost {
+            dropped(place, why)?;
+        }
+        places = recovered.copies.places();
+        tries = tries.saturating_sub(1);
+        match raise(env, extents, recovered, rules) {
+            Err(LvError::Fenced { .. }) if tries > 0 => {}
+            other => return other,
+        }
+    }
+}
+
+/// Raises the epoch, unless a copy is no longer as it was read.
+fn raise(env: &Env, extents: &VolumeExtents, recovered: Recovered, rules: TestSwitches) -> Result<Taken> {
+    let Recovered { mut copies, state, .. } = recovered;
+    let first = copies.places().first().map(|place| place.path.clone()).unwrap_or_default();
+    let reader = CatalogueReader::open(env, first)?;
+    let known: HashMap<_, _> = reader.pvs()?.into_iter().map(|row| (row.pv, (row.epoch, row.flush))).collect();
+    let fence = if rules.keep(Rule::UnchangedCatalogue) { Fence::Unchanged(state) } else { Fence::Off };
+    let highest = match check_ages(extents, &reader, &known, state.txg) {
+        Ok(highest) => highest.max(state.epoch),
+        // A PV that is newer than what was read may have been written since.
+        Err(_) if !copies.unchanged(&state)? => return Err(LvError::Fenced { epoch: state.epoch }),
+        Err(error) => return Err(error),
+    };
+    let epoch = highest.next().ok_or(LvError::Invalid { what: "the volume has been activated too often" })?;
+    copies.take(&state, epoch, fence)?;
+    for (_, _, store) in present(extents) {
+        store.take(extents.family, epoch, state.txg)?;
+    }
+    Ok(Taken { copies, state, reader, known, epoch })
+}
+
 impl Activation<'_> {
     /// Runs the activation. `dropped` is told of copies that cannot be read, before anything is committed without them;
     /// it makes the volume group forget them, or refuses.
@@ -170,23 +228,12 @@ impl Activation<'_> {
         let Self { env, extents, copies, options } = self;
         let locks = own(env, copies)?;
         release_reserve(env, &extents);
-        let recovered = activate_copies(env, extents.family, copies)?;
-        for (place, why) in &recovered.lost {
-            dropped(place, why)?;
-        }
-        let (mut copies, state) = (recovered.copies, recovered.state);
+        let Taken { copies, state, reader, known, epoch } =
+            take_over(env, (&extents, copies), options.switches, dropped)?;
         let places = copies.places();
-        let first = places.first().map(|place| place.path.clone()).unwrap_or_default();
-        let reader = CatalogueReader::open(env, first)?;
-        let known: HashMap<_, _> = reader.pvs()?.into_iter().map(|row| (row.pv, (row.epoch, row.flush))).collect();
-        let highest = check_ages(&extents, &reader, &known, state.txg)?.max(state.epoch);
-        let epoch = highest.next().ok_or(LvError::Invalid { what: "the volume has been activated too often" })?;
-        copies.take(&state, epoch)?;
-        for (_, _, store) in present(&extents) {
-            store.take(extents.family, epoch, state.txg)?;
-        }
         let next_slice = Arc::new(AtomicU64::new(state.next_slice.0));
-        let state = first_state(&extents, epoch, &state, reader, known, &next_slice)?;
+        let mut state = first_state(&extents, epoch, &state, reader, known, &next_slice)?;
+        state.rules = options.switches;
         let checkpointer = places.iter().map(|place| Copy::open(env, place.clone())).collect::<Result<Vec<_>>>()?;
         let core = Core {
             env: env.clone(),
@@ -211,7 +258,9 @@ impl Activation<'_> {
             locks: Mutex::new(locks),
             extents,
         };
-        core.clean_up()?;
+        if options.switches.keep(Rule::Sweep) {
+            core.clean_up()?;
+        }
         restore_reserve(&core.env, &core.extents);
         Ok(Arc::new(core))
     }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use pv::{Env, Txg};
 
 use super::core::{Core, lock};
+use super::rules::Rule;
 use super::state::State;
 use super::txg::INTENT_MAX;
-use crate::catalogue::{Checkpoint, Commit, Copy, CopySet, TUNING};
+use crate::catalogue::{Checkpoint, Commit, Copy, CopySet, Fence, TUNING};
 use crate::check::examine;
 use crate::{CheckOptions, CheckReport, Ino, LvError, Result};
 
@@ -122,7 +123,8 @@ impl Core {
         state.now = self.running(state.running_base);
         let commit = state.freeze();
         drop(state);
-        copies.commit(&commit, !self.options.switches.no_catalogue_fence).map_err(|error| self.poison(error))?;
+        let fence = if self.options.switches.keep(Rule::CatalogueFence) { Fence::Owner } else { Fence::Off };
+        copies.commit(&commit, fence).map_err(|error| self.poison(error))?;
         let mut state = lock(&self.state);
         state.committed(&commit);
         drop(state);

@@ -14,19 +14,10 @@ use quick_cache::sync::Cache;
 use vg::VolumeExtents;
 
 use super::lock_table::LockTable;
+use super::rules::TestSwitches;
 use super::state::State;
 use crate::catalogue::{Copy, CopySet};
 use crate::{Ino, LvError, Result};
-
-/// Switches that turn a safety rule off, to prove that the crash rig notices. Never set them otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[doc(hidden)]
-pub struct TestSwitches {
-    /// Reuse freed extents without waiting for the commit that freed them.
-    pub reuse_at_once: bool,
-    /// Do not check the epoch in catalogue commits.
-    pub no_catalogue_fence: bool,
-}
 
 /// How much a volume may hold, besides what fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

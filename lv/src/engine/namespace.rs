@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::directory::{Bucket, Directory, LAST_NUMBER, bucket_of};
 use super::inode::Inode;
+use super::rules::Rule;
 use super::state::{FS, State};
 use crate::catalogue::{DirentRow, InodeRow};
 use crate::{Attr, DirEntry, Ino, Kind, LvError, Nanos, NewNode, Rename, Result, SetAttr};
@@ -351,7 +352,9 @@ impl State {
                 self.unlink_entry(to.0, to.1, now)?;
                 self.drop_link(old, now)?;
                 // The new file replaces the old one in the same commit that names its data, never before.
-                self.required.insert(ino);
+                if self.rules.keep(Rule::RenameWithData) {
+                    self.required.insert(ino);
+                }
             }
             None => {}
         }

@@ -11,6 +11,7 @@ use super::core::Core;
 use super::flush::FlushToken;
 use super::install::Filled;
 use super::pack::{Packed, Packer, Placed, Run};
+use super::rules::Rule;
 use super::space::{LeState, Quarantine};
 use super::state::{FS, State};
 use crate::{LvError, Result};
@@ -162,7 +163,7 @@ impl Core {
             grace: u64::try_from(self.options.grace.as_millis()).unwrap_or(u64::MAX),
             committed: state.committed,
             pressure: state.pressure,
-            wait_for_commit: !self.options.switches.reuse_at_once,
+            wait_for_commit: self.options.switches.keep(Rule::DeferredReuse),
         };
         for le in state.space.take_dead(&quarantine, wanted, DELETE_BATCH) {
             for (pv, pe) in self.places(le) {

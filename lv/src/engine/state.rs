@@ -11,6 +11,7 @@ use pv::{Epoch, FamilyUuid, FlushNo, LeIndex, PvUuid, SliceId, Txg};
 
 use super::directory::Directory;
 use super::inode::Inode;
+use super::rules::TestSwitches;
 use super::space::Space;
 use crate::catalogue::{CatalogueReader, FsRow, SliceRow};
 use crate::{Ino, LvError, Result};
@@ -98,6 +99,7 @@ pub(crate) struct State {
     pub(crate) sealed: u64,
     /// Files whose data the next commit must contain.
     pub(crate) required: BTreeSet<Ino>,
+    pub(crate) rules: TestSwitches,
     /// Bytes of slices above [`TINY`] that lie in the catalogue.
     pub(crate) intents: u64,
     /// Inodes without names whose maps are not yet taken apart.

@@ -13,6 +13,7 @@ use pv::{SliceId, Txg, block_sums};
 
 use super::inode::Sealed;
 use super::layer::{Layer, Piece};
+use super::rules::Rule;
 use super::space::LeState;
 use super::state::{FS, State, TINY};
 use crate::catalogue::{Commit, MapRow, RowOp, SliceRow, Table, Value};
@@ -113,7 +114,13 @@ impl State {
     pub(crate) fn freeze(&mut self) -> Commit {
         let txg = self.txg;
         let mut ops = Vec::with_capacity(self.dirty.rows().saturating_add(1));
-        let dirty = std::mem::take(&mut self.dirty);
+        let mut dirty = std::mem::take(&mut self.dirty);
+        if !self.rules.keep(Rule::NamesInOrder) {
+            // Every other name waits for the next commit.
+            let waits = |(_, cookie): &(Ino, u64)| cookie & (1 << 12) != 0;
+            let (later, now) = std::mem::take(&mut dirty.dirents).into_iter().partition(|(key, _)| waits(key));
+            (self.dirty.dirents, dirty.dirents) = (later, now);
+        }
         for ino in &dirty.inodes {
             ops.extend(self.inode_op(*ino, txg));
         }
@@ -163,7 +170,8 @@ impl State {
         }
         let a = &inode.attr;
         let directory = a.kind == crate::Kind::Directory;
-        let (size, mtime) = if directory { (a.size, a.mtime) } else { (inode.named.size, inode.named.mtime) };
+        let named = !directory && self.rules.keep(Rule::SizeWithData);
+        let (size, mtime) = if named { (inode.named.size, inode.named.mtime) } else { (a.size, a.mtime) };
         let values = vec![
             Value::Int(FS),
             int(ino.0),

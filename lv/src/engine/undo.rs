@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::inode::DataAttr;
 use super::layer::Layer;
+use super::rules::Rule;
 use super::state::State;
 use super::xattr::Xattrs;
 use crate::catalogue::{DirentRow, FsRow};
@@ -112,7 +113,9 @@ impl State {
     /// Ends a transaction: all of it stays.
     pub(crate) fn keep(&mut self) {
         let Some(undo) = self.undo.take() else { return };
-        self.required.extend(undo.data);
+        if self.rules.keep(Rule::WholeTransactions) {
+            self.required.extend(undo.data);
+        }
         for ino in undo.inodes.into_keys() {
             let Some(inode) = self.inodes.get_mut(&ino) else { continue };
             inode.opens = inode.opens.saturating_sub(1);

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyfs_lvm_rig::{Options, Report, Weakness, Workload, watch};
+use lv::Rule;
 
 #[cfg(test)]
 mod support {
@@ -43,6 +44,7 @@ fn without_the_pv_barrier_the_explorer_fails() {
 
 #[test]
 fn without_the_deferred_reuse_the_explorer_fails() {
-    let report = explore(Workload { weakness: Weakness::ReuseAtOnce, ..Workload::tight() }, 40, 1).unwrap();
+    let report =
+        explore(Workload { weakness: Weakness::Without(Rule::DeferredReuse), ..Workload::tight() }, 40, 1).unwrap();
     assert!(report.total().bad > 0, "not found: {report}");
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyfs_lvm_rig::{
     Disk, FsOp, Generator, History, MemHost, Outcome, Pool, Prng, Settings, Snapshot, Weakness, Workload, apply, watch,
 };
-use lv::{Volume, Work};
+use lv::{Rule, Volume, Work};
 
 /// Interleavings tried with both fences.
 const RUNS: u64 = 60;
@@ -118,6 +118,6 @@ fn without_the_fence_of_the_pvs_the_new_owner_is_harmed() {
 
 #[test]
 fn without_the_fence_of_the_catalogue_the_new_owner_is_harmed() {
-    let workload = weakened(Weakness::NoCatalogueFence);
+    let workload = weakened(Weakness::Without(Rule::CatalogueFence));
     assert!((0..MOST).any(|seed| interleave(&workload, seed).is_err()));
 }

@@ -90,7 +90,10 @@ impl Pool {
     }
 
     /// Where the volume's bytes lie.
-    fn extents(&self, env: &Env, weakness: Weakness) -> Result<VolumeExtents, LvError> {
+    ///
+    /// # Errors
+    /// A PV cannot be opened.
+    pub fn extents(&self, env: &Env, weakness: Weakness) -> Result<VolumeExtents, LvError> {
         let mut slots = Vec::new();
         for number in 0..self.shape.pvs {
             let pv = Pv::open(env, &self.path(number), Access::ReadWrite)?;

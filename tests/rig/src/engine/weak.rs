@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lv::{TestSwitches, VolumeOptions};
+use lv::{Rule, TestSwitches, VolumeOptions};
 use pv::{
     Env, Epoch, ExtentBatch, ExtentHeader, ExtentStore, FamilyUuid, FlushNo, FoundExtent, FreshExtent, ListedExtent,
     OwnerRow, PeIndex, PvError, ReadMode, Result, StoreSpace, Txg,
@@ -20,11 +20,22 @@ pub enum Weakness {
     LazyPv,
     /// A PV commit does not care who owns the family.
     NoPvFence,
-    /// Freed extents are reused without waiting for the commit that freed them (R3).
-    ReuseAtOnce,
-    /// A catalogue commit does not care who owns the family.
-    NoCatalogueFence,
+    /// One of the engine's own rules is off.
+    Without(Rule),
 }
+
+/// The engine's own rules by what is done instead.
+const RULES: [(&str, Rule); 9] = [
+    ("reuse-at-once", Rule::DeferredReuse),
+    ("no-catalogue-fence", Rule::CatalogueFence),
+    ("blind-takeover", Rule::UnchangedCatalogue),
+    ("size-before-data", Rule::SizeWithData),
+    ("rename-before-data", Rule::RenameWithData),
+    ("split-transactions", Rule::WholeTransactions),
+    ("names-later", Rule::NamesInOrder),
+    ("no-sweep", Rule::Sweep),
+    ("unequal-copies", Rule::EqualCopies),
+];
 
 impl Weakness {
     /// The rule of this name switched off.
@@ -33,9 +44,7 @@ impl Weakness {
             "none" => Some(Self::None),
             "lazy-pv" => Some(Self::LazyPv),
             "no-pv-fence" => Some(Self::NoPvFence),
-            "reuse-at-once" => Some(Self::ReuseAtOnce),
-            "no-catalogue-fence" => Some(Self::NoCatalogueFence),
-            _ => None,
+            _ => RULES.iter().find(|(known, _)| *known == name).map(|(_, rule)| Self::Without(*rule)),
         }
     }
 
@@ -48,17 +57,15 @@ impl Weakness {
                 file: format!("file:{}?vfs={}", path.display(), env.vfs.as_deref().unwrap_or("unix")),
                 mine: Mutex::new(None),
             }),
-            Self::None | Self::ReuseAtOnce | Self::NoCatalogueFence => store,
+            Self::None | Self::Without(_) => store,
         }
     }
 
     /// The options with the rule off, if it is one of the engine's switches.
-    pub(super) fn options(self, options: VolumeOptions) -> VolumeOptions {
-        let none = TestSwitches::default();
+    pub fn options(self, options: VolumeOptions) -> VolumeOptions {
         let switches = match self {
-            Self::ReuseAtOnce => TestSwitches { reuse_at_once: true, ..none },
-            Self::NoCatalogueFence => TestSwitches { no_catalogue_fence: true, ..none },
-            _ => none,
+            Self::Without(rule) => TestSwitches::without(rule),
+            _ => TestSwitches::default(),
         };
         VolumeOptions { switches, ..options }
     }

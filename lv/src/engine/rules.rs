@@ -1,0 +1,48 @@
+//! The rules that no acknowledged byte is lost by, each of which a test can break.
+//!
+//! A tester that was never seen to fail proves nothing. So for each of these rules a test of the crash rig switches it
+//! off and asserts that the rig finds the loss. Outside of that rig nobody sets a switch.
+
+/// A rule of the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[doc(hidden)]
+#[non_exhaustive]
+pub enum Rule {
+    /// A freed extent is not reused before the commit that freed it has returned.
+    DeferredReuse,
+    /// A catalogue commit of a former owner is refused.
+    CatalogueFence,
+    /// An activation begins anew when a former owner commits after it has read the catalogue.
+    UnchangedCatalogue,
+    /// A commit takes a file's size only together with the data.
+    SizeWithData,
+    /// A commit takes a rename over a file only together with the new file's data.
+    RenameWithData,
+    /// A commit takes all of a transaction, its data included.
+    WholeTransactions,
+    /// A commit takes all changes of names up to its moment.
+    NamesInOrder,
+    /// Extents that were written and not committed are deleted before anything new is written.
+    Sweep,
+    /// A copy of the catalogue that missed a commit is made equal before it counts.
+    EqualCopies,
+}
+
+/// At most one rule, switched off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[doc(hidden)]
+pub struct TestSwitches {
+    off: Option<Rule>,
+}
+
+impl TestSwitches {
+    /// Everything but this rule.
+    pub const fn without(rule: Rule) -> Self {
+        Self { off: Some(rule) }
+    }
+
+    /// Whether the rule is kept.
+    pub(crate) fn keep(self, rule: Rule) -> bool {
+        self.off != Some(rule)
+    }
+}
