@@ -133,6 +133,34 @@ pub(crate) struct CopyState {
     pub(crate) running: u64,
 }
 
+fn damaged(path: &Path, what: &str) -> LvError {
+    LvError::DamagedRow { file: path.to_owned(), what: what.to_owned() }
+}
+
+fn state_of(connection: &Connection, path: &Path) -> Result<CopyState> {
+    const SQL: &str = "SELECT family, epoch, txg, next_slice, running, sum FROM state WHERE id=0";
+    let (family, numbers, sum) = connection
+        .query_row(SQL, [], |row| {
+            let numbers: [i64; 4] = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
+            Ok((row.get::<_, Vec<u8>>(0)?, numbers, row.get::<_, i64>(5)?))
+        })
+        .map_err(|source| sqlite::error(path, "read the state of", source))?;
+    let mut values = vec![Value::Int(0), Value::Blob(family.as_slice().into())];
+    values.extend(numbers.map(Value::Int));
+    let family = <[u8; 16]>::try_from(family).map_err(|_| damaged(path, "the family's identifier"))?;
+    if sum_of(Table::State, &values) != sum {
+        return Err(damaged(path, "the state row does not match its checksum"));
+    }
+    let [epoch, txg, next_slice, running] = numbers.map(i64::cast_unsigned);
+    Ok(CopyState {
+        family: FamilyUuid::from_bytes(family),
+        epoch: Epoch(epoch),
+        txg: Txg(txg),
+        next_slice: SliceId(next_slice),
+        running,
+    })
+}
+
 /// An open copy: its one writing connection.
 #[derive(Debug)]
 pub(crate) struct Copy {
@@ -152,34 +180,9 @@ impl Copy {
         move |source| sqlite::error(&path, operation, source).into()
     }
 
-    fn damaged(&self, what: &str) -> LvError {
-        LvError::DamagedRow { file: self.place.path.clone(), what: what.to_owned() }
-    }
-
     /// Reads the `state` row.
     pub(crate) fn state(&self) -> Result<CopyState> {
-        const SQL: &str = "SELECT family, epoch, txg, next_slice, running, sum FROM state WHERE id=0";
-        let (family, numbers, sum) = self
-            .connection
-            .query_row(SQL, [], |row| {
-                let numbers: [i64; 4] = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
-                Ok((row.get::<_, Vec<u8>>(0)?, numbers, row.get::<_, i64>(5)?))
-            })
-            .map_err(self.fail("read the state of"))?;
-        let mut values = vec![Value::Int(0), Value::Blob(family.as_slice().into())];
-        values.extend(numbers.map(Value::Int));
-        let family = <[u8; 16]>::try_from(family).map_err(|_| self.damaged("the family's identifier"))?;
-        if sum_of(Table::State, &values) != sum {
-            return Err(self.damaged("the state row does not match its checksum"));
-        }
-        let [epoch, txg, next_slice, running] = numbers.map(i64::cast_unsigned);
-        Ok(CopyState {
-            family: FamilyUuid::from_bytes(family),
-            epoch: Epoch(epoch),
-            txg: Txg(txg),
-            next_slice: SliceId(next_slice),
-            running,
-        })
+        state_of(&self.connection, &self.place.path)
     }
 
     /// Runs one commit in one transaction. `keep` stores its rows for copies that miss it.
@@ -190,7 +193,7 @@ impl Copy {
         let epoch: i64 =
             transaction.prepare_cached(FENCE).and_then(|mut s| s.query_row([], |r| r.get(0))).map_err(fail)?;
         if fence && epoch != commit.epoch.0.cast_signed() {
-            return Err(LvError::Fenced { epoch: commit.epoch });
+            return Err(LvError::Fenced { epoch: commit.epoch, by: None });
         }
         for op in &commit.ops {
             apply(&transaction, op).map_err(fail)?;
@@ -209,6 +212,29 @@ impl Copy {
         transaction.commit().map_err(fail)
     }
 
+    /// Raises the epoch of a copy that holds `seen`, in one transaction with looking whether it still does; `false` when
+    /// its owner has committed since. The epoch may be behind: another activation may have ended between two copies.
+    pub(crate) fn take(&mut self, seen: &CopyState, epoch: Epoch) -> Result<bool> {
+        let path = self.place.path.clone();
+        let fail = |source| LvError::from(sqlite::error(&path, "commit to", source));
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
+        let now = state_of(&transaction, &path)?;
+        if now.epoch > seen.epoch {
+            return Err(LvError::Fenced { epoch, by: None });
+        }
+        if now.txg != seen.txg {
+            return Ok(false);
+        }
+        let CopyState { family, txg, next_slice, running, .. } = *seen;
+        let mut commit = Commit { family, epoch, txg, next_slice, running, ops: Vec::new() };
+        commit.seal();
+        for op in &commit.ops {
+            apply(&transaction, op).map_err(fail)?;
+        }
+        transaction.commit().map_err(fail)?;
+        Ok(true)
+    }
+
     /// The rows of commit (`epoch`, `txg`), if this copy kept them.
     pub(crate) fn delta(&self, epoch: Epoch, txg: Txg) -> Result<Option<Vec<RowOp>>> {
         let mut statement = self.connection.prepare_cached(READ_DELTA).map_err(self.fail("read"))?;
@@ -217,9 +243,9 @@ impl Copy {
         let body: Vec<u8> = row.get(0).map_err(self.fail("read"))?;
         let sum: i64 = row.get(1).map_err(self.fail("read"))?;
         if pv::row_sum(DELTA, &body) != sum {
-            return Err(self.damaged("a stored commit does not match its checksum"));
+            return Err(damaged(&self.place.path, "a stored commit does not match its checksum"));
         }
-        decode_ops(&body).map(Some).ok_or_else(|| self.damaged("a stored commit cannot be read"))
+        decode_ops(&body).map(Some).ok_or_else(|| damaged(&self.place.path, "a stored commit cannot be read"))
     }
 
     /// Makes this copy equal to `source`, whatever it held.

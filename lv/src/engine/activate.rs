@@ -2,26 +2,32 @@
 //!
 //! Order, each step durable before the next: owner lock; newest catalogue copy chosen, laggards brought forward, lost
 //! copies dropped; epoch raised in all copies; epoch raised on all PVs; map read; extents that no commit names deleted.
-//! From the raised epochs on, nothing a former owner does can take effect.
+//! From the raised epochs on, nothing a former owner does can take effect. Until then it may still commit, if it was passed
+//! over: raising the epoch checks in the same transaction that nobody has, and the activation starts over when somebody
+//! did.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex};
 
-use pv::{Env, Epoch, ExtentBatch, ExtentStore, FlushNo, HostLock, PeIndex, PvUuid, Txg};
+use pv::{Env, Epoch, ExtentBatch, ExtentStore, FlushNo, Holder, HostLock, PeIndex, ProcessState, PvUuid, Txg};
 use quick_cache::sync::Cache;
 use vg::VolumeExtents;
 
 use super::core::{ByBytes, Core, VolumeOptions};
 use super::host_space::{HostRoom, release_reserve, restore_reserve};
+use super::own::{lock_file, name_former, own};
 use super::space::Space;
 use super::state::{Dirty, FS, State, TINY};
-use crate::catalogue::{CatalogueReader, Copy, CopyPlace, CopyState, activate_copies};
+use crate::catalogue::{CatalogueReader, Copy, CopyPlace, CopySet, CopyState, activate_copies};
 use crate::{LvError, Result};
 
 /// Rows deleted by one transaction of the cleaning up.
 const SWEEP_BATCH: usize = 512;
+
+/// How often an activation starts over because a former owner, which was passed over, has committed meanwhile.
+const TRIES: usize = 20;
 
 /// Everything an activation starts from.
 pub(crate) struct Activation<'a> {
@@ -29,29 +35,6 @@ pub(crate) struct Activation<'a> {
     pub(crate) extents: VolumeExtents,
     pub(crate) copies: &'a [CopyPlace],
     pub(crate) options: VolumeOptions,
-}
-
-/// Takes the lock files that say who owns the volume, one beside each copy.
-fn own(env: &Env, copies: &[CopyPlace]) -> Result<Vec<Box<dyn HostLock>>> {
-    let mut locks = Vec::new();
-    for place in copies {
-        let path = place.path.with_extension("lock");
-        let Some(folder) = path.parent().filter(|folder| env.host.stat(folder).is_ok()) else { continue };
-        let note = format!("process {}", std::process::id());
-        match env.host.lock(&path, false, &note) {
-            Ok(Some(lock)) => locks.push(lock),
-            Ok(None) => {
-                let owner = env.host.read(&path, 128).unwrap_or_default();
-                let owner = String::from_utf8_lossy(&owner).trim().to_owned();
-                let owner = if owner.is_empty() { "another process".to_owned() } else { owner };
-                return Err(LvError::InUse { owner });
-            }
-            Err(source) => {
-                return Err(pv::PvError::Io { path: folder.join("lock"), operation: "lock", source }.into());
-            }
-        }
-    }
-    Ok(locks)
 }
 
 fn log_of(path: &Path) -> PathBuf {
@@ -163,28 +146,75 @@ fn first_state(
     })
 }
 
+/// Makes the volume group forget a copy, or refuses.
+type Dropped<'a> = dyn FnMut(&CopyPlace, &str) -> Result<()> + 'a;
+
+/// A volume whose epochs were raised.
+#[derive(Debug)]
+struct Taken {
+    copies: CopySet,
+    /// What all copies say.
+    state: CopyState,
+    reader: CatalogueReader,
+    known: HashMap<PvUuid, (Epoch, FlushNo)>,
+    epoch: Epoch,
+}
+
 impl Activation<'_> {
     /// Runs the activation. `dropped` is told of copies that cannot be read, before anything is committed without them;
     /// it makes the volume group forget them, or refuses.
-    pub(crate) fn run(self, dropped: &mut dyn FnMut(&CopyPlace, &str) -> Result<()>) -> Result<Arc<Core>> {
-        let Self { env, extents, copies, options } = self;
-        let locks = own(env, copies)?;
-        release_reserve(env, &extents);
+    pub(crate) fn run(self, dropped: &mut Dropped<'_>) -> Result<Arc<Core>> {
+        let mut owned = own(self.env, self.copies, self.options.takeover)?;
+        release_reserve(self.env, &self.extents);
+        let former = owned.former.clone();
+        let taken = self.take(former.as_ref(), dropped).map_err(|error| name_former(error, former.as_ref()))?;
+        owned.seize(self.env)?;
+        self.start(owned.locks, taken)
+    }
+
+    /// Raises the epochs.
+    fn take(&self, former: Option<&Holder>, dropped: &mut Dropped<'_>) -> Result<Taken> {
+        for _ in 0..TRIES {
+            match self.try_take(dropped) {
+                Ok(Some(taken)) => return Ok(taken),
+                // Its owner may have committed between two looks.
+                Ok(None) | Err(LvError::OldMetadata { .. }) if former.is_some() => {}
+                Ok(None) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        // Without locks to go by, only another activation can have come in between.
+        let owner = former.cloned().unwrap_or(Holder { pid: None, state: ProcessState::Unknown });
+        Err(LvError::InUse { owner })
+    }
+
+    /// The same once; `None` when the volume has changed meanwhile.
+    fn try_take(&self, dropped: &mut Dropped<'_>) -> Result<Option<Taken>> {
+        let Self { env, extents, copies, .. } = self;
         let recovered = activate_copies(env, extents.family, copies)?;
         for (place, why) in &recovered.lost {
             dropped(place, why)?;
         }
         let (mut copies, state) = (recovered.copies, recovered.state);
-        let places = copies.places();
-        let first = places.first().map(|place| place.path.clone()).unwrap_or_default();
+        let first = copies.places().first().map(|place| place.path.clone()).unwrap_or_default();
         let reader = CatalogueReader::open(env, first)?;
         let known: HashMap<_, _> = reader.pvs()?.into_iter().map(|row| (row.pv, (row.epoch, row.flush))).collect();
-        let highest = check_ages(&extents, &reader, &known, state.txg)?.max(state.epoch);
+        let highest = check_ages(extents, &reader, &known, state.txg)?.max(state.epoch);
         let epoch = highest.next().ok_or(LvError::Invalid { what: "the volume has been activated too often" })?;
-        copies.take(&state, epoch)?;
-        for (_, _, store) in present(&extents) {
+        if !copies.take(&state, epoch)? {
+            return Ok(None);
+        }
+        for (_, _, store) in present(extents) {
             store.take(extents.family, epoch, state.txg)?;
         }
+        Ok(Some(Taken { copies, state, reader, known, epoch }))
+    }
+
+    /// Starts from what is now this activation's alone.
+    fn start(self, locks: Vec<Box<dyn HostLock>>, taken: Taken) -> Result<Arc<Core>> {
+        let Self { env, extents, options, .. } = self;
+        let Taken { copies, state, reader, known, epoch } = taken;
+        let places = copies.places();
         let next_slice = Arc::new(AtomicU64::new(state.next_slice.0));
         let state = first_state(&extents, epoch, &state, reader, known, &next_slice)?;
         let checkpointer = places.iter().map(|place| Copy::open(env, place.clone())).collect::<Result<Vec<_>>>()?;
@@ -209,6 +239,7 @@ impl Activation<'_> {
             work: Condvar::new(),
             host_known: Mutex::new(HostRoom::default()),
             locks: Mutex::new(locks),
+            lock_file: places.first().map(|place| lock_file(&place.path)).unwrap_or_default(),
             extents,
         };
         core.clean_up()?;

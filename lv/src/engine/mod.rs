@@ -19,6 +19,7 @@ mod install;
 mod layer;
 mod lock_table;
 mod namespace;
+mod own;
 mod pack;
 mod pipeline;
 mod place;
