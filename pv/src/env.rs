@@ -35,7 +35,13 @@ pub struct HostSpace {
 }
 
 /// A held lock file; released when dropped. The file stays.
-pub trait HostLock: Send + Sync + Debug {}
+pub trait HostLock: Send + Sync + Debug {
+    /// Whether the lock still excludes anybody: not when another one was put in its place
+    /// ([`Host::replace_lock`]).
+    fn is_current(&self) -> bool {
+        true
+    }
+}
 
 /// File operations outside SQLite. Nothing here ever opens a PV or a metadata volume: closing such a descriptor would
 /// drop SQLite's own locks.

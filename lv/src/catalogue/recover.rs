@@ -86,6 +86,11 @@ fn bring_forward(newest: Option<&Copy>, state: &CopyState, behind: CopyState, mu
 }
 
 impl CopySet {
+    /// Whether the first copy still says `state`.
+    pub(crate) fn are_still(&self, state: &CopyState) -> Result<bool> {
+        Ok(self.copies.first().map(Copy::state).transpose()?.as_ref() == Some(state))
+    }
+
     /// Raises the epoch in every copy, durably: from here on an older owner's commit fails. `false` when a former owner
     /// has committed since `state` was read: what was read is old, start over.
     ///

@@ -17,7 +17,7 @@ use vg::VolumeExtents;
 
 use super::core::{ByBytes, Core, VolumeOptions};
 use super::host_space::{HostRoom, release_reserve, restore_reserve};
-use super::own::{lock_file, name_former, own};
+use super::own::{Owned, lock_file, name_former, own};
 use super::space::Space;
 use super::state::{Dirty, FS, State, TINY};
 use crate::catalogue::{CatalogueReader, Copy, CopyPlace, CopySet, CopyState, activate_copies};
@@ -167,29 +167,30 @@ impl Activation<'_> {
         let mut owned = own(self.env, self.copies, self.options.takeover)?;
         release_reserve(self.env, &self.extents);
         let former = owned.former.clone();
-        let taken = self.take(former.as_ref(), dropped).map_err(|error| name_former(error, former.as_ref()))?;
+        let taken = self.take(&owned, dropped).map_err(|error| name_former(error, former.as_ref()))?;
         owned.seize(self.env)?;
         self.start(owned.locks, taken)
     }
 
     /// Raises the epochs.
-    fn take(&self, former: Option<&Holder>, dropped: &mut Dropped<'_>) -> Result<Taken> {
+    fn take(&self, owned: &Owned, dropped: &mut Dropped<'_>) -> Result<Taken> {
+        let former = owned.former.as_ref();
         for _ in 0..TRIES {
-            match self.try_take(dropped) {
+            match self.try_take(owned, dropped) {
                 Ok(Some(taken)) => return Ok(taken),
-                // Its owner may have committed between two looks.
-                Ok(None) | Err(LvError::OldMetadata { .. }) if former.is_some() => {}
+                // Its owner has committed between two looks.
+                Ok(None) if former.is_some() => {}
                 Ok(None) => break,
                 Err(error) => return Err(error),
             }
         }
         // Without locks to go by, only another activation can have come in between.
-        let owner = former.cloned().unwrap_or(Holder { pid: None, state: ProcessState::Unknown });
-        Err(LvError::InUse { owner })
+        let other = former.cloned().unwrap_or(Holder { pid: None, state: ProcessState::Unknown });
+        Err(LvError::InUse { owner: other })
     }
 
     /// The same once; `None` when the volume has changed meanwhile.
-    fn try_take(&self, dropped: &mut Dropped<'_>) -> Result<Option<Taken>> {
+    fn try_take(&self, owned: &Owned, dropped: &mut Dropped<'_>) -> Result<Option<Taken>> {
         let Self { env, extents, copies, .. } = self;
         let recovered = activate_copies(env, extents.family, copies)?;
         for (place, why) in &recovered.lost {
@@ -199,8 +200,13 @@ impl Activation<'_> {
         let first = copies.places().first().map(|place| place.path.clone()).unwrap_or_default();
         let reader = CatalogueReader::open(env, first)?;
         let known: HashMap<_, _> = reader.pvs()?.into_iter().map(|row| (row.pv, (row.epoch, row.flush))).collect();
-        let highest = check_ages(extents, &reader, &known, state.txg)?.max(state.epoch);
+        let highest = match check_ages(extents, &reader, &known, state.txg) {
+            // A PV that knows of a later commit was asked later.
+            Err(LvError::OldMetadata { .. }) if !copies.are_still(&state)? => return Ok(None),
+            other => other?.max(state.epoch),
+        };
         let epoch = highest.next().ok_or(LvError::Invalid { what: "the volume has been activated too often" })?;
+        owned.ensure_current(env)?;
         if !copies.take(&state, epoch)? {
             return Ok(None);
         }

@@ -15,6 +15,8 @@ pub(crate) struct Owned {
     pub(crate) former: Option<Holder>,
     /// The lock files it holds.
     passed: Vec<PathBuf>,
+    /// One of all lock files.
+    file: PathBuf,
 }
 
 /// The lock file beside a copy.
@@ -39,6 +41,7 @@ pub(crate) fn own(env: &Env, copies: &[CopyPlace], takeover: bool) -> Result<Own
         if path.parent().is_none_or(|folder| env.host.stat(folder).is_err()) {
             continue;
         }
+        owned.file.clone_from(&path);
         if let Some(lock) = env.host.lock(&path, false, &note()).map_err(failed(&path))? {
             owned.locks.push(lock);
             continue;
@@ -54,6 +57,15 @@ pub(crate) fn own(env: &Env, copies: &[CopyPlace], takeover: bool) -> Result<Own
 }
 
 impl Owned {
+    /// Fails when another process has replaced a lock held here. Asked when the epochs have been read: whoever took over
+    /// before that has raised them already, and raising them once more would take the volume from it.
+    pub(crate) fn ensure_current(&self, env: &Env) -> Result<()> {
+        if self.locks.iter().all(|lock| lock.is_current()) {
+            return Ok(());
+        }
+        Err(LvError::InUse { owner: Holder::of(env, &self.file) })
+    }
+
     /// Puts fresh lock files, held here, in the place of those that were passed over: the epochs are raised, so that the
     /// former owner is none any more. Not before: a takeover that fails leaves the owner its lock.
     ///
@@ -81,5 +93,31 @@ pub(crate) fn name_former(error: LvError, former: Option<&Holder>) -> LvError {
     match (error, former) {
         (LvError::Pv(PvError::Busy { path }), Some(holder)) => PvError::Held { path, holder: holder.clone() }.into(),
         (error, _) => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_taken_over_while_it_activated_does_not_go_on() {
+        let (dir, env) = (tempfile::tempdir().unwrap(), Env::system());
+        let place =
+            |n: u8| CopyPlace { pv: pv::PvUuid::from_bytes([n; 16]), path: dir.path().join(format!("c{n}.meta")) };
+        let places = [place(1), place(2)];
+        let stopped = own(&env, &places, false).unwrap();
+        stopped.ensure_current(&env).unwrap();
+        assert!(matches!(own(&env, &places, false), Err(LvError::InUse { .. })));
+        let mut taker = own(&env, &places, true).unwrap();
+        assert_eq!(taker.former.as_ref().and_then(|former| former.pid), Some(std::process::id()));
+        stopped.ensure_current(&env).unwrap();
+        taker.seize(&env).unwrap();
+        assert!(matches!(stopped.ensure_current(&env), Err(LvError::InUse { .. })));
+        taker.ensure_current(&env).unwrap();
+        drop(stopped);
+        assert!(matches!(own(&env, &places, false), Err(LvError::InUse { .. })));
+        drop(taker);
+        own(&env, &places, false).unwrap();
     }
 }

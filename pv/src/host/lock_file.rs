@@ -22,11 +22,16 @@ const STOPPED: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 struct FileLock {
+    path: PathBuf,
     // Closing it releases the lock.
-    _file: File,
+    file: File,
 }
 
-impl HostLock for FileLock {}
+impl HostLock for FileLock {
+    fn is_current(&self) -> bool {
+        names(&self.path, &self.file).unwrap_or(false)
+    }
+}
 
 /// What came of waiting.
 enum Waited {
@@ -55,7 +60,7 @@ pub(super) fn take(path: &Path, wait: bool, note: &str) -> io::Result<Option<Box
         }
         if names(path, &file)? {
             write_note(&mut file, note);
-            return Ok(Some(Box::new(FileLock { _file: file })));
+            return Ok(Some(Box::new(FileLock { path: path.to_owned(), file })));
         }
     }
 }
@@ -70,7 +75,7 @@ pub(super) fn replace(path: &Path, note: &str) -> io::Result<Box<dyn HostLock>> 
     let mut file = private_file().create_new(true).open(&temporary)?;
     write_note(&mut file, note);
     match file.lock().and_then(|()| fs::rename(&temporary, path)) {
-        Ok(()) => Ok(Box::new(FileLock { _file: file })),
+        Ok(()) => Ok(Box::new(FileLock { path: path.to_owned(), file })),
         Err(error) => {
             // The first error is the one to report.
             let _ = fs::remove_file(&temporary);
@@ -175,7 +180,9 @@ mod tests {
     fn a_former_holder_neither_keeps_nor_gives_back_the_lock_that_replaced_its_own() {
         let (dir, path) = place();
         let former = take(&path, false, "first").unwrap().unwrap();
+        assert!(former.is_current());
         let held = replace(&path, "second").unwrap();
+        assert!(held.is_current() && !former.is_current());
         assert!(take(&path, false, "").unwrap().is_none());
         drop(former);
         assert!(take(&path, false, "").unwrap().is_none());
