@@ -118,11 +118,25 @@ impl Pool {
     /// # Errors
     /// [`vg::VgError::LvNotFound`]; as [`Volume::activate`].
     pub fn volume(&self, name: &str) -> Result<Volume> {
+        self.activate(name, self.volumes)
+    }
+
+    /// As [`Pool::volume`], past the lock of a process that has the volume and does not give it free, because it was
+    /// stopped: when it goes on, its next commit is refused and changes nothing; what it had not synced is lost.
+    ///
+    /// # Errors
+    /// As there; [`pv::PvError::Held`] when the process was stopped in the middle of a commit: it has to be continued or
+    /// killed first.
+    pub fn take_over(&self, name: &str) -> Result<Volume> {
+        self.activate(name, VolumeOptions { takeover: true, ..self.volumes })
+    }
+
+    fn activate(&self, name: &str, options: VolumeOptions) -> Result<Volume> {
         let name = LvName::new(name)?;
         let mut group = self.group();
         // Another process may have changed the group since it was read.
         group.refresh()?;
-        activate(&self.env, &mut group, &name, self.volumes)
+        activate(&self.env, &mut group, &name, options)
     }
 
     /// Checks everything that must be true of a volume that nobody has open; changes nothing.

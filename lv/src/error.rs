@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use pv::{Epoch, LeIndex, PvError};
+use pv::{Epoch, Holder, LeIndex, ProcessState, PvError};
 
 use crate::Ino;
 
@@ -173,8 +173,8 @@ pub enum LvError {
     /// Another process owns the volume.
     #[error("the logical volume is in use by {owner}")]
     InUse {
-        /// Who, in words.
-        owner: String,
+        /// Who.
+        owner: Holder,
     },
     /// Data lies on a PV that is not there.
     #[error("{}: its data at byte {offset} is on the missing physical volume {}", path.escape_ascii(), pv.display())]
@@ -227,10 +227,15 @@ pub enum LvError {
         pv: PathBuf,
     },
     /// Another activation took the volume over.
-    #[error("another process has taken the logical volume over (epoch {epoch} is no longer the owner)")]
+    #[error(
+        "{} has taken the logical volume over (epoch {epoch} is no longer the owner)",
+        by.as_ref().map_or_else(|| "another process".to_owned(), ToString::to_string)
+    )]
     Fenced {
         /// The epoch that tried.
         epoch: Epoch,
+        /// Who owns the volume since, or did last.
+        by: Option<Holder>,
     },
 }
 
@@ -272,6 +277,12 @@ impl LvError {
                 "make room on the host filesystem, or add a physical volume on another one with vgextend"
             }
             Self::Quota { .. } => "remove files, or raise the quota",
+            Self::InUse { owner } if owner.is_stopped() => {
+                "continue or end that process, or take the volume over (lvchange -ay --takeover)"
+            }
+            Self::InUse { owner } if owner.state == ProcessState::Gone => {
+                "a process that cannot be seen from here has it; if it does not answer, take the volume over (lvchange -ay --takeover)"
+            }
             Self::InUse { .. } => "close the other process first",
             Self::PvMissing { .. } => "bring the missing file back into the pool's folder",
             Self::OldPv { .. } | Self::OldMetadata { .. } => "put the newest copy of the file back",

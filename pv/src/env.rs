@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::Bytes;
+use crate::{Bytes, ProcessState};
 
 /// What tells whether two paths are one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,7 +35,13 @@ pub struct HostSpace {
 }
 
 /// A held lock file; released when dropped. The file stays.
-pub trait HostLock: Send + Sync + Debug {}
+pub trait HostLock: Send + Sync + Debug {
+    /// Whether the lock still excludes anybody: not when another one was put in its place
+    /// ([`Host::replace_lock`]).
+    fn is_current(&self) -> bool {
+        true
+    }
+}
 
 /// File operations outside SQLite. Nothing here ever opens a PV or a metadata volume: closing such a descriptor would
 /// drop SQLite's own locks.
@@ -122,11 +128,31 @@ pub trait Host: Send + Sync + Debug {
     /// As the operating system says.
     fn space(&self, path: &Path) -> io::Result<HostSpace>;
     /// Locks the lock file `path` exclusively (made when missing, 0600), waiting for other processes when `wait`;
-    /// `None` when another holder has it. `note` is written into it as information for others.
+    /// `None` when another holder has it. `note` is written into it as information for others. Nobody waits for a
+    /// holder that a signal has stopped for good: after a few seconds that is `None`, too, where the system tells.
     ///
     /// # Errors
     /// As the operating system says.
     fn lock(&self, path: &Path, wait: bool, note: &str) -> io::Result<Option<Box<dyn HostLock>>>;
+    /// As [`lock`](Self::lock), past whoever holds it: from now on the path is a fresh lock file. The former holder
+    /// keeps its own, which excludes nobody any more; something else must keep it from doing harm.
+    ///
+    /// # Errors
+    /// As the operating system says; `Unsupported` on a host that cannot do it.
+    fn replace_lock(&self, path: &Path, note: &str) -> io::Result<Box<dyn HostLock>> {
+        let _ = (path, note);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    /// The process that holds the lock file `path`, where the system tells.
+    fn lock_holder(&self, path: &Path) -> Option<u32> {
+        let _ = path;
+        None
+    }
+    /// What the process of that number does, where the system tells.
+    fn process(&self, pid: u32) -> ProcessState {
+        let _ = pid;
+        ProcessState::Unknown
+    }
 }
 
 /// Time. Nothing is ever ordered by wall-clock time.

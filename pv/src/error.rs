@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::{Epoch, FamilyUuid, FlushNo, PeIndex};
+use crate::{Epoch, FamilyUuid, FlushNo, Holder, PeIndex};
 
 /// Result of this crate.
 pub type Result<T, E = PvError> = std::result::Result<T, E>;
@@ -87,6 +87,14 @@ pub enum PvError {
     Busy {
         /// The file.
         path: PathBuf,
+    },
+    /// A process that does not go on has the file locked, perhaps in the middle of a write.
+    #[error("{}: locked by {holder}: continue or kill that process first", path.display())]
+    Held {
+        /// The file.
+        path: PathBuf,
+        /// The process.
+        holder: Holder,
     },
     /// The name is taken by a PV of this project.
     #[error("{}: {what}", path.display())]

@@ -1,6 +1,9 @@
 //! The machine's own files.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+mod lock_file;
+mod process;
+
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -8,7 +11,7 @@ use std::sync::Arc;
 
 use rustix::io::Errno;
 
-use crate::{Bytes, Env, FileId, Host, HostLock, HostSpace, SystemClock};
+use crate::{Bytes, Env, FileId, Host, HostLock, HostSpace, ProcessState, SystemClock};
 
 impl Env {
     /// The machine's files, clocks and threads, and the platform's SQLite VFS.
@@ -23,14 +26,6 @@ impl Env {
 /// Locks are held by the open lock file, so two holders inside one process exclude each other as well.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct RealHost;
-
-#[derive(Debug)]
-struct FileLock {
-    // Closing it releases the lock.
-    _file: File,
-}
-
-impl HostLock for FileLock {}
 
 /// Size of the pieces in which a file is filled where the filesystem cannot reserve blocks.
 const PIECE: usize = 1024 * 1024;
@@ -168,25 +163,19 @@ impl Host for RealHost {
     }
 
     fn lock(&self, path: &Path, wait: bool, note: &str) -> io::Result<Option<Box<dyn HostLock>>> {
-        let mut file = private_file().create(true).truncate(false).open(path)?;
-        if wait {
-            file.lock()?;
-        } else {
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Ok(None),
-                Err(TryLockError::Error(error)) => return Err(error),
-            }
-        }
-        if !note.is_empty() {
-            // Information only: a full disk must not keep anyone from locking. Written only when it is news: a lock is
-            // taken around every commit.
-            let mut known = String::new();
-            if file.read_to_string(&mut known).is_err() || known != note {
-                let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(note.as_bytes()));
-            }
-        }
-        Ok(Some(Box::new(FileLock { _file: file })))
+        lock_file::take(path, wait, note)
+    }
+
+    fn replace_lock(&self, path: &Path, note: &str) -> io::Result<Box<dyn HostLock>> {
+        lock_file::replace(path, note)
+    }
+
+    fn lock_holder(&self, path: &Path) -> Option<u32> {
+        process::locker(&fs::metadata(path).ok()?)
+    }
+
+    fn process(&self, pid: u32) -> ProcessState {
+        process::state(pid)
     }
 }
 
@@ -215,18 +204,6 @@ fn fill(file: &mut File, bytes: u64) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_lock_excludes_a_second_holder_in_the_same_process_until_dropped() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("x.lock");
-        let held = RealHost.lock(&path, false, "pid 1").unwrap();
-        assert!(held.is_some());
-        assert!(RealHost.lock(&path, false, "").unwrap().is_none());
-        drop(held);
-        assert!(RealHost.lock(&path, true, "").unwrap().is_some());
-        assert_eq!(RealHost.read(&path, 100).unwrap(), b"pid 1");
-    }
 
     #[test]
     fn rename_new_refuses_an_existing_name() {

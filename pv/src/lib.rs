@@ -18,6 +18,7 @@ mod extent;
 #[cfg(any(test, feature = "test-util"))]
 mod fault;
 mod format;
+mod holder;
 mod host;
 mod id;
 mod label;
@@ -41,6 +42,7 @@ pub use extent::{ExtentHeader, FreshExtent, TocEntry, decode_toc, encode_toc};
 #[cfg(any(test, feature = "test-util"))]
 pub use fault::{Fault, FaultCounts, FaultKind, FaultOp, FaultStore};
 pub use format::{PV_SCHEMA, PV_TUNING};
+pub use holder::{Holder, ProcessState};
 pub use host::RealHost;
 pub use id::{FamilyUuid, LvUuid, ParseUuidError, PvUuid, VgUuid};
 pub use label::{Features, Label, Membership};

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::{Env, HostLock, PvError, Result};
+use crate::{Env, Holder, HostLock, PvError, Result};
 
 const LOCK: &str = "pv.lock";
 
@@ -15,6 +15,8 @@ pub fn side_folder(path: &Path) -> PathBuf {
 }
 
 /// Waits for and takes the lock of the PV `path` (a canonical path), making the folder when it is missing.
+///
+/// A process that was stopped in the middle of a write is not waited for: [`PvError::Held`] names it.
 pub(crate) fn take(env: &Env, path: &Path) -> Result<Box<dyn HostLock>> {
     let folder = side_folder(path);
     let file = folder.join(LOCK);
@@ -27,7 +29,7 @@ pub(crate) fn take(env: &Env, path: &Path) -> Result<Box<dyn HostLock>> {
     };
     match taken {
         Ok(Some(lock)) => Ok(lock),
-        Ok(None) => Err(PvError::Busy { path: path.to_owned() }),
+        Ok(None) => Err(PvError::Held { path: path.to_owned(), holder: Holder::of(env, &file) }),
         Err(source) => Err(PvError::Io { path: file, operation: "lock it", source }),
     }
 }

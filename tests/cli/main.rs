@@ -23,6 +23,8 @@ mod quickstart;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod takeover;
+#[cfg(test)]
 mod tar;
 #[cfg(test)]
 mod tar_damage;

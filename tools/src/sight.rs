@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use anyfs_lvm::lv::VolumeOptions;
-use anyfs_lvm::pv::{Access, PvError, PvUuid, VgUuid};
+use anyfs_lvm::lv::{LvError, VolumeOptions};
+use anyfs_lvm::pv::{Access, Holder, ProcessState, PvError, PvUuid, VgUuid};
 use anyfs_lvm::vg::{self, Notice, OpenOptions, PoolFiles, Scan, VgError, VolumeGroup};
 
 use crate::args::LvName;
@@ -146,7 +146,10 @@ impl Session {
                 Err(_) => {}
             }
         }
-        let group = found.ok_or_else(|| group_not_found(name))?;
+        let Some(group) = found else {
+            scan.refuse_locked().map_err(|error| vg_failure(&error))?;
+            return Err(group_not_found(name));
+        };
         let ours = |notice: &&Notice| !matches!(notice, Notice::Unusable { .. });
         let recovered = scan.notices.iter().filter(|notice| matches!(notice, Notice::Recovered { .. }));
         let notices = recovered.chain(group.notices().iter().filter(ours)).cloned().collect();
@@ -155,21 +158,45 @@ impl Session {
         Ok((group, notices))
     }
 
+    /// Who has a volume open.
+    pub(crate) fn owner(&self, group: &VolumeGroup, lv: &vg::LvRecord) -> Option<Holder> {
+        let held = group.activation_lock_paths(lv).into_iter().find(|path| is_held(path))?;
+        Some(Holder::of(&self.env, &held))
+    }
+
     /// Opens a volume.
     pub(crate) fn mount(&self, ui: &mut Ui<'_>, name: &LvName) -> Done<Mount> {
+        self.activate(ui, name, VolumeOptions::default())
+    }
+
+    /// Takes a volume over from whoever has it, and gives it free.
+    pub(crate) fn take_over(&self, ui: &mut Ui<'_>, name: &LvName) -> Done {
+        let mount = self.activate(ui, name, VolumeOptions { takeover: true, ..VolumeOptions::default() })?;
+        mount.volume.close().map_err(|error| Failure::new(format!("{name}: {}", chain(&error))))
+    }
+
+    fn activate(&self, ui: &mut Ui<'_>, name: &LvName, options: VolumeOptions) -> Done<Mount> {
         let mut group = self.group(ui, &name.vg, Access::ReadWrite)?;
         let missing = || Failure::new(format!("Failed to find logical volume \"{name}\""));
         let lv = vg::LvName::new(&name.lv).map_err(|_| missing())?;
-        let volume = anyfs_lvm::activate(&self.env, &mut group, &lv, VolumeOptions::default()).map_err(|error| {
+        let volume = anyfs_lvm::activate(&self.env, &mut group, &lv, options).map_err(|error| {
             let mut failure = Failure::new(format!("{name}: {}", chain(&error)));
             failure.hint = error.hint();
             match error {
                 anyfs_lvm::Error::Vg(VgError::LvNotFound { .. }) => missing(),
+                anyfs_lvm::Error::Lv(LvError::InUse { owner }) if !answers(&owner) => failure.hint(format!(
+                    "continue or end it, or take the volume over: anyfs-lvm lvchange -ay --takeover {name}"
+                )),
                 _ => failure,
             }
         })?;
         Ok(Mount { volume, name: name.clone() })
     }
+}
+
+/// Whether the owner of a volume can be waited for.
+fn answers(owner: &Holder) -> bool {
+    !matches!(owner.state, ProcessState::Stopped | ProcessState::Gone)
 }
 
 /// A PV that needs write access before it can be read.

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use pv::{PvError, PvUuid, Seqno};
+use pv::{Holder, PvError, PvUuid, Seqno};
 
 use crate::{AllocError, CodecError, Fault, LvName, NameError, VgName};
 
@@ -170,6 +170,14 @@ pub enum VgError {
     /// Others keep changing the VG.
     #[error("volume group \"{0}\" is being changed by another process")]
     Busy(VgName),
+    /// Another process changes the VG, and is not waited for.
+    #[error("volume group \"{vg}\" is being changed by {holder}")]
+    Held {
+        /// The VG.
+        vg: VgName,
+        /// The process.
+        holder: Holder,
+    },
     /// A lock of another VG.
     #[error("volume group \"{0}\" is not locked by this change")]
     NotLocked(VgName),
@@ -263,7 +271,8 @@ impl VgError {
             Self::LvsRemain { .. } => "remove them first with: anyfs-lvm lvremove".to_owned(),
             Self::InsufficientFree { vg, .. } => format!("add a PV with: anyfs-lvm vgextend {vg} PV"),
             Self::Ambiguous(_) => "name the volume group, or give the path of one of its PVs".to_owned(),
-            Self::Busy(_) => "try again when the other command has ended".to_owned(),
+            Self::Held { holder, .. } if holder.is_stopped() => "continue or kill that process first".to_owned(),
+            Self::Busy(_) | Self::Held { .. } => "try again when the other command has ended".to_owned(),
             _ => return None,
         };
         Some(text)

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pv::{Env, HostLock, PvUuid, VgUuid, side_folder};
+use pv::{Env, Holder, HostLock, PvUuid, VgUuid, side_folder};
 
 use crate::{Result, VgError, VgName};
 
@@ -34,8 +34,9 @@ pub(crate) fn take(env: &Env, vg: (VgUuid, &VgName), pvs: &[(PvUuid, PathBuf)], 
         let folder = side_folder(&path);
         let failed = |source| VgError::Host { path: folder.clone(), operation: "make its lock file", source };
         env.host.make_dir(&folder).map_err(failed)?;
-        let lock = env.host.lock(&lock_path(&path), wait, &note).map_err(failed)?;
-        held.push(lock.ok_or_else(|| VgError::Busy(vg.1.clone()))?);
+        let file = lock_path(&path);
+        let lock = env.host.lock(&file, wait, &note).map_err(failed)?;
+        held.push(lock.ok_or_else(|| VgError::Held { vg: vg.1.clone(), holder: Holder::of(env, &file) })?);
     }
     Ok(VgLock { vg: vg.0, _held: held })
 }

@@ -25,7 +25,7 @@ impl VolumeGroup {
     /// As [`lv_remove`](Self::lv_remove), waiting for none of the PVs that are `lost`.
     pub(crate) fn drop_lv(&mut self, lock: &VgLock, name: &LvName, lost: &[PvUuid]) -> Result<()> {
         let lv = self.lv(name)?.clone();
-        let Some(_held) = self.hold(&lv, "being removed\n")? else {
+        let Some(_held) = self.hold(&lv)? else {
             return Err(VgError::LvInUse { vg: self.name().clone(), lv: name.clone() });
         };
         self.change(lock, |descriptor| {
@@ -39,10 +39,11 @@ impl VolumeGroup {
     }
 
     /// Keeps others from activating an LV; `None` when it is active.
-    fn hold(&self, lv: &LvRecord, note: &str) -> Result<Option<Vec<Box<dyn pv::HostLock>>>> {
+    fn hold(&self, lv: &LvRecord) -> Result<Option<Vec<Box<dyn pv::HostLock>>>> {
+        let note = format!("process {}", std::process::id());
         let mut held = Vec::new();
         for path in self.activation_lock_paths(lv) {
-            match self.env.host.lock(&path, false, note) {
+            match self.env.host.lock(&path, false, &note) {
                 Ok(Some(lock)) => held.push(lock),
                 Ok(None) => return Ok(None),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -59,7 +60,7 @@ impl VolumeGroup {
     pub fn active_lvs(&self) -> Result<Vec<LvName>> {
         let mut active = Vec::new();
         for lv in &self.descriptor.lvs {
-            if self.hold(lv, "being looked at\n")?.is_none() {
+            if self.hold(lv)?.is_none() {
                 active.push(lv.name.clone());
             }
         }

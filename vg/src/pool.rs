@@ -61,7 +61,13 @@ pub(crate) fn locate(env: &Env, pool: &PoolFiles, options: &OpenOptions) -> Resu
         // Says why the one file that was named cannot be used.
         pv::Pv::open(env, path, options.access)?;
     }
-    let vg = group(&found, options.vg.as_ref(), paths.first().map(PathBuf::as_path))?;
+    let vg = match group(&found, options.vg.as_ref(), paths.first().map(PathBuf::as_path)) {
+        Err(VgError::NotFound(_) | VgError::NoGroup(_)) => {
+            found.refuse_locked()?;
+            group(&found, options.vg.as_ref(), paths.first().map(PathBuf::as_path))?
+        }
+        other => other?,
+    };
     loop {
         let (choice, descriptor) = match decide(&found, vg) {
             // A PV without a copy leads nowhere by itself.
@@ -72,6 +78,9 @@ pub(crate) fn locate(env: &Env, pool: &PoolFiles, options: &OpenOptions) -> Resu
             descriptor.pvs.iter().map(|pv| pv.uuid).filter(|uuid| found.pv(*uuid).is_none()).collect();
         let progress = search && !missing.is_empty() && widen(env, &mut found, &descriptor, &missing, options.access)?;
         if !progress {
+            if !missing.is_empty() {
+                found.refuse_locked()?;
+            }
             notice(env, &mut found, vg, &choice, &descriptor);
             return Ok(Located { scan: found, choice, descriptor });
         }

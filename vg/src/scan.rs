@@ -87,6 +87,25 @@ impl Scan {
         self.pvs.values()
     }
 
+    /// Fails when a file could not be read only because another process has it locked: what it is will be known later,
+    /// and until then it must not pass for missing.
+    ///
+    /// # Errors
+    /// [`pv::PvError::Held`], [`pv::PvError::Busy`].
+    pub fn refuse_locked(&self) -> Result<(), VgError> {
+        let locked = |notice: &Notice| match notice {
+            Notice::Unusable { error } => match &**error {
+                pv::PvError::Held { path, holder } => {
+                    Some(pv::PvError::Held { path: path.clone(), holder: holder.clone() })
+                }
+                pv::PvError::Busy { path } => Some(pv::PvError::Busy { path: path.clone() }),
+                _ => None,
+            },
+            _ => None,
+        };
+        self.notices.iter().find_map(locked).map_or(Ok(()), |error| Err(error.into()))
+    }
+
     /// The PV with that uuid.
     pub fn pv(&self, uuid: PvUuid) -> Option<&ScannedPv> {
         self.pvs.get(&uuid)

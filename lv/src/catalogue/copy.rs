@@ -8,6 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::row::{RowOp, Table, Value, decode_ops, encode_ops, sum_of};
 use super::schema::{SCHEMA, TUNING};
+use crate::engine::{Rule, TestSwitches};
 use crate::{LvError, Result};
 
 /// Where a copy of the catalogue lies.
@@ -22,7 +23,7 @@ pub struct CopyPlace {
 /// Stored deltas kept for copies that miss a commit.
 const KEPT_DELTAS: u64 = 4;
 
-const FENCE: &str = "SELECT epoch, txg FROM state WHERE id=0";
+const FENCE: &str = "SELECT epoch FROM state WHERE id=0";
 const PUT_DELTA: &str = "REPLACE INTO delta VALUES(?,?,?,?)";
 const DROP_DELTAS: &str = "DELETE FROM delta WHERE txg<?";
 const READ_DELTA: &str = "SELECT body, sum FROM delta WHERE txg=? AND epoch=?";
@@ -123,28 +124,6 @@ impl Commit {
     }
 }
 
-/// What a copy must say for a commit to be let through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fence {
-    /// The commit's own epoch: nobody else has taken over.
-    Owner,
-    /// What this newest copy said when the activation read it, or an epoch that lags behind: no former owner has
-    /// committed since.
-    Unchanged(CopyState),
-    /// Anything: off only to prove that the crash rig notices.
-    Off,
-}
-
-impl Fence {
-    fn passes(self, commit: &Commit, epoch: Epoch, txg: Txg) -> bool {
-        match self {
-            Self::Owner => epoch == commit.epoch,
-            Self::Unchanged(state) => epoch <= state.epoch && txg == state.txg,
-            Self::Off => true,
-        }
-    }
-}
-
 /// Identity and age of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CopyState {
@@ -155,10 +134,13 @@ pub(crate) struct CopyState {
     pub(crate) running: u64,
 }
 
+fn damaged(path: &Path, what: &str) -> LvError {
+    LvError::DamagedRow { file: path.to_owned(), what: what.to_owned() }
+}
+
 /// Reads the `state` row of a copy.
 pub(crate) fn state_of(connection: &Connection, path: &Path) -> Result<CopyState> {
     const SQL: &str = "SELECT family, epoch, txg, next_slice, running, sum FROM state WHERE id=0";
-    let damaged = |what: &str| LvError::DamagedRow { file: path.to_owned(), what: what.to_owned() };
     let (family, numbers, sum) = connection
         .query_row(SQL, [], |row| {
             let numbers: [i64; 4] = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
@@ -167,9 +149,9 @@ pub(crate) fn state_of(connection: &Connection, path: &Path) -> Result<CopyState
         .map_err(|source| sqlite::error(path, "read the state of", source))?;
     let mut values = vec![Value::Int(0), Value::Blob(family.as_slice().into())];
     values.extend(numbers.map(Value::Int));
-    let family = <[u8; 16]>::try_from(family).map_err(|_| damaged("the family's identifier"))?;
+    let family = <[u8; 16]>::try_from(family).map_err(|_| damaged(path, "the family's identifier"))?;
     if sum_of(Table::State, &values) != sum {
-        return Err(damaged("the state row does not match its checksum"));
+        return Err(damaged(path, "the state row does not match its checksum"));
     }
     let [epoch, txg, next_slice, running] = numbers.map(i64::cast_unsigned);
     Ok(CopyState {
@@ -200,24 +182,20 @@ impl Copy {
         move |source| sqlite::error(&path, operation, source).into()
     }
 
-    fn damaged(&self, what: &str) -> LvError {
-        LvError::DamagedRow { file: self.place.path.clone(), what: what.to_owned() }
-    }
-
     /// Reads the `state` row.
     pub(crate) fn state(&self) -> Result<CopyState> {
         state_of(&self.connection, &self.place.path)
     }
 
     /// Runs one commit in one transaction. `keep` stores its rows for copies that miss it.
-    pub(crate) fn commit(&mut self, commit: &Commit, keep: bool, fence: Fence) -> Result<()> {
+    pub(crate) fn commit(&mut self, commit: &Commit, keep: bool, fence: bool) -> Result<()> {
         let path = self.place.path.clone();
         let fail = |source| LvError::from(sqlite::error(&path, "commit to", source));
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
-        let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
-        let (epoch, txg) = transaction.prepare_cached(FENCE).and_then(|mut s| s.query_row([], row)).map_err(fail)?;
-        if !fence.passes(commit, Epoch(epoch.cast_unsigned()), Txg(txg.cast_unsigned())) {
-            return Err(LvError::Fenced { epoch: commit.epoch });
+        let epoch: i64 =
+            transaction.prepare_cached(FENCE).and_then(|mut s| s.query_row([], |r| r.get(0))).map_err(fail)?;
+        if fence && epoch != commit.epoch.0.cast_signed() {
+            return Err(LvError::Fenced { epoch: commit.epoch, by: None });
         }
         for op in &commit.ops {
             apply(&transaction, op).map_err(fail)?;
@@ -236,6 +214,29 @@ impl Copy {
         transaction.commit().map_err(fail)
     }
 
+    /// Raises the epoch of a copy that holds `seen`, in one transaction with looking whether it still does; `false` when
+    /// its owner has committed since. The epoch may be behind: another activation may have ended between two copies.
+    pub(crate) fn take(&mut self, seen: &CopyState, epoch: Epoch, rules: TestSwitches) -> Result<bool> {
+        let path = self.place.path.clone();
+        let fail = |source| LvError::from(sqlite::error(&path, "commit to", source));
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
+        let now = state_of(&transaction, &path)?;
+        if now.epoch > seen.epoch {
+            return Err(LvError::Fenced { epoch, by: None });
+        }
+        if now.txg != seen.txg && rules.keep(Rule::UnchangedCatalogue) {
+            return Ok(false);
+        }
+        let CopyState { family, txg, next_slice, running, .. } = *seen;
+        let mut commit = Commit { family, epoch, txg, next_slice, running, ops: Vec::new() };
+        commit.seal();
+        for op in &commit.ops {
+            apply(&transaction, op).map_err(fail)?;
+        }
+        transaction.commit().map_err(fail)?;
+        Ok(true)
+    }
+
     /// The rows of commit (`epoch`, `txg`), if this copy kept them.
     pub(crate) fn delta(&self, epoch: Epoch, txg: Txg) -> Result<Option<Vec<RowOp>>> {
         let mut statement = self.connection.prepare_cached(READ_DELTA).map_err(self.fail("read"))?;
@@ -244,9 +245,9 @@ impl Copy {
         let body: Vec<u8> = row.get(0).map_err(self.fail("read"))?;
         let sum: i64 = row.get(1).map_err(self.fail("read"))?;
         if pv::row_sum(DELTA, &body) != sum {
-            return Err(self.damaged("a stored commit does not match its checksum"));
+            return Err(damaged(&self.place.path, "a stored commit does not match its checksum"));
         }
-        decode_ops(&body).map(Some).ok_or_else(|| self.damaged("a stored commit cannot be read"))
+        decode_ops(&body).map(Some).ok_or_else(|| damaged(&self.place.path, "a stored commit cannot be read"))
     }
 
     /// Makes this copy equal to `source`, whatever it held.

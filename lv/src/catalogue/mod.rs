@@ -12,14 +12,14 @@ mod row;
 mod schema;
 mod view;
 
-pub(crate) use copy::{Checkpoint, Commit, Copy, CopyState, Fence};
+pub(crate) use copy::{Checkpoint, Commit, Copy, CopyState};
 pub use copy::{CopyPlace, create_catalogue};
 pub(crate) use decode::{
     Columns, DirentRow, FsRow, InodeRow, LeRow, MapRow, SliceRow, dirent_from, fs_from, inode_from, le_from, map_from,
     pv_from, slice_from, xattr_from,
 };
 pub(crate) use reader::CatalogueReader;
-pub(crate) use recover::{CopySet, Recovered, activate_copies};
+pub(crate) use recover::{CopySet, activate_copies};
 pub(crate) use row::{RowOp, Table, Value};
 pub(crate) use schema::TUNING;
 pub(crate) use view::{CopyView, key_of};

@@ -2,7 +2,7 @@
 
 use pv::{Env, Epoch, FamilyUuid};
 
-use super::copy::{Checkpoint, Commit, Copy, CopyPlace, CopyState, Fence};
+use super::copy::{Checkpoint, Commit, Copy, CopyPlace, CopyState};
 use crate::engine::{Rule, TestSwitches};
 use crate::{LvError, Result};
 
@@ -85,7 +85,7 @@ fn bring_forward(newest: Option<&Copy>, state: &CopyState, behind: CopyState, mu
                 running: state.running,
                 ops,
             };
-            copy.commit(&commit, true, Fence::Owner)?;
+            copy.commit(&commit, true, true)?;
         }
         None => copy.replace_by(newest)?,
     }
@@ -93,28 +93,24 @@ fn bring_forward(newest: Option<&Copy>, state: &CopyState, behind: CopyState, mu
 }
 
 impl CopySet {
-    /// Raises the epoch in every copy, durably: from here on an older owner's commit fails.
-    ///
-    /// # Errors
-    /// [`LvError::Fenced`]: a former owner has committed since `state` was read, or another has taken over. Then all
-    /// must be read again.
-    pub(crate) fn take(&mut self, state: &CopyState, epoch: Epoch, fence: Fence) -> Result<()> {
-        let mut commit = Commit {
-            family: state.family,
-            epoch,
-            txg: state.txg,
-            next_slice: state.next_slice,
-            running: state.running,
-            ops: Vec::new(),
-        };
-        commit.seal();
-        self.copies.iter_mut().try_for_each(|copy| copy.commit(&commit, false, fence))
+    /// Whether the first copy still says `state`.
+    pub(crate) fn are_still(&self, state: &CopyState) -> Result<bool> {
+        Ok(self.copies.first().map(Copy::state).transpose()?.as_ref() == Some(state))
     }
 
-    /// Whether no copy has seen a commit since `state` was read.
-    pub(crate) fn unchanged(&self, state: &CopyState) -> Result<bool> {
-        for copy in &self.copies {
-            if copy.state()?.txg != state.txg {
+    /// Raises the epoch in every copy, durably: from here on an older owner's commit fails. `false` when a former owner
+    /// has committed since `state` was read: what was read is old, start over.
+    ///
+    /// Always in the order of the files' names, whichever copy is the newest: of two activations at once one is first, and
+    /// the other is refused at the first copy.
+    ///
+    /// # Errors
+    /// [`LvError::Fenced`]: another activation came first.
+    pub(crate) fn take(&mut self, state: &CopyState, epoch: Epoch, rules: TestSwitches) -> Result<bool> {
+        let mut order: Vec<&mut Copy> = self.copies.iter_mut().collect();
+        order.sort_by(|one, other| one.place.path.cmp(&other.place.path));
+        for copy in order {
+            if !copy.take(state, epoch, rules)? {
                 return Ok(false);
             }
         }
@@ -122,7 +118,7 @@ impl CopySet {
     }
 
     /// Runs a commit on all copies. `Ok` means that all have it; after an error the outcome is unknown.
-    pub(crate) fn commit(&mut self, commit: &Commit, fence: Fence) -> Result<()> {
+    pub(crate) fn commit(&mut self, commit: &Commit, fence: bool) -> Result<()> {
         let keep = self.copies.len() > 1;
         if !self.threads || !keep {
             return self.copies.iter_mut().try_for_each(|copy| copy.commit(commit, keep, fence));
@@ -152,4 +148,66 @@ impl CopySet {
 
 fn thread_died() -> LvError {
     LvError::Poisoned { why: "a worker thread died".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::create_catalogue;
+
+    const RULES: TestSwitches = TestSwitches::NONE;
+
+    /// Two copies of an empty catalogue.
+    fn catalogue() -> (tempfile::TempDir, Env, FamilyUuid, Vec<CopyPlace>) {
+        let (dir, env) = (tempfile::tempdir().unwrap(), Env { threads: false, ..Env::system() });
+        let family = FamilyUuid::random().unwrap();
+        let lv = pv::LvUuid::random().unwrap();
+        let place =
+            |n: u8| CopyPlace { pv: pv::PvUuid::from_bytes([n; 16]), path: dir.path().join(format!("c{n}.meta")) };
+        let places = vec![place(1), place(2)];
+        for place in &places {
+            create_catalogue(&env, &place.path, family, lv, 1).unwrap();
+        }
+        (dir, env, family, places)
+    }
+
+    fn commit(copies: &mut CopySet, state: CopyState, epoch: Epoch, txg: u64) -> Result<()> {
+        let CopyState { family, next_slice, running, .. } = state;
+        let mut commit = Commit { family, epoch, txg: pv::Txg(txg), next_slice, running, ops: Vec::new() };
+        commit.seal();
+        copies.commit(&commit, true)
+    }
+
+    #[test]
+    fn of_two_activations_at_once_one_is_refused_and_changes_nothing() {
+        let (_dir, env, family, places) = catalogue();
+        let one = activate_copies(&env, family, &places, RULES).unwrap();
+        let (mut winner, state) = (one.copies, one.state);
+        let mut loser = activate_copies(&env, family, &places, RULES).unwrap().copies;
+        let epoch = Epoch(1);
+        assert!(winner.take(&state, epoch, RULES).unwrap());
+        commit(&mut winner, state, epoch, 1).unwrap();
+        // Both looked before either acted: the second would take the first one's commit back.
+        assert!(matches!(loser.take(&state, Epoch(1), RULES), Err(LvError::Fenced { .. })));
+        assert!(matches!(loser.take(&state, Epoch(2), RULES), Err(LvError::Fenced { .. })));
+        let now = activate_copies(&env, family, &places, RULES).unwrap().state;
+        assert_eq!((now.epoch, now.txg), (epoch, pv::Txg(1)));
+    }
+
+    #[test]
+    fn what_a_former_owner_commits_while_it_is_passed_over_is_seen() {
+        let (_dir, env, family, places) = catalogue();
+        let one = activate_copies(&env, family, &places, RULES).unwrap();
+        let (mut owner, state) = (one.copies, one.state);
+        assert!(owner.take(&state, Epoch(1), RULES).unwrap());
+        let two = activate_copies(&env, family, &places, RULES).unwrap();
+        let (mut taker, seen) = (two.copies, two.state);
+        commit(&mut owner, state, Epoch(1), 1).unwrap();
+        assert!(!taker.take(&seen, Epoch(2), RULES).unwrap(), "an acknowledged commit would be taken back");
+        let three = activate_copies(&env, family, &places, RULES).unwrap();
+        let (mut taker, seen) = (three.copies, three.state);
+        assert_eq!(seen.txg, pv::Txg(1));
+        assert!(taker.take(&seen, Epoch(2), RULES).unwrap());
+        assert!(matches!(commit(&mut owner, state, Epoch(1), 2), Err(LvError::Fenced { .. })));
+    }
 }

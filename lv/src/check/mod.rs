@@ -45,7 +45,7 @@ pub struct CheckOptions {
 /// # Cost
 /// O(rows of the metadata + extents), with `data` also all bytes. Memory: about 150 bytes for each inode and slice.
 pub fn check(env: &Env, extents: &VolumeExtents, copies: &[CopyPlace], options: CheckOptions) -> Result<CheckReport> {
-    let _locks = own(env, copies)?;
+    let _owned = own(env, copies, false)?;
     examine(env, extents, copies, options)
 }
 

@@ -2,27 +2,33 @@
 //!
 //! Order, each step durable before the next: owner lock; newest catalogue copy chosen, laggards brought forward, lost
 //! copies dropped; epoch raised in all copies; epoch raised on all PVs; map read; extents that no commit names deleted.
-//! From the raised epochs on, nothing a former owner does can take effect.
+//! From the raised epochs on, nothing a former owner does can take effect. Until then it may still commit, if it was passed
+//! over: raising the epoch checks in the same transaction that nobody has, and the activation starts over when somebody
+//! did.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex};
 
-use pv::{Env, Epoch, ExtentBatch, ExtentStore, FlushNo, HostLock, PeIndex, PvUuid, Txg};
+use pv::{Env, Epoch, ExtentBatch, ExtentStore, FlushNo, Holder, HostLock, PeIndex, ProcessState, PvUuid, Txg};
 use quick_cache::sync::Cache;
 use vg::VolumeExtents;
 
 use super::core::{ByBytes, Core, VolumeOptions};
 use super::host_space::{HostRoom, release_reserve, restore_reserve};
+use super::own::{Owned, lock_file, name_former, own};
 use super::rules::{Rule, TestSwitches};
 use super::space::Space;
 use super::state::{Dirty, FS, State, TINY};
-use crate::catalogue::{CatalogueReader, Copy, CopyPlace, CopySet, CopyState, Fence, Recovered, activate_copies};
+use crate::catalogue::{CatalogueReader, Copy, CopyPlace, CopySet, CopyState, activate_copies};
 use crate::{LvError, Result};
 
 /// Rows deleted by one transaction of the cleaning up.
 const SWEEP_BATCH: usize = 512;
+
+/// How often an activation starts over because a former owner, which was passed over, has committed meanwhile.
+const TRIES: usize = 20;
 
 /// Everything an activation starts from.
 pub(crate) struct Activation<'a> {
@@ -30,29 +36,6 @@ pub(crate) struct Activation<'a> {
     pub(crate) extents: VolumeExtents,
     pub(crate) copies: &'a [CopyPlace],
     pub(crate) options: VolumeOptions,
-}
-
-/// Takes the lock files that say who owns the volume, one beside each copy.
-pub(crate) fn own(env: &Env, copies: &[CopyPlace]) -> Result<Vec<Box<dyn HostLock>>> {
-    let mut locks = Vec::new();
-    for place in copies {
-        let path = place.path.with_extension("lock");
-        let Some(folder) = path.parent().filter(|folder| env.host.stat(folder).is_ok()) else { continue };
-        let note = format!("process {}", std::process::id());
-        match env.host.lock(&path, false, &note) {
-            Ok(Some(lock)) => locks.push(lock),
-            Ok(None) => {
-                let owner = env.host.read(&path, 128).unwrap_or_default();
-                let owner = String::from_utf8_lossy(&owner).trim().to_owned();
-                let owner = if owner.is_empty() { "another process".to_owned() } else { owner };
-                return Err(LvError::InUse { owner });
-            }
-            Err(source) => {
-                return Err(pv::PvError::Io { path: folder.join("lock"), operation: "lock", source }.into());
-            }
-        }
-    }
-    Ok(locks)
 }
 
 fn log_of(path: &Path) -> PathBuf {
@@ -149,7 +132,7 @@ fn first_state(
         pending: 0,
         sealed: 0,
         required: BTreeSet::new(),
-        rules: TestSwitches::default(),
+        rules: TestSwitches::NONE,
         intents: reader.inline_bytes(TINY)?,
         orphans: reader.orphans(FS)?.into_iter().collect(),
         running_base: state.running,
@@ -165,71 +148,80 @@ fn first_state(
     })
 }
 
-/// A family whose epoch has been raised everywhere.
+/// Makes the volume group forget a copy, or refuses.
+type Dropped<'a> = dyn FnMut(&CopyPlace, &str) -> Result<()> + 'a;
+
+/// A volume whose epochs were raised.
+#[derive(Debug)]
 struct Taken {
     copies: CopySet,
+    /// What all copies say.
     state: CopyState,
     reader: CatalogueReader,
     known: HashMap<PvUuid, (Epoch, FlushNo)>,
     epoch: Epoch,
 }
 
-/// How often a takeover begins anew because a former owner, past whose lock it goes, commits meanwhile.
-const TRIES: usize = 10;
-
-/// Reads the catalogue and raises the epoch in all its copies and on all PVs.
-fn take_over(
-    env: &Env,
-    (extents, copies): (&VolumeExtents, &[CopyPlace]),
-    rules: TestSwitches,
-    dropped: &mut dyn FnMut(&CopyPlace, &str) -> Result<()>,
-) -> Result<Taken> {
-    let mut places = copies.to_vec();
-    let mut tries = TRIES;
-    loop {
-        let recovered = activate_copies(env, extents.family, &places, rules)?;
-        for (place, why) in &recovered.lost {
-            dropped(place, why)?;
-        }
-        places = recovered.copies.places();
-        tries = tries.saturating_sub(1);
-        match raise(env, extents, recovered, rules) {
-            Err(LvError::Fenced { .. }) if tries > 0 => {}
-            other => return other,
-        }
-    }
-}
-
-/// Raises the epoch, unless a copy is no longer as it was read.
-fn raise(env: &Env, extents: &VolumeExtents, recovered: Recovered, rules: TestSwitches) -> Result<Taken> {
-    let Recovered { mut copies, state, .. } = recovered;
-    let first = copies.places().first().map(|place| place.path.clone()).unwrap_or_default();
-    let reader = CatalogueReader::open(env, first)?;
-    let known: HashMap<_, _> = reader.pvs()?.into_iter().map(|row| (row.pv, (row.epoch, row.flush))).collect();
-    let fence = if rules.keep(Rule::UnchangedCatalogue) { Fence::Unchanged(state) } else { Fence::Off };
-    let highest = match check_ages(extents, &reader, &known, state.txg) {
-        Ok(highest) => highest.max(state.epoch),
-        // A PV that is newer than what was read may have been written since.
-        Err(_) if !copies.unchanged(&state)? => return Err(LvError::Fenced { epoch: state.epoch }),
-        Err(error) => return Err(error),
-    };
-    let epoch = highest.next().ok_or(LvError::Invalid { what: "the volume has been activated too often" })?;
-    copies.take(&state, epoch, fence)?;
-    for (_, _, store) in present(extents) {
-        store.take(extents.family, epoch, state.txg)?;
-    }
-    Ok(Taken { copies, state, reader, known, epoch })
-}
-
 impl Activation<'_> {
     /// Runs the activation. `dropped` is told of copies that cannot be read, before anything is committed without them;
     /// it makes the volume group forget them, or refuses.
-    pub(crate) fn run(self, dropped: &mut dyn FnMut(&CopyPlace, &str) -> Result<()>) -> Result<Arc<Core>> {
+    pub(crate) fn run(self, dropped: &mut Dropped<'_>) -> Result<Arc<Core>> {
+        let mut owned = own(self.env, self.copies, self.options.takeover)?;
+        release_reserve(self.env, &self.extents);
+        let former = owned.former.clone();
+        let taken = self.take(&owned, dropped).map_err(|error| name_former(error, former.as_ref()))?;
+        owned.seize(self.env)?;
+        self.start(owned.locks, taken)
+    }
+
+    /// Raises the epochs.
+    fn take(&self, owned: &Owned, dropped: &mut Dropped<'_>) -> Result<Taken> {
+        let former = owned.former.as_ref();
+        for _ in 0..TRIES {
+            match self.try_take(owned, dropped) {
+                Ok(Some(taken)) => return Ok(taken),
+                // Its owner has committed between two looks.
+                Ok(None) if former.is_some() => {}
+                Ok(None) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        // Without locks to go by, only another activation can have come in between.
+        let other = former.cloned().unwrap_or(Holder { pid: None, state: ProcessState::Unknown });
+        Err(LvError::InUse { owner: other })
+    }
+
+    /// The same once; `None` when the volume has changed meanwhile.
+    fn try_take(&self, owned: &Owned, dropped: &mut Dropped<'_>) -> Result<Option<Taken>> {
         let Self { env, extents, copies, options } = self;
-        let locks = own(env, copies)?;
-        release_reserve(env, &extents);
-        let Taken { copies, state, reader, known, epoch } =
-            take_over(env, (&extents, copies), options.switches, dropped)?;
+        let recovered = activate_copies(env, extents.family, copies, options.switches)?;
+        for (place, why) in &recovered.lost {
+            dropped(place, why)?;
+        }
+        let (mut copies, state) = (recovered.copies, recovered.state);
+        let first = copies.places().first().map(|place| place.path.clone()).unwrap_or_default();
+        let reader = CatalogueReader::open(env, first)?;
+        let known: HashMap<_, _> = reader.pvs()?.into_iter().map(|row| (row.pv, (row.epoch, row.flush))).collect();
+        let highest = match check_ages(extents, &reader, &known, state.txg) {
+            // A PV that knows of a later commit was asked later.
+            Err(LvError::OldMetadata { .. }) if !copies.are_still(&state)? => return Ok(None),
+            other => other?.max(state.epoch),
+        };
+        let epoch = highest.next().ok_or(LvError::Invalid { what: "the volume has been activated too often" })?;
+        owned.ensure_current(env)?;
+        if !copies.take(&state, epoch, options.switches)? {
+            return Ok(None);
+        }
+        for (_, _, store) in present(extents) {
+            store.take(extents.family, epoch, state.txg)?;
+        }
+        Ok(Some(Taken { copies, state, reader, known, epoch }))
+    }
+
+    /// Starts from what is now this activation's alone.
+    fn start(self, locks: Vec<Box<dyn HostLock>>, taken: Taken) -> Result<Arc<Core>> {
+        let Self { env, extents, options, .. } = self;
+        let Taken { copies, state, reader, known, epoch } = taken;
         let places = copies.places();
         let next_slice = Arc::new(AtomicU64::new(state.next_slice.0));
         let mut state = first_state(&extents, epoch, &state, reader, known, &next_slice)?;
@@ -256,6 +248,7 @@ impl Activation<'_> {
             work: Condvar::new(),
             host_known: Mutex::new(HostRoom::default()),
             locks: Mutex::new(locks),
+            lock_file: places.first().map(|place| lock_file(&place.path)).unwrap_or_default(),
             extents,
         };
         if options.switches.keep(Rule::Sweep) {

@@ -9,7 +9,7 @@ use super::core::{Core, lock};
 use super::rules::Rule;
 use super::state::State;
 use super::txg::INTENT_MAX;
-use crate::catalogue::{Checkpoint, Commit, Copy, CopySet, Fence, TUNING};
+use crate::catalogue::{Checkpoint, Commit, Copy, CopySet, TUNING};
 use crate::check::examine;
 use crate::{CheckOptions, CheckReport, Ino, LvError, Result};
 
@@ -123,7 +123,7 @@ impl Core {
         state.now = self.running(state.running_base);
         let commit = state.freeze();
         drop(state);
-        let fence = if self.options.switches.keep(Rule::CatalogueFence) { Fence::Owner } else { Fence::Off };
+        let fence = self.options.switches.keep(Rule::CatalogueFence);
         copies.commit(&commit, fence).map_err(|error| self.poison(error))?;
         let mut state = lock(&self.state);
         state.committed(&commit);

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pv::{Env, Epoch, FamilyUuid, HostLock};
+use pv::{Env, Epoch, FamilyUuid, Holder, HostLock, PvError};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use vg::VolumeExtents;
@@ -52,6 +52,9 @@ pub struct VolumeOptions {
     pub wal_bytes: u64,
     /// What the volume may hold. Default no bound.
     pub quota: Quota,
+    /// Go past the lock of an owner that does not give the volume free: a process that was stopped. When it goes on, its
+    /// next commit is refused and changes nothing; what it had not synced is lost. Default no.
+    pub takeover: bool,
     #[doc(hidden)]
     pub switches: TestSwitches,
 }
@@ -68,6 +71,7 @@ impl Default for VolumeOptions {
             grace: Duration::from_secs(120),
             wal_bytes: 64 * MIB,
             quota: Quota::NONE,
+            takeover: false,
             switches: TestSwitches::default(),
         }
     }
@@ -111,6 +115,8 @@ pub(crate) struct Core {
     pub(crate) host_known: Mutex<super::host_space::HostRoom>,
     /// Locks on the host that say whose the volume is.
     pub(crate) locks: Mutex<Vec<Box<dyn HostLock>>>,
+    /// One of their files: it names the owner after this one.
+    pub(crate) lock_file: PathBuf,
     /// Advisory locks of files. Nobody takes the state while holding them: a transaction holds it the other way round.
     pub(crate) range_locks: Mutex<LockTable>,
     /// Such a lock was given back.
@@ -145,11 +151,24 @@ impl Core {
 
     /// Stops the volume after a failure with an unknown outcome, and hands the failure on.
     pub(crate) fn poison(&self, error: LvError) -> LvError {
+        let error = self.name_successor(error);
         lock(&self.state).poison.get_or_insert_with(|| error.to_string());
         self.changed.notify_all();
         self.work.notify_all();
         self.end_locks();
         error
+    }
+
+    /// Says who took the volume over, when that is why a commit was refused.
+    fn name_successor(&self, error: LvError) -> LvError {
+        match error {
+            LvError::Fenced { epoch, .. } | LvError::Pv(PvError::Fenced { epoch, .. }) => {
+                // Between raising the epochs and replacing the lock file the note is still this process's own.
+                let by = Holder::of(&self.env, &self.lock_file);
+                LvError::Fenced { epoch, by: (by.pid != Some(std::process::id())).then_some(by) }
+            }
+            error => error,
+        }
     }
 
     /// Ends all waiting for advisory locks.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-use pv::{Epoch, ExtentBatch, ExtentStore, FamilyUuid, FlushNo, Txg};
+use pv::{Epoch, ExtentBatch, ExtentStore, FamilyUuid, FlushNo, PvError, Txg};
 
 use super::core::Core;
 use super::flush::FlushToken;
@@ -235,13 +235,19 @@ fn died() -> LvError {
 
 fn write(store: &dyn ExtentStore, job: &Job) -> Result<()> {
     let Job { family, epoch, flush, committed, work } = job;
-    store.commit(&ExtentBatch {
+    let batch = ExtentBatch {
         family: *family,
         epoch: *epoch,
         flush: *flush,
         txg: *committed,
         fresh: &work.fresh,
         freed: &work.freed,
-    })?;
-    Ok(())
+    };
+    loop {
+        match store.commit(&batch) {
+            // Nothing was begun. Stopping another volume's owner must not end this one: it waits, as for a slow disk.
+            Err(PvError::Held { .. }) => {}
+            done => return Ok(done?),
+        }
+    }
 }

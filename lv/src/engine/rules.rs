@@ -36,6 +36,9 @@ pub struct TestSwitches {
 }
 
 impl TestSwitches {
+    /// All rules are kept.
+    pub const NONE: Self = Self { off: None };
+
     /// Everything but this rule.
     pub const fn without(rule: Rule) -> Self {
         Self { off: Some(rule) }

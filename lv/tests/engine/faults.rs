@@ -68,7 +68,7 @@ fn a_former_owner_that_wakes_up_is_refused_and_changes_nothing() {
 
     zombie.write(file, 0, &pattern(1, 300_000)).unwrap();
     let refused = zombie.sync().unwrap_err();
-    assert!(matches!(refused, LvError::Pv(pv::PvError::Fenced { .. })), "{refused}");
+    assert!(matches!(refused, LvError::Fenced { .. }), "{refused}");
     assert!(matches!(zombie.getattr(file), Err(LvError::Poisoned { .. })));
     zombie.abandon();
     assert_eq!(contents(&owner, file), b"ACKNOWLEDGED");

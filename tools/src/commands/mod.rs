@@ -23,6 +23,7 @@ pub(crate) mod help;
 mod import;
 mod ln;
 mod ls;
+mod lvchange;
 mod lvcreate;
 mod lvextend;
 mod lvremove;
@@ -76,6 +77,7 @@ pub(crate) static ALL: &[Entry] = &[
     vgremove::ENTRY,
     vgs::ENTRY,
     lvcreate::ENTRY,
+    lvchange::ENTRY,
     lvextend::ENTRY,
     lvremove::ENTRY,
     lvrename::ENTRY,

@@ -170,6 +170,8 @@ pub(super) fn take_back(session: &Session, made: &[PathBuf]) {
 
 /// Refuses when a logical volume of this group is in use: its owner would lose the PV under its hands.
 pub(super) fn unused(session: &Session, ui: &mut Ui<'_>, path: &Path, group: &str) -> Done {
+    // One that is only locked may well have one.
+    session.scan(Access::ReadOnly)?.refuse_locked().map_err(|error| vg_failure(&error))?;
     // A group that cannot be read has no volume that is open.
     let Ok(found) = session.group(ui, group, Access::ReadOnly) else { return Ok(()) };
     match found.active_lvs().map_err(|error| vg_failure(&error))?.first() {

@@ -1,12 +1,12 @@
-//! A small pool: a few PVs with tiny extents, one family, one or more copies of its metadata.
+//! A small pool: a few PVs with tiny extents, one family or two, one or more copies of its metadata.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lv::{CheckOptions, CopyPlace, LvError, Volume, VolumeOptions, create_catalogue};
 use pv::{
-    Access, Bytes, Env, ExtentSize, ExtentStore, FamilyUuid, LeCount, LeIndex, LvUuid, PeIndex, Pv, PvOptions, PvUuid,
-    side_folder,
+    Access, Bytes, Env, ExtentSize, ExtentStore, FamilyUuid, LeCount, LeIndex, LvUuid, OwnerRow, PeIndex, Pv,
+    PvOptions, PvUuid, side_folder,
 };
 use vg::{PvSlot, Segment, SegmentKind, StripeLeg, VolumeExtents};
 
@@ -30,10 +30,11 @@ pub struct Shape {
 pub struct Pool {
     shape: Shape,
     dir: PathBuf,
+    number: u8,
 }
 
-const FAMILY: FamilyUuid = FamilyUuid::from_bytes([0xfa; 16]);
-const LV: LvUuid = LvUuid::from_bytes([0x1f; 16]);
+/// Volumes that a PV has room for.
+const VOLUMES: u8 = 2;
 
 impl Pool {
     /// Makes the files of a pool in `dir`.
@@ -44,25 +45,63 @@ impl Pool {
         let pool = Self::at(dir, shape);
         for number in 0..shape.pvs {
             let options = PvOptions {
-                capacity: Bytes(shape.extent * u64::from(shape.extents).max(64)),
+                capacity: Bytes(shape.extent * u64::from(shape.extents * u32::from(VOLUMES)).max(64)),
                 uuid: Some(uuid(number)),
                 ..PvOptions::default()
             };
             Pv::create(env, &pool.path(number), &options)?;
         }
-        for place in pool.copies() {
-            let folder = place.path.parent().unwrap_or(dir);
+        pool.create_catalogues(env)?;
+        Ok(pool)
+    }
+
+    fn create_catalogues(&self, env: &Env) -> Result<(), LvError> {
+        for place in self.copies() {
+            let folder = place.path.parent().unwrap_or(&self.dir);
             let io = |source| pv::PvError::Io { path: folder.to_owned(), operation: "make", source };
             env.host.make_dir(folder).map_err(io)?;
-            create_catalogue(env, &place.path, FAMILY, LV, 7)?;
-            env.host.sync_dir(dir).map_err(io)?;
+            create_catalogue(env, &place.path, self.family(), self.lv(), 7)?;
+            env.host.sync_dir(&self.dir).map_err(io)?;
         }
+        Ok(())
+    }
+
+    /// Another volume on the same PVs (there is room for two): 0 is the first.
+    #[must_use]
+    pub fn volume(&self, number: u8) -> Self {
+        Self { number: number.min(VOLUMES - 1), ..self.clone() }
+    }
+
+    /// Makes the files of a volume that is not the first.
+    ///
+    /// # Errors
+    /// As the engine says.
+    pub fn add_volume(&self, env: &Env, number: u8) -> Result<Self, LvError> {
+        let pool = self.volume(number);
+        pool.create_catalogues(env)?;
         Ok(pool)
+    }
+
+    /// The owner row of the volume on each PV.
+    ///
+    /// # Errors
+    /// As the engine says.
+    pub fn owner_rows(&self, env: &Env) -> Result<Vec<Option<OwnerRow>>, LvError> {
+        let row = |number| Pv::open(env, &self.path(number), Access::ReadOnly)?.store()?.owner(self.family());
+        (0..self.shape.pvs).map(|number| row(number).map_err(LvError::from)).collect()
+    }
+
+    fn family(&self) -> FamilyUuid {
+        FamilyUuid::from_bytes([0xfa - self.number; 16])
+    }
+
+    fn lv(&self) -> LvUuid {
+        LvUuid::from_bytes([0x1f - self.number; 16])
     }
 
     /// The pool that was made in `dir` with this shape.
     pub fn at(dir: &Path, shape: Shape) -> Self {
-        Self { shape, dir: dir.to_owned() }
+        Self { shape, dir: dir.to_owned(), number: 0 }
     }
 
     /// Activates the volume; PVs first, so that what a crash interrupted is rolled back.
@@ -103,8 +142,8 @@ impl Pool {
             slots.push(PvSlot { uuid: uuid(number), path, store });
         }
         Ok(VolumeExtents {
-            lv: LV,
-            family: FAMILY,
+            lv: self.lv(),
+            family: self.family(),
             extent_size: ExtentSize::for_tests(self.shape.extent).ok_or(LvError::ReadOnly)?,
             segments: self.segments().into(),
             pvs: slots.into(),
@@ -123,16 +162,17 @@ impl Pool {
 
     /// The copies of the metadata.
     pub fn copies(&self) -> Vec<CopyPlace> {
-        let place =
-            |number: u8| CopyPlace { pv: uuid(number), path: side_folder(&self.path(number)).join("family.meta") };
+        let name = if self.number == 0 { "family.meta".to_owned() } else { format!("family{}.meta", self.number) };
+        let place = |number: u8| CopyPlace { pv: uuid(number), path: side_folder(&self.path(number)).join(&name) };
         (0..self.shape.copies).map(place).collect()
     }
 
     fn segments(&self) -> Vec<Segment> {
+        let first = PeIndex(self.shape.extents * u32::from(self.number));
         let segment = |number: u8| Segment {
             start: LeIndex(self.shape.extents * u32::from(number)),
             count: LeCount(self.shape.extents),
-            kind: SegmentKind::Linear(StripeLeg { pv: uuid(number), pe: PeIndex(0) }),
+            kind: SegmentKind::Linear(StripeLeg { pv: uuid(number), pe: first }),
         };
         (0..self.shape.pvs).map(segment).collect()
     }

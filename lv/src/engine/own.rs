@@ -1,0 +1,123 @@
+//! Whose a volume is: lock files beside the copies of its metadata keep a second process out; the epochs decide.
+
+use std::path::{Path, PathBuf};
+
+use pv::{Env, Holder, HostLock, PvError};
+
+use crate::catalogue::CopyPlace;
+use crate::{LvError, Result};
+
+/// What the lock files say about who may activate a volume.
+#[derive(Debug, Default)]
+pub(crate) struct Owned {
+    pub(crate) locks: Vec<Box<dyn HostLock>>,
+    /// Who is passed over.
+    pub(crate) former: Option<Holder>,
+    /// The lock files it holds.
+    passed: Vec<PathBuf>,
+    /// One of all lock files.
+    file: PathBuf,
+}
+
+/// The lock file beside a copy.
+pub(crate) fn lock_file(copy: &Path) -> PathBuf {
+    copy.with_extension("lock")
+}
+
+fn note() -> String {
+    format!("process {}", std::process::id())
+}
+
+fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> PvError {
+    move |source| PvError::Io { path: path.to_owned(), operation: "lock it", source }
+}
+
+/// Takes the lock files that say who owns the volume, one beside each copy. With `takeover` those that somebody holds are
+/// passed over.
+pub(crate) fn own(env: &Env, copies: &[CopyPlace], takeover: bool) -> Result<Owned> {
+    let mut owned = Owned::default();
+    for place in copies {
+        let path = lock_file(&place.path);
+        if path.parent().is_none_or(|folder| env.host.stat(folder).is_err()) {
+            continue;
+        }
+        owned.file.clone_from(&path);
+        if let Some(lock) = env.host.lock(&path, false, &note()).map_err(failed(&path))? {
+            owned.locks.push(lock);
+            continue;
+        }
+        let holder = Holder::of(env, &path);
+        if !takeover {
+            return Err(LvError::InUse { owner: holder });
+        }
+        owned.former = Some(holder);
+        owned.passed.push(path);
+    }
+    Ok(owned)
+}
+
+impl Owned {
+    /// Fails when another process has replaced a lock held here. Asked when the epochs have been read: whoever took over
+    /// before that has raised them already, and raising them once more would take the volume from it.
+    pub(crate) fn ensure_current(&self, env: &Env) -> Result<()> {
+        if self.locks.iter().all(|lock| lock.is_current()) {
+            return Ok(());
+        }
+        Err(LvError::InUse { owner: Holder::of(env, &self.file) })
+    }
+
+    /// Puts fresh lock files, held here, in the place of those that were passed over: the epochs are raised, so that the
+    /// former owner is none any more. Not before: a takeover that fails leaves the owner its lock.
+    ///
+    /// Of two takeovers at once the epochs have refused one already. Whoever got a lock meanwhile because the former owner
+    /// is gone has raised the epochs again, and keeps it.
+    pub(crate) fn seize(&mut self, env: &Env) -> Result<()> {
+        for path in std::mem::take(&mut self.passed) {
+            if let Some(lock) = env.host.lock(&path, false, &note()).map_err(failed(&path))? {
+                self.locks.push(lock);
+                continue;
+            }
+            let owner = Holder::of(env, &path);
+            if self.former.as_ref().is_some_and(|former| former.pid != owner.pid) {
+                return Err(LvError::InUse { owner });
+            }
+            self.locks.push(env.host.replace_lock(&path, &note()).map_err(failed(&path))?);
+        }
+        Ok(())
+    }
+}
+
+/// Says who keeps a takeover from going on: a former owner that was stopped in the middle of a commit holds SQLite's own
+/// locks, and nothing can be done while it neither ends its commit nor is gone.
+pub(crate) fn name_former(error: LvError, former: Option<&Holder>) -> LvError {
+    match (error, former) {
+        (LvError::Pv(PvError::Busy { path }), Some(holder)) => PvError::Held { path, holder: holder.clone() }.into(),
+        (error, _) => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_taken_over_while_it_activated_does_not_go_on() {
+        let (dir, env) = (tempfile::tempdir().unwrap(), Env::system());
+        let place =
+            |n: u8| CopyPlace { pv: pv::PvUuid::from_bytes([n; 16]), path: dir.path().join(format!("c{n}.meta")) };
+        let places = [place(1), place(2)];
+        let stopped = own(&env, &places, false).unwrap();
+        stopped.ensure_current(&env).unwrap();
+        assert!(matches!(own(&env, &places, false), Err(LvError::InUse { .. })));
+        let mut taker = own(&env, &places, true).unwrap();
+        assert_eq!(taker.former.as_ref().and_then(|former| former.pid), Some(std::process::id()));
+        stopped.ensure_current(&env).unwrap();
+        taker.seize(&env).unwrap();
+        assert!(matches!(stopped.ensure_current(&env), Err(LvError::InUse { .. })));
+        taker.ensure_current(&env).unwrap();
+        drop(stopped);
+        assert!(matches!(own(&env, &places, false), Err(LvError::InUse { .. })));
+        drop(taker);
+        own(&env, &places, false).unwrap();
+    }
+}

@@ -1,0 +1,15 @@
+//! Real processes on real files: owners that are killed, stopped and taken over, and commands that race.
+
+mod arguments;
+mod kill;
+mod races;
+mod replay;
+mod work;
+mod worker;
+mod zombie;
+
+pub use arguments::{ProcessArguments, run_processes};
+pub use kill::{KillCounts, KillLoop};
+pub use races::Races;
+pub use work::{Work, work};
+pub use zombie::{ZombieCounts, Zombies};
