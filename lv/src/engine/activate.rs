@@ -170,7 +170,7 @@ impl Activation<'_> {
         let Self { env, extents, copies, options } = self;
         let locks = own(env, copies)?;
         release_reserve(env, &extents);
-        let recovered = activate_copies(env, extents.family, copies)?;
+        let recovered = activate_copies(env, extents.family, copies, options.switches)?;
         for (place, why) in &recovered.lost {
             dropped(place, why)?;
         }
