@@ -24,6 +24,12 @@ pub enum Weakness {
     ReuseAtOnce,
     /// A catalogue commit does not care who owns the family.
     NoCatalogueFence,
+    /// After a failed commit the volume goes on (R8).
+    GoOn,
+    /// A commit is acknowledged when the first copy of the metadata has it.
+    FirstCopy,
+    /// What a log shows at activation counts as durable.
+    TrustLog,
 }
 
 impl Weakness {
@@ -35,6 +41,9 @@ impl Weakness {
             "no-pv-fence" => Some(Self::NoPvFence),
             "reuse-at-once" => Some(Self::ReuseAtOnce),
             "no-catalogue-fence" => Some(Self::NoCatalogueFence),
+            "go-on" => Some(Self::GoOn),
+            "first-copy" => Some(Self::FirstCopy),
+            "trust-log" => Some(Self::TrustLog),
             _ => None,
         }
     }
@@ -48,17 +57,20 @@ impl Weakness {
                 file: format!("file:{}?vfs={}", path.display(), env.vfs.as_deref().unwrap_or("unix")),
                 mine: Mutex::new(None),
             }),
-            Self::None | Self::ReuseAtOnce | Self::NoCatalogueFence => store,
+            _ => store,
         }
     }
 
     /// The options with the rule off, if it is one of the engine's switches.
-    pub(super) fn options(self, options: VolumeOptions) -> VolumeOptions {
+    pub(crate) fn options(self, options: VolumeOptions) -> VolumeOptions {
         let none = TestSwitches::default();
         let switches = match self {
             Self::ReuseAtOnce => TestSwitches { reuse_at_once: true, ..none },
             Self::NoCatalogueFence => TestSwitches { no_catalogue_fence: true, ..none },
-            _ => none,
+            Self::GoOn => TestSwitches { go_on_after_failure: true, ..none },
+            Self::FirstCopy => TestSwitches { first_copy_acknowledges: true, ..none },
+            Self::TrustLog => TestSwitches { log_counts_at_once: true, ..none },
+            Self::None | Self::LazyPv | Self::NoPvFence => none,
         };
         VolumeOptions { switches, ..options }
     }

@@ -7,5 +7,6 @@ mod snapshot;
 
 pub use generate::{Generator, Mix};
 pub use history::History;
+pub(crate) use op::Together;
 pub use op::{FsOp, Outcome, Place, apply};
 pub use snapshot::Snapshot;
