@@ -23,6 +23,7 @@ const ROLLBACK: &str = "ROLLBACK";
 #[derive(Debug)]
 pub struct ChangeGuard {
     conn: Connection,
+    env: Env,
     path: PathBuf,
     pv: PvUuid,
     // Fields drop in order: the connection is closed before the lock is released.
@@ -33,7 +34,7 @@ impl ChangeGuard {
     pub(crate) fn begin(env: &Env, path: &Path, pv: PvUuid) -> Result<Self> {
         let held = lock::take(env, path)?;
         let conn = sqlite::open(env, path, &PV_SCHEMA, &PV_TUNING, Access::ReadWrite)?;
-        let guard = Self { conn, path: path.to_owned(), pv, _lock: held };
+        let guard = Self { conn, env: env.clone(), path: path.to_owned(), pv, _lock: held };
         guard.run(BEGIN)?;
         if guard.label()?.pv != pv {
             let what = "another physical volume than before has this name".to_owned();
@@ -94,6 +95,7 @@ impl ChangeGuard {
             return Err(PvError::Superseded { path: self.path.clone() });
         }
         descriptor::write_promise(&self.conn, &self.path, epoch)?;
+        lock::name_journal(&self.env, &self.path)?;
         self.run(COMMIT)?;
         self.run(BEGIN)
     }
@@ -141,6 +143,7 @@ impl ChangeGuard {
     /// # Durability
     /// Durable when this returns.
     pub fn commit(self) -> Result<()> {
+        lock::name_journal(&self.env, &self.path)?;
         self.run(COMMIT)
     }
 }

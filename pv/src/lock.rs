@@ -14,6 +14,19 @@ pub fn side_folder(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Makes the name of the journal of the PV `path` durable, which exists once a transaction has changed something.
+///
+/// SQLite syncs the folder too, when it first syncs the journal, but tells nobody when that fails: the commit would
+/// go on, and a power loss in it would leave half of it and nothing to roll it back with.
+pub(crate) fn name_journal(env: &Env, path: &Path) -> Result<()> {
+    let folder = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    env.host.sync_dir(folder).map_err(|source| PvError::Io {
+        path: folder.to_owned(),
+        operation: "make its names durable",
+        source,
+    })
+}
+
 /// Waits for and takes the lock of the PV `path` (a canonical path), making the folder when it is missing.
 ///
 /// A process that was stopped in the middle of a write is not waited for: [`PvError::Held`] names it.

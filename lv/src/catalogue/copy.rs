@@ -96,7 +96,7 @@ fn apply(connection: &Connection, op: &RowOp) -> rusqlite::Result<()> {
 }
 
 /// What one catalogue commit does.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Commit {
     pub(crate) family: FamilyUuid,
     pub(crate) epoch: Epoch,

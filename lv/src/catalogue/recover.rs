@@ -11,6 +11,9 @@ use crate::{LvError, Result};
 pub(crate) struct CopySet {
     copies: Vec<Copy>,
     threads: bool,
+    rules: TestSwitches,
+    /// What the copies behind the first do not have yet: nothing, but where that rule is off.
+    late: Option<Commit>,
 }
 
 /// A catalogue that is about to be activated.
@@ -35,7 +38,7 @@ pub(crate) fn activate_copies(
     let mut open: Vec<(CopyState, Copy)> = Vec::new();
     let mut lost = Vec::new();
     for place in places {
-        match open_durable(env, place) {
+        match open_durable(env, place, rules) {
             Ok((state, copy)) if state.family == family => open.push((state, copy)),
             Ok(_) => lost.push((place.clone(), format!("{} belongs to another volume", place.path.display()))),
             Err(LvError::Pv(pv::PvError::Busy { path })) => return Err(pv::PvError::Busy { path }.into()),
@@ -53,14 +56,20 @@ pub(crate) fn activate_copies(
         let equal = rules.keep(Rule::EqualCopies);
         copies.push(if equal { bring_forward(copies.first(), &state, behind, copy)? } else { copy });
     }
-    Ok(Recovered { copies: CopySet { copies, threads: env.threads }, state, lost })
+    Ok(Recovered { copies: CopySet { copies, threads: env.threads, rules, late: None }, state, lost })
 }
 
 /// Opens a copy and makes durable what it says. What a log holds after a crash may be in memory only, or share a sector
 /// with what is written next: it counts once a checkpoint has put it into the file.
-fn open_durable(env: &Env, place: &CopyPlace) -> Result<(CopyState, Copy)> {
+fn open_durable(env: &Env, place: &CopyPlace, rules: TestSwitches) -> Result<(CopyState, Copy)> {
     let copy = Copy::open(env, place.clone())?;
-    if copy.checkpoint(Checkpoint::Truncate)?.busy {
+    // The log has its name from here on. SQLite syncs the folder too, but tells nobody when that fails: commits would be
+    // acknowledged that are in a file without a durable name.
+    if let Some(folder) = place.path.parent() {
+        let failed = |source| pv::PvError::Io { path: folder.to_owned(), operation: "make its names durable", source };
+        env.host.sync_dir(folder).map_err(failed)?;
+    }
+    if rules.keep(Rule::DurableLog) && copy.checkpoint(Checkpoint::Truncate)?.busy {
         return Err(pv::PvError::Busy { path: place.path.clone() }.into());
     }
     Ok((copy.state()?, copy))
@@ -120,6 +129,9 @@ impl CopySet {
     /// Runs a commit on all copies. `Ok` means that all have it; after an error the outcome is unknown.
     pub(crate) fn commit(&mut self, commit: &Commit, fence: bool) -> Result<()> {
         let keep = self.copies.len() > 1;
+        if !self.rules.keep(Rule::AllCopies) {
+            return self.commit_to_first(commit, fence);
+        }
         if !self.threads || !keep {
             return self.copies.iter_mut().try_for_each(|copy| copy.commit(commit, keep, fence));
         }
@@ -128,6 +140,14 @@ impl CopySet {
                 self.copies.iter_mut().map(|copy| scope.spawn(move || copy.commit(commit, keep, fence))).collect();
             running.into_iter().try_for_each(|thread| thread.join().unwrap_or(Err(thread_died())))
         })
+    }
+
+    /// As [`commit`](Self::commit) with the rule off that all copies have it.
+    fn commit_to_first(&mut self, commit: &Commit, fence: bool) -> Result<()> {
+        let late = self.late.replace(commit.clone());
+        let Some((first, others)) = self.copies.split_first_mut() else { return Ok(()) };
+        first.commit(commit, true, fence)?;
+        late.iter().try_for_each(|late| others.iter_mut().try_for_each(|copy| copy.commit(late, true, fence)))
     }
 
     /// Moves the logs of all copies into their files; `true` when nothing stood in the way.

@@ -14,7 +14,7 @@ use quick_cache::sync::Cache;
 use vg::VolumeExtents;
 
 use super::lock_table::LockTable;
-use super::rules::TestSwitches;
+use super::rules::{Rule, TestSwitches};
 use super::state::State;
 use crate::catalogue::{Copy, CopySet};
 use crate::{Ino, LvError, Result};
@@ -152,6 +152,9 @@ impl Core {
     /// Stops the volume after a failure with an unknown outcome, and hands the failure on.
     pub(crate) fn poison(&self, error: LvError) -> LvError {
         let error = self.name_successor(error);
+        if !self.options.switches.keep(Rule::StopAfterFailure) {
+            return error;
+        }
         lock(&self.state).poison.get_or_insert_with(|| error.to_string());
         self.changed.notify_all();
         self.work.notify_all();

@@ -24,6 +24,12 @@ pub enum Rule {
     NamesInOrder,
     /// Extents that were written and not committed are deleted before anything new is written.
     Sweep,
+    /// After a failure with an unknown outcome nothing more is promised until the volume is opened again.
+    StopAfterFailure,
+    /// A commit is acknowledged when all copies of the catalogue have it.
+    AllCopies,
+    /// What a log holds at activation counts once it is in its file.
+    DurableLog,
     /// A copy of the catalogue that missed a commit is made equal before it counts.
     EqualCopies,
 }

@@ -52,7 +52,9 @@ pub fn error(path: &Path, operation: &'static str, error: Error) -> PvError {
 
 fn io_error(extended: i32, io: &dyn Fn(io::ErrorKind, &str) -> PvError) -> PvError {
     match extended {
-        ffi::SQLITE_IOERR_READ => io(io::ErrorKind::Other, "the operating system could not read"),
+        ffi::SQLITE_IOERR_READ | ffi::SQLITE_IOERR_CORRUPTFS => {
+            io(io::ErrorKind::Other, "the operating system could not read")
+        }
         ffi::SQLITE_IOERR_SHORT_READ => io(io::ErrorKind::UnexpectedEof, "the file is shorter than it should be"),
         ffi::SQLITE_IOERR_WRITE => io(io::ErrorKind::Other, "the operating system could not write"),
         ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC => {

@@ -29,6 +29,8 @@ pub(super) struct Writer {
     /// Pages are given back after each commit, or there is no bound on them.
     give_back: bool,
     poisoned: AtomicBool,
+    /// The journal's name is durable.
+    named: AtomicBool,
     commits: Arc<AtomicU64>,
 }
 
@@ -62,6 +64,7 @@ impl Writer {
             path: path.to_owned(),
             conn: Mutex::new(conn),
             poisoned: AtomicBool::new(false),
+            named: AtomicBool::new(false),
             commits,
         })
     }
@@ -99,6 +102,10 @@ impl Writer {
             return Err(failed);
         }
         let done = run(conn).and_then(|value| {
+            if !self.named.load(Ordering::Acquire) {
+                lock::name_journal(&self.env, &self.path)?;
+                self.named.store(true, Ordering::Release);
+            }
             let _early = writeback::during();
             conn.execute_batch(COMMIT).map_err(|e| error(&self.path, WRITE, e))?;
             Ok(value)

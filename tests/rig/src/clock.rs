@@ -17,6 +17,11 @@ impl TestClock {
         self.0.fetch_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX), Ordering::SeqCst);
     }
 
+    /// Shows the time that `other` shows.
+    pub(crate) fn set(&self, other: &Self) {
+        self.0.store(other.0.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
+
     /// Milliseconds since 1970, for SQLite.
     pub(crate) fn millis(&self) -> i64 {
         pv::Clock::wall(self) / 1_000_000

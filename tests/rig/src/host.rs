@@ -96,7 +96,7 @@ impl Host for MemHost {
 
     fn sync_file(&self, path: &Path) -> io::Result<()> {
         let mut state = self.shared.state();
-        let inode = state.lookup(&plain(path)?)?;
+        let inode = state.open_existing(&plain(path)?)?;
         state.sync(inode)
     }
 
@@ -117,10 +117,12 @@ impl Host for MemHost {
     }
 
     fn read(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>> {
-        let state = self.shared.state();
-        let content = &state.file(state.lookup(&plain(path)?)?)?.content;
-        let mut bytes = vec![0; usize::try_from(content.len()).map_or(limit, |len| len.min(limit))];
-        content.read(0, &mut bytes);
+        let mut state = self.shared.state();
+        let inode = state.open_existing(&plain(path)?)?;
+        let len = state.file(inode)?.content.len();
+        let mut bytes = vec![0; usize::try_from(len).map_or(limit, |len| len.min(limit))];
+        let there = state.read(inode, 0, &mut bytes)?;
+        bytes.truncate(there);
         Ok(bytes)
     }
 
@@ -130,10 +132,15 @@ impl Host for MemHost {
         let mut state = self.shared.state();
         missing_is_fine(state.unlink(&temporary))?;
         let inode = state.create(&temporary)?;
-        state.write(inode, 0, bytes)?;
-        state.sync(inode)?;
-        state.rename(&temporary, &path, true)?;
-        state.sync_dir(parent(&path))
+        let written = state.write(inode, 0, bytes).and_then(|()| state.sync(inode));
+        match written.and_then(|()| state.rename(&temporary, &path, true)) {
+            Ok(()) => state.sync_dir(parent(&path)),
+            Err(error) => {
+                // The first error is the one to report.
+                let _ = state.unlink(&temporary);
+                Err(error)
+            }
+        }
     }
 
     fn allocate(&self, path: &Path, bytes: Bytes) -> io::Result<()> {
@@ -141,7 +148,7 @@ impl Host for MemHost {
         let mut state = self.shared.state();
         let inode = match state.node(&path) {
             None => state.create(&path)?,
-            Some(_) => state.lookup(&path)?,
+            Some(_) => state.open_existing(&path)?,
         };
         state.truncate(inode, bytes.0)?;
         state.sync(inode)?;
@@ -172,10 +179,12 @@ impl Host for MemHost {
         }
         let inode = match state.node(&path) {
             None => state.create(&path)?,
-            Some(_) => state.lookup(&path)?,
+            Some(_) => state.open_existing(&path)?,
         };
-        state.truncate(inode, 0)?;
-        state.write(inode, 0, note.as_bytes())?;
+        // As the real host: information only, written when it is news, and no reason to fail.
+        if state.file(inode)?.content.to_vec() != note.as_bytes() {
+            let _ = state.truncate(inode, 0).and_then(|()| state.write(inode, 0, note.as_bytes()));
+        }
         let name: Name = path.into();
         let holder = (self.process, new_token(&mut state));
         state.host_locks.insert(Arc::clone(&name), holder);

@@ -5,6 +5,7 @@
 //! * [`Model`], [`Image`], [`Mode`], [`Spec`]: what is durable, and crash images.
 //! * [`Explorer`]: feeds a log through the model and lets a [`Check`] judge the images, in parallel, also crashes
 //!   during the recovery from a crash.
+//! * [`FaultCampaign`]: operation 1, 2, 3 and so on of a disk fails, and the engine is judged by what it does then.
 //! * [`Toy`]: two files with a right and several wrong commit orders, to see that it looks.
 //!
 //! `README.md` beside this package says how a test is built from them.
@@ -14,6 +15,7 @@ mod content;
 mod disk;
 mod engine;
 mod explore;
+mod faults;
 mod fs;
 mod host;
 mod image;
@@ -28,9 +30,10 @@ mod watch;
 
 pub use clock::TestClock;
 pub use content::Content;
-pub use disk::{Disk, Settings};
+pub use disk::{Disk, Fault, FaultKind, FileKind, ParseFaultError, Settings};
 pub use engine::{Pool, Run, Shape, Weakness, Workload};
 pub use explore::{Check, Crash, Explorer, Options};
+pub use faults::{FaultCampaign, FaultOptions, FaultReport, FaultTally};
 pub use fs::{FsOp, Generator, History, Mix, Outcome, Place, Snapshot, apply};
 pub use host::MemHost;
 pub use image::{Image, Mode, Model, ParseSpecError, Spec};

@@ -58,6 +58,10 @@ pub enum Op {
     },
     /// A file's contents (not its name) are durable from here on.
     Sync(Inode),
+    /// A sync failed, and the file shows again what was last made durable.
+    Revert(Inode),
+    /// A sync failed, and what was pending will never be written, though the file shows it.
+    Forget(Inode),
     /// A change of names.
     Name(NameOp),
     /// A folder's names (not the contents of files) are durable from here on.

@@ -1,5 +1,6 @@
 //! A disk in memory: files, names, locks, and a log of what happened to them.
 
+mod fault;
 mod locks;
 mod shm;
 mod state;
@@ -8,13 +9,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OpenFlags};
 
+pub use fault::{Fault, FaultKind, FileKind, ParseFaultError};
 pub(crate) use locks::Level;
 pub(crate) use shm::Shm;
 pub(crate) use state::{State, apply_name_op};
 
 use crate::clock::TestClock;
 use crate::host::MemHost;
-use crate::image::Image;
+use crate::image::{Image, Mode, Model};
 use crate::log::Op;
 use crate::vfs::Registration;
 
@@ -154,6 +156,59 @@ impl Disk {
     /// Puts a mark of the workload into the log.
     pub fn mark(&self, mark: u64) {
         self.shared.state().mark(mark);
+    }
+
+    /// Counts operations from here on and lets this one fail (`None`: none). The first call follows what is durable from
+    /// there on; what is on the disk then counts as such.
+    pub fn set_fault(&self, fault: Option<Fault>) {
+        let mut state = self.shared.state();
+        state.plan.set(fault);
+        if state.model().is_none() {
+            let model = Model::new(&state.image());
+            state.follow(model);
+        }
+    }
+
+    /// The fault that was set.
+    pub fn fault(&self) -> Option<Fault> {
+        self.shared.state().plan.fault()
+    }
+
+    /// Operations that the fault could have struck since it was set, and those that it struck.
+    pub fn fault_counts(&self) -> (u64, u64) {
+        self.shared.state().plan.counts()
+    }
+
+    /// Another disk, as this one is after the processes on it were killed: contents and names are there, nothing is open
+    /// or locked, and what a power loss would take is the same. Nothing fails on it. Only after [`Disk::set_fault`].
+    #[must_use]
+    pub fn after_kill(&self) -> Self {
+        let state = self.shared.state();
+        let (image, model) = (state.image(), state.model().cloned());
+        drop(state);
+        let disk = Self::from_image(&image, self.shared.settings);
+        disk.clock().set(&self.shared.clock);
+        if let Some(model) = model {
+            disk.shared.state().follow(model);
+        }
+        disk
+    }
+
+    /// As [`Disk::after_kill`], and what was to fail still is to fail.
+    pub(crate) fn after_kill_keeping_fault(&self) -> Self {
+        let disk = self.after_kill();
+        disk.shared.state().plan = self.shared.state().plan;
+        disk
+    }
+
+    /// What it is like.
+    pub fn settings(&self) -> Settings {
+        self.shared.settings
+    }
+
+    /// What a crash of this kind leaves now, as [`Model::image`] says. Only after [`Disk::set_fault`].
+    pub fn crash(&self, mode: Mode, seed: u64) -> Option<Image> {
+        self.shared.state().model().and_then(|model| model.image(mode, seed))
     }
 
     /// Leaves `bytes` of free space; writers find the disk full after them.

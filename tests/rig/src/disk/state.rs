@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::Arc;
 
+use super::fault::{Act, FaultKind, FileKind, Plan, error};
 use super::locks::FileLocks;
 use super::shm::Shm;
 use super::{HandleId, Settings};
 use crate::content::Content;
-use crate::image::Image;
+use crate::image::{Image, Model};
 use crate::log::{Inode, Name, NameOp, Node, Op, parent};
 
 /// A file's contents and who uses them.
@@ -21,6 +22,8 @@ pub(crate) struct File {
     named: bool,
     /// SQLite has it open so many times.
     open: usize,
+    /// What it is to the engine; none without a name.
+    kind: Option<FileKind>,
 }
 
 /// Everything about a disk that changes.
@@ -31,6 +34,10 @@ pub(crate) struct State {
     next_inode: Inode,
     next_handle: HandleId,
     log: Option<Vec<Op>>,
+    /// What is durable, where that is followed.
+    model: Option<Model>,
+    /// What is to fail.
+    pub(crate) plan: Plan,
     /// Bytes of all files.
     used: u64,
     /// Bytes that files may have together.
@@ -48,6 +55,8 @@ impl State {
             next_inode: 1,
             next_handle: 1,
             log: None,
+            model: None,
+            plan: Plan::default(),
             used: 0,
             capacity: settings.capacity,
             host_locks: BTreeMap::new(),
@@ -58,7 +67,40 @@ impl State {
             state.next_inode = state.next_inode.max(inode + 1);
             state.files.insert(*inode, File { content: content.clone(), named: true, ..File::default() });
         }
+        for (name, node) in image.names() {
+            if let Node::File(inode) = node {
+                state.is_now(*inode, name);
+            }
+        }
         state
+    }
+
+    /// Follows what is durable from here on, where `model` is what is durable now.
+    pub(crate) fn follow(&mut self, model: Model) {
+        self.model = Some(model);
+    }
+
+    /// What is durable, where that is followed.
+    pub(crate) const fn model(&self) -> Option<&Model> {
+        self.model.as_ref()
+    }
+
+    /// A file has this name now.
+    fn is_now(&mut self, inode: Inode, name: &str) {
+        if let Some(file) = self.files.get_mut(&inode) {
+            file.kind = Some(FileKind::of(name));
+        }
+    }
+
+    /// Whether the plan lets this operation on a file fail, and how. Files without names never fail.
+    fn strike(&mut self, act: Act, inode: Inode) -> Option<FaultKind> {
+        let kind = self.files.get(&inode)?.kind?;
+        self.plan.strike(act, kind)
+    }
+
+    /// The error of an operation that the plan lets fail.
+    fn check(&mut self, act: Act, kind: FileKind) -> io::Result<()> {
+        self.plan.strike(act, kind).map_or(Ok(()), |kind| Err(error(kind)))
     }
 
     /// All names and the contents behind them, as they are now.
@@ -117,7 +159,9 @@ impl State {
         if self.node(name).is_some() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
+        self.check(Act::Open, FileKind::of(name))?;
         let inode = self.new_file(true);
+        self.is_now(inode, name);
         self.rename_op(NameOp::Add(name.into(), Node::File(inode)));
         Ok(inode)
     }
@@ -129,6 +173,7 @@ impl State {
             Some(Node::Dir) => Ok(()),
             Some(Node::File(_)) => Err(io::ErrorKind::AlreadyExists.into()),
             None => {
+                self.check(Act::Open, FileKind::Folder)?;
                 self.rename_op(NameOp::Add(name.into(), Node::Dir));
                 Ok(())
             }
@@ -138,6 +183,12 @@ impl State {
     /// A file without a name; never logged, gone when closed.
     pub(crate) fn temporary(&mut self) -> Inode {
         self.new_file(false)
+    }
+
+    /// The file behind a name, to be opened.
+    pub(crate) fn open_existing(&mut self, name: &str) -> io::Result<Inode> {
+        let inode = self.lookup(name)?;
+        self.strike(Act::Open, inode).map_or(Ok(inode), |kind| Err(error(kind)))
     }
 
     /// SQLite opens a file.
@@ -166,7 +217,35 @@ impl State {
         }
     }
 
+    /// Fills `buf` from byte `at` on; how many bytes there were. The rest of `buf` stays as it is.
+    pub(crate) fn read(&mut self, inode: Inode, at: u64, buf: &mut [u8]) -> io::Result<usize> {
+        let struck = self.strike(Act::Read, inode);
+        let content = &self.file(inode)?.content;
+        match struck {
+            Some(FaultKind::ShortRead) => {
+                let half = buf.len() / 2;
+                Ok(content.read(at, &mut buf[..half]))
+            }
+            Some(kind) => Err(error(kind)),
+            None => Ok(content.read(at, buf)),
+        }
+    }
+
     pub(crate) fn write(&mut self, inode: Inode, at: u64, data: &[u8]) -> io::Result<()> {
+        match self.strike(Act::Write, inode) {
+            None => self.write_all(inode, at, data),
+            Some(FaultKind::ShortWrite) => {
+                self.write_all(inode, at, &data[..data.len() / 2])?;
+                Err(self.plan.half_error())
+            }
+            Some(kind) => Err(error(kind)),
+        }
+    }
+
+    fn write_all(&mut self, inode: Inode, at: u64, data: &[u8]) -> io::Result<()> {
+        if data.is_empty() {
+            return Ok(());
+        }
         let end = at.checked_add(data.len() as u64).ok_or(io::ErrorKind::FileTooLarge)?;
         let grows = end.saturating_sub(self.file(inode)?.content.len());
         self.take_space(grows)?;
@@ -179,6 +258,9 @@ impl State {
     }
 
     pub(crate) fn truncate(&mut self, inode: Inode, len: u64) -> io::Result<()> {
+        if let Some(kind) = self.strike(Act::Truncate, inode) {
+            return Err(error(kind));
+        }
         let old = self.file(inode)?.content.len();
         self.take_space(len.saturating_sub(old))?;
         self.used -= old.saturating_sub(len);
@@ -191,14 +273,34 @@ impl State {
     }
 
     pub(crate) fn sync(&mut self, inode: Inode) -> io::Result<()> {
-        if self.file(inode)?.named {
-            self.push(Op::Sync(inode));
+        let named = self.file(inode)?.named;
+        match self.strike(Act::Sync, inode) {
+            None => {
+                if named {
+                    self.push(Op::Sync(inode));
+                }
+                return Ok(());
+            }
+            Some(FaultKind::SyncDrop) if named => self.revert(inode),
+            Some(FaultKind::SyncLie) if named => self.push(Op::Forget(inode)),
+            Some(_) => {}
         }
-        Ok(())
+        Err(error(FaultKind::Sync))
+    }
+
+    /// A file shows again what is durable of it, if that is followed.
+    fn revert(&mut self, inode: Inode) {
+        self.push(Op::Revert(inode));
+        let durable = self.model.as_ref().and_then(|model| model.shown(inode)).cloned();
+        if let (Some(durable), Some(file)) = (durable, self.files.get_mut(&inode)) {
+            self.used = (self.used + durable.len()).saturating_sub(file.content.len());
+            file.content = durable;
+        }
     }
 
     pub(crate) fn sync_dir(&mut self, dir: &str) -> io::Result<()> {
         self.need_dir(dir)?;
+        self.check(Act::Sync, FileKind::Folder)?;
         self.push(Op::SyncDir(dir.into()));
         Ok(())
     }
@@ -206,6 +308,7 @@ impl State {
     /// Removes a file's name.
     pub(crate) fn unlink(&mut self, name: &str) -> io::Result<()> {
         let inode = self.lookup(name)?;
+        self.check(Act::Unlink, FileKind::of(name))?;
         self.rename_op(NameOp::Remove(name.into()));
         self.unname(inode);
         Ok(())
@@ -217,6 +320,7 @@ impl State {
         if !self.list(name)?.is_empty() {
             return Err(io::ErrorKind::DirectoryNotEmpty.into());
         }
+        self.check(Act::Unlink, FileKind::Folder)?;
         self.rename_op(NameOp::Remove(name.into()));
         Ok(())
     }
@@ -234,7 +338,9 @@ impl State {
         for inode in [Some(inode), replaced].into_iter().flatten() {
             assert!(self.file(inode)?.open == 0, "rename of {from} to {to}: SQLite has the file open");
         }
+        self.check(Act::Rename, FileKind::of(to))?;
         self.rename_op(NameOp::Rename(from.into(), to.into()));
+        self.is_now(inode, to);
         if let Some(old) = replaced {
             self.unname(old);
         }
@@ -290,6 +396,9 @@ impl State {
     }
 
     fn push(&mut self, op: Op) {
+        if let Some(model) = &mut self.model {
+            model.apply(&op);
+        }
         if let Some(log) = &mut self.log {
             log.push(op);
         }

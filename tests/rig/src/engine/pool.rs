@@ -109,11 +109,26 @@ impl Pool {
     /// # Errors
     /// As the engine says.
     pub fn activate(&self, env: &Env, options: VolumeOptions, weakness: Weakness) -> Result<Volume, LvError> {
+        let refuse = &mut |place: &CopyPlace, why: &str| {
+            Err(LvError::NoMetadata { missing: format!("{}: {why}", place.path.display()) })
+        };
+        self.activate_without(env, options, weakness, refuse)
+    }
+
+    /// As [`Pool::activate`]; `dropped` is told of copies of the metadata that cannot be read.
+    ///
+    /// # Errors
+    /// As the engine says.
+    pub fn activate_without(
+        &self,
+        env: &Env,
+        options: VolumeOptions,
+        weakness: Weakness,
+        dropped: &mut dyn FnMut(&CopyPlace, &str) -> Result<(), LvError>,
+    ) -> Result<Volume, LvError> {
         let extents = self.extents(env, weakness)?;
         let options = weakness.options(options);
-        Volume::activate(env, extents, &self.copies(), options, &mut |place, why| {
-            Err(LvError::NoMetadata { missing: format!("{}: {why}", place.path.display()) })
-        })
+        Volume::activate(env, extents, &self.copies(), options, dropped)
     }
 
     /// Checks the volume's files, which nobody has active, to the last byte.

@@ -25,7 +25,7 @@ pub enum Weakness {
 }
 
 /// The engine's own rules by what is done instead.
-const RULES: [(&str, Rule); 9] = [
+const RULES: [(&str, Rule); 12] = [
     ("reuse-at-once", Rule::DeferredReuse),
     ("no-catalogue-fence", Rule::CatalogueFence),
     ("blind-takeover", Rule::UnchangedCatalogue),
@@ -34,6 +34,9 @@ const RULES: [(&str, Rule); 9] = [
     ("split-transactions", Rule::WholeTransactions),
     ("names-later", Rule::NamesInOrder),
     ("no-sweep", Rule::Sweep),
+    ("go-on", Rule::StopAfterFailure),
+    ("first-copy", Rule::AllCopies),
+    ("trust-log", Rule::DurableLog),
     ("unequal-copies", Rule::EqualCopies),
 ];
 
@@ -57,7 +60,7 @@ impl Weakness {
                 file: format!("file:{}?vfs={}", path.display(), env.vfs.as_deref().unwrap_or("unix")),
                 mine: Mutex::new(None),
             }),
-            Self::None | Self::Without(_) => store,
+            _ => store,
         }
     }
 

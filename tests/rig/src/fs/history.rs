@@ -217,6 +217,23 @@ impl History {
         Ok(())
     }
 
+    /// The inode behind a name.
+    pub(crate) fn find(&self, place: &Place) -> Option<Ino> {
+        self.names.get(place).map(|(ino, _)| *ino)
+    }
+
+    /// Whether nothing is in this directory.
+    pub(crate) fn is_empty(&self, dir: Ino) -> bool {
+        !self.names.keys().any(|(parent, _)| *parent == dir)
+    }
+
+    /// The names of files and what is in them.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&Place, Ino, &[u8])> {
+        self.names.iter().filter(|(_, (_, kind))| *kind == FILE).filter_map(|(place, (ino, _))| {
+            self.contents.get(ino).map(|contents| (place, *ino, contents.now.as_slice()))
+        })
+    }
+
     pub(super) const fn names(&self) -> &BTreeMap<Place, (Ino, Code)> {
         &self.names
     }

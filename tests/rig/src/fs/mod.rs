@@ -7,6 +7,6 @@ mod snapshot;
 
 pub use generate::{Generator, Mix};
 pub use history::History;
-pub(crate) use op::bytes;
 pub use op::{FsOp, Outcome, Place, apply};
+pub(crate) use op::{Together, bytes};
 pub use snapshot::Snapshot;

@@ -32,7 +32,7 @@ impl Model {
                 Some(self.shuffled(&mut rng, |file, rng| torn(file, rng, filler)))
             }
             Mode::Contents => {
-                (!self.pending.is_empty()).then(|| self.build(self.durable.clone(), |_, file| file.kept.clone()))
+                (!self.pending.is_empty()).then(|| self.build(self.durable.clone(), |_, file| file.written()))
             }
             Mode::Names => {
                 (!self.pending.is_empty()).then(|| self.build(self.kept.clone(), |_, file| file.durable.clone()))
@@ -80,10 +80,7 @@ impl Model {
         let one = pending[rng.index(pending.len())];
         let names = if rng.one_in(4) { self.names_prefix(rng) } else { self.kept.clone() };
         Some(
-            self.build(
-                names,
-                |inode, file| if (inode == one) == keep { file.kept.clone() } else { file.durable.clone() },
-            ),
+            self.build(names, |inode, file| if (inode == one) == keep { file.written() } else { file.durable.clone() }),
         )
     }
 

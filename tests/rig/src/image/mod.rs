@@ -62,6 +62,13 @@ impl Image {
         }
     }
 
+    /// The image without the files of these names.
+    #[must_use]
+    pub fn without(mut self, names: &[String]) -> Self {
+        self.names.retain(|name, _| !names.iter().any(|gone| **gone == **name));
+        self
+    }
+
     /// Paths of all files with their lengths, sorted.
     pub fn list(&self) -> Vec<(Name, u64)> {
         let all = self.names.iter().filter_map(|(name, node)| match node {

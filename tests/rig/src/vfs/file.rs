@@ -137,11 +137,12 @@ unsafe extern "C" fn read(file: *mut ffi::sqlite3_file, buf: *mut c_void, len: c
         buf.cast::<u8>().write_bytes(0, len);
         (open_file(file), std::slice::from_raw_parts_mut(buf.cast::<u8>(), len))
     };
-    let state = open.disk.state();
-    match state.file(open.inode) {
-        Ok(found) if found.content.read(unsigned(at), buf) == len => ffi::SQLITE_OK,
+    match open.disk.state().read(open.inode, unsigned(at), buf) {
+        Ok(found) if found == len => ffi::SQLITE_OK,
+        // SQLite relies on zeros behind what there is: `buf` was zeroed.
         Ok(_) => ffi::SQLITE_IOERR_SHORT_READ,
-        Err(_) => ffi::SQLITE_IOERR_READ,
+        // As os_unix.c after EIO.
+        Err(_) => ffi::SQLITE_IOERR_CORRUPTFS,
     }
 }
 
@@ -162,7 +163,13 @@ unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, _flags: c_int) -> c_int 
     let open = unsafe { open_file(file) };
     let mut state = open.disk.state();
     // A sync without metadata still makes the length durable, so all kinds are one.
-    let result = state.sync(open.inode).and_then(|()| open.dir.take().map_or(Ok(()), |dir| state.sync_dir(&dir)));
+    let result = state.sync(open.inode);
+    if result.is_ok()
+        && let Some(dir) = open.dir.take()
+    {
+        // As os_unix.c: tried once, and nobody is told when it fails.
+        let _ = state.sync_dir(&dir);
+    }
     code(result, ffi::SQLITE_IOERR_FSYNC)
 }
 

@@ -87,7 +87,7 @@ fn open_file(
     let inode = match path.map(|path| (path, state.node(path))) {
         None => state.temporary(),
         Some((path, None)) if create => state.create(path)?,
-        Some((path, Some(Node::File(_)))) if flags & ffi::SQLITE_OPEN_EXCLUSIVE == 0 => state.lookup(path)?,
+        Some((path, Some(Node::File(_)))) if flags & ffi::SQLITE_OPEN_EXCLUSIVE == 0 => state.open_existing(path)?,
         Some(_) => return Err(io::ErrorKind::NotFound.into()),
     };
     let handle = state.open(inode)?;
@@ -107,10 +107,9 @@ pub(super) unsafe extern "C" fn delete(vfs: *mut ffi::sqlite3_vfs, name: *const 
         return ffi::SQLITE_IOERR_DELETE;
     };
     let mut state = disk.state();
-    let result =
-        state.unlink(&path).and_then(|()| if sync_dir & 1 == 0 { Ok(()) } else { state.sync_dir(parent(&path)) });
-    match result {
-        Ok(()) => ffi::SQLITE_OK,
+    match state.unlink(&path) {
+        Ok(()) if sync_dir & 1 == 0 => ffi::SQLITE_OK,
+        Ok(()) => state.sync_dir(parent(&path)).map_or(ffi::SQLITE_IOERR_DIR_FSYNC, |()| ffi::SQLITE_OK),
         Err(error) if error.kind() == io::ErrorKind::NotFound => ffi::SQLITE_IOERR_DELETE_NOENT,
         Err(_) => ffi::SQLITE_IOERR_DELETE,
     }

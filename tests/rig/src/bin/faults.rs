@@ -1,0 +1,84 @@
+//! `faults`: lets the disk fail at operation 1, 2, 3 and so on of scripted workloads, and judges what comes of it.
+//!
+//! ```text
+//! faults [--seed N] [--seconds S] [--workload NAME] [--kind KIND] [--file FILE] [--stride N]
+//!        [--at-least N] [--threads N] [--weakness NAME] [--fault KIND:FILE:AT:once|always]
+//! ```
+//!
+//! Without `--seconds` every fault is run, `--stride N` only every Nth operation; with it, faults are drawn by lot until
+//! the time is over or something is wrong. `--at-least N`: fewer runs with a fault than that are a failure. `--fault`
+//! (with `--workload` and the same seed) repeats one run. `--weakness`: a rule of the engine switched off.
+//!
+//! Without a seed it takes a fresh one; it always prints the seed. Exit code 0: nothing wrong; 1: something wrong;
+//! 2: wrong arguments.
+
+use std::io::{Write, stdout};
+use std::process::ExitCode;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyfs_lvm_rig::{FaultCampaign, FaultKind, FaultOptions, FileKind, Weakness, watch};
+
+/// No run takes this long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn main() -> ExitCode {
+    let mut out = stdout().lock();
+    let (options, least) = match parse(std::env::args().skip(1)) {
+        Ok(parsed) => parsed,
+        Err(message) => {
+            let _ = writeln!(out, "faults: {message}");
+            return ExitCode::from(2);
+        }
+    };
+    watch(PATIENCE);
+    let _ = writeln!(out, "faults --seed {}", options.seed);
+    match FaultCampaign::run(options) {
+        Ok(report) => {
+            let total = report.total();
+            let _ = writeln!(out, "{report}");
+            if total.struck < least {
+                let _ = writeln!(out, "faults: {} runs with a fault, fewer than {least}", total.struck);
+            }
+            ExitCode::from(u8::from(total.bad > 0 || total.struck < least))
+        }
+        Err(message) => {
+            let _ = writeln!(out, "faults: {message}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// The options, and how many runs there must be.
+fn parse(mut words: impl Iterator<Item = String>) -> Result<(FaultOptions, u64), String> {
+    let fresh = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| u64::from(now.subsec_nanos()));
+    let (mut options, mut least) = (FaultOptions { seed: fresh, ..FaultOptions::default() }, 0);
+    while let Some(name) = words.next() {
+        let value = words.next().ok_or_else(|| format!("{name} needs a value"))?;
+        let number = || value.parse::<u64>().map_err(|_| format!("{name}: {value} is no number"));
+        match name.as_str() {
+            "--seed" => options.seed = number()?,
+            "--seconds" => {
+                let seconds = number()?;
+                options.until = (seconds > 0).then(|| Instant::now() + Duration::from_secs(seconds));
+            }
+            "--stride" => options.stride = number()?,
+            "--at-least" => least = number()?,
+            "--threads" => options.threads = usize::try_from(number()?).map_err(|error| error.to_string())?,
+            "--workload" => options.workload = Some(value),
+            "--kind" => {
+                let known = FaultKind::ALL.into_iter().find(|kind| kind.name() == value);
+                options.kind = Some(known.ok_or_else(|| format!("no kind of fault {value}"))?);
+            }
+            "--file" => {
+                let known = FileKind::ALL.into_iter().find(|file| file.name() == value);
+                options.file = Some(known.ok_or_else(|| format!("no kind of file {value}"))?);
+            }
+            "--fault" => options.only = Some(value.parse().map_err(|error| format!("--fault: {error}"))?),
+            "--weakness" => {
+                options.weakness = Weakness::named(&value).ok_or_else(|| format!("no weakness {value}"))?;
+            }
+            _ => return Err(format!("unknown argument {name}")),
+        }
+    }
+    Ok((options, least))
+}

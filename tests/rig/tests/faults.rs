@@ -1,0 +1,62 @@
+//! The engine under faults of its disk, and the proof that a rule of it that is off is found.
+
+use std::time::{Duration, Instant};
+
+use anyfs_lvm_rig::{FaultCampaign, FaultKind, FaultOptions, FaultReport, FileKind, Weakness, watch};
+use lv::Rule;
+
+#[cfg(test)]
+mod support {
+    use super::*;
+
+    /// Runs a campaign; nothing in it takes long.
+    pub(crate) fn run(options: FaultOptions) -> FaultReport {
+        watch(Duration::from_secs(60));
+        FaultCampaign::run(options).unwrap()
+    }
+
+    /// Faults in order until the first that something is wrong with.
+    pub(crate) fn hunt(workload: &str, kind: FaultKind, file: Option<FileKind>, weakness: Weakness) -> FaultReport {
+        let workload = Some(workload.to_owned());
+        run(FaultOptions { workload, kind: Some(kind), file, weakness, hasty: true, ..FaultOptions::default() })
+    }
+}
+
+use support::{hunt, run};
+
+#[test]
+fn faults_drawn_by_lot_lose_nothing() {
+    let until = Some(Instant::now() + Duration::from_secs(15));
+    let report = run(FaultOptions { seed: 11, until, ..FaultOptions::default() });
+    assert!(report.total().bad == 0 && report.total().struck > 10, "{report}");
+}
+
+/// SQLite tells nobody when the folder of a new journal or log cannot be synced.
+#[test]
+fn a_folder_that_cannot_be_synced_stops_an_activation_instead_of_losing_the_log() {
+    let report = hunt("copies", FaultKind::Sync, Some(FileKind::Folder), Weakness::None);
+    assert!(report.total().bad == 0 && report.total().struck > 3, "{report}");
+}
+
+#[test]
+fn a_volume_that_goes_on_after_a_failed_commit_is_found() {
+    let report =
+        hunt("replace", FaultKind::Sync, Some(FileKind::MetadataLog), Weakness::Without(Rule::StopAfterFailure));
+    assert!(report.total().bad > 0, "not found: {report}");
+    let report = hunt("replace", FaultKind::Sync, Some(FileKind::MetadataLog), Weakness::None);
+    assert!(report.total().bad == 0, "{report}");
+}
+
+#[test]
+fn an_acknowledgement_by_the_first_copy_alone_is_found() {
+    let report = hunt("copies", FaultKind::Write, Some(FileKind::MetadataLog), Weakness::Without(Rule::AllCopies));
+    assert!(report.total().bad > 0, "not found: {report}");
+}
+
+#[test]
+fn a_log_that_counts_as_durable_before_it_is_in_its_file_is_found() {
+    let report = hunt("replace", FaultKind::SyncLie, Some(FileKind::MetadataLog), Weakness::Without(Rule::DurableLog));
+    assert!(report.total().bad > 0, "not found: {report}");
+    let report = hunt("replace", FaultKind::SyncLie, Some(FileKind::MetadataLog), Weakness::None);
+    assert!(report.total().bad == 0, "{report}");
+}
