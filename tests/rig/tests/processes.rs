@@ -1,0 +1,83 @@
+//! Real processes in short form: owners that are stopped and taken over, two owners, commands that race.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+#[cfg(test)]
+mod support {
+    use super::*;
+
+    pub(crate) fn run(program: &str, arguments: &[&str]) -> (Option<i32>, String) {
+        let Output { status, stdout, stderr } = Command::new(program).args(arguments).output().unwrap();
+        (status.code(), format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr)))
+    }
+
+    /// The number before some words of a summary.
+    pub(crate) fn count(text: &str, words: &str) -> u64 {
+        let before = text.lines().last().unwrap().split(words).next().unwrap();
+        before.split([' ', ',', '(']).rfind(|word| !word.is_empty()).unwrap().parse().unwrap()
+    }
+
+    /// The `anyfs-lvm` command, built as this test was.
+    pub(crate) fn anyfs_lvm() -> PathBuf {
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--package", "anyfs-lvm-tools"]);
+        let folder = Path::new(env!("CARGO_BIN_EXE_races")).parent().unwrap();
+        if folder.ends_with("release") {
+            build.arg("--release");
+        }
+        build.arg("--target-dir").arg(folder.parent().unwrap());
+        assert!(build.status().unwrap().success());
+        folder.join("anyfs-lvm")
+    }
+}
+
+use support::{anyfs_lvm, count, run};
+
+#[test]
+fn two_owners_on_the_same_pvs_lose_nothing_when_both_are_killed() {
+    let (code, text) = run(env!("CARGO_BIN_EXE_killloop"), &["--seconds", "4", "--seed", "1", "--owners", "2"]);
+    assert!(code == Some(0) && text.contains("nothing lost"), "{text}");
+    assert!(count(&text, " acknowledged syncs") > 0, "{text}");
+}
+
+#[test]
+fn owners_that_are_asked_to_end_close_their_volumes() {
+    let arguments = ["--seconds", "1", "--seed", "2", "--at-least", "12"];
+    let (code, text) = run(env!("CARGO_BIN_EXE_killloop"), &arguments);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(count(&text, " kills") >= 12 && count(&text, " closed") > 0, "{text}");
+}
+
+#[test]
+fn stopped_owners_are_taken_over_and_refused_when_they_go_on() {
+    let (code, text) = run(env!("CARGO_BIN_EXE_zombies"), &["--seconds", "8", "--seed", "1", "--at-least", "4"]);
+    assert!(code == Some(0) && text.contains("nothing lost"), "{text}");
+    assert!(count(&text, " takeovers") > 0 && count(&text, " former owners refused") > 0, "{text}");
+}
+
+#[test]
+fn a_former_owner_that_the_catalogue_does_not_fence_is_found() {
+    let arguments = ["--seconds", "60", "--seed", "3", "--weakness", "no-catalogue-fence"];
+    let (code, text) = run(env!("CARGO_BIN_EXE_zombies"), &arguments);
+    assert_eq!(code, Some(1), "{text}");
+}
+
+#[test]
+fn commands_that_race_do_what_they_say() {
+    let command = anyfs_lvm();
+    let arguments = ["--seconds", "4", "--seed", "1", "--at-least", "100", "--command", command.to_str().unwrap()];
+    let (code, text) = run(env!("CARGO_BIN_EXE_races"), &arguments);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(count(&text, " commands") >= 100, "{text}");
+}
+
+#[test]
+fn wrong_arguments_are_named() {
+    for program in [env!("CARGO_BIN_EXE_zombies"), env!("CARGO_BIN_EXE_races"), env!("CARGO_BIN_EXE_killloop")] {
+        let (code, text) = run(program, &["--seconds", "x"]);
+        assert!(code == Some(2) && text.trim().ends_with("--seconds: x is no number"), "{text}");
+        let (code, text) = run(program, &["--owners", "3"]);
+        assert!(code == Some(2) && text.trim().ends_with("unknown argument --owners"), "{text}");
+    }
+}
