@@ -5,6 +5,13 @@ use std::process::{Command, Output};
 
 #[cfg(test)]
 mod support {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Child, Stdio};
+
+    use anyfs_lvm_rig::{Pool, Shape, Weakness};
+    use lv::VolumeOptions;
+    use pv::Env;
+
     use super::*;
 
     pub(crate) fn run(program: &str, arguments: &[&str]) -> (Option<i32>, String) {
@@ -16,6 +23,52 @@ mod support {
     pub(crate) fn count(text: &str, words: &str) -> u64 {
         let before = text.lines().last().unwrap().split(words).next().unwrap();
         before.split([' ', ',', '(']).rfind(|word| !word.is_empty()).unwrap().parse().unwrap()
+    }
+
+    /// A pool, and a process that is stopped with a lock file (and a database's lock) in its hands.
+    pub(crate) struct Stopped {
+        dir: PathBuf,
+        pub(crate) pool: Pool,
+        child: Child,
+    }
+
+    impl Stopped {
+        pub(crate) fn new(name: &str, lock_file: &str, database: Option<&str>) -> Self {
+            let dir = std::env::temp_dir().join(format!("anyfs-lvm-{name}-{}", std::process::id()));
+            std::fs::create_dir(&dir).unwrap();
+            let dir = dir.canonicalize().unwrap();
+            let shape = Shape { pvs: 2, extent: 65536, extents: 16, copies: 2 };
+            let pool = Pool::create(&Env::system(), &dir, shape).unwrap();
+            let mut command = Command::new(env!("CARGO_BIN_EXE_zombies"));
+            command.arg("--hold").arg(dir.join(lock_file)).args(database.map(|file| dir.join(file)));
+            let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+            let mut said = String::new();
+            BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
+            assert_eq!(said, "held\n");
+            Self { dir, pool, child }
+        }
+
+        pub(crate) fn pid(&self) -> u32 {
+            self.child.id()
+        }
+
+        /// Taking the volume over says this.
+        pub(crate) fn refusal(&self) -> String {
+            let options = VolumeOptions { takeover: true, ..VolumeOptions::default() };
+            self.pool.activate(&Env::system(), options, Weakness::None).unwrap_err().to_string()
+        }
+
+        pub(crate) fn path(&self, file: &str) -> String {
+            self.dir.join(file).display().to_string()
+        }
+
+        /// When the process is gone there is nothing to take over.
+        pub(crate) fn end(mut self) {
+            self.child.kill().unwrap();
+            self.child.wait().unwrap();
+            self.pool.activate(&Env::system(), VolumeOptions::default(), Weakness::None).unwrap().close().unwrap();
+            std::fs::remove_dir_all(&self.dir).unwrap();
+        }
     }
 
     /// The `anyfs-lvm` command, built as this test was.
@@ -32,7 +85,30 @@ mod support {
     }
 }
 
-use support::{anyfs_lvm, count, run};
+use support::{Stopped, anyfs_lvm, count, run};
+
+#[test]
+fn an_owner_stopped_inside_a_pv_commit_is_named_and_not_waited_for() {
+    let stopped = Stopped::new("in-pv", "p1.db.d/pv.lock", None);
+    let (path, pid) = (stopped.path("p1.db"), stopped.pid());
+    let expected = format!("{path}: locked by process {pid}, which is stopped: continue or kill that process first");
+    assert_eq!(stopped.refusal(), expected);
+    stopped.end();
+}
+
+#[test]
+fn an_owner_stopped_inside_a_metadata_commit_is_named_and_not_waited_for() {
+    let stopped = Stopped::new("in-metadata", "p0.db.d/family.lock", Some("p1.db.d/family.meta"));
+    let (path, pid) = (stopped.path("p1.db.d/family.meta"), stopped.pid());
+    let expected = format!("{path}: locked by process {pid}, which is stopped: continue or kill that process first");
+    assert_eq!(stopped.refusal(), expected);
+    // A takeover that fails leaves the owner its lock.
+    let refused =
+        stopped.pool.activate(&pv::Env::system(), lv::VolumeOptions::default(), anyfs_lvm_rig::Weakness::None);
+    let refused = refused.unwrap_err().to_string();
+    assert_eq!(refused, format!("the logical volume is in use by process {pid}, which is stopped"));
+    stopped.end();
+}
 
 #[test]
 fn two_owners_on_the_same_pvs_lose_nothing_when_both_are_killed() {
