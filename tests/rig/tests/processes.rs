@@ -97,6 +97,26 @@ fn an_owner_stopped_inside_a_pv_commit_is_named_and_not_waited_for() {
 }
 
 #[test]
+fn a_pv_that_a_stopped_process_has_locked_does_not_pass_for_missing() {
+    let stopped = Stopped::new("locked-pv", "p1.db.d/pv.lock", None);
+    let env = pv::Env::system();
+    let paths = ["v0.db", "v1.db"].map(|name| PathBuf::from(stopped.path(name)));
+    for path in &paths {
+        pv::Pv::create(&env, path, &pv::PvOptions::default()).unwrap();
+    }
+    let name = vg::VgName::new("vg").unwrap();
+    vg::VolumeGroup::create(&env, &name, &paths, &vg::VgOptions::default()).unwrap();
+    // The same holder for the second PV of the group: its lock file leads to the one that is held.
+    let lock = pv::side_folder(&paths[1]).join("pv.lock");
+    std::fs::remove_file(&lock).unwrap();
+    std::fs::hard_link(stopped.path("p1.db.d/pv.lock"), &lock).unwrap();
+    let opened = vg::VolumeGroup::open(&env, &vg::PoolFiles::Pv(paths[0].clone()), &vg::OpenOptions::default());
+    let error = opened.unwrap_err().to_string();
+    assert!(error.contains("v1.db: locked by process") && error.contains(&stopped.pid().to_string()), "{error}");
+    stopped.end();
+}
+
+#[test]
 fn an_owner_stopped_inside_a_metadata_commit_is_named_and_not_waited_for() {
     let stopped = Stopped::new("in-metadata", "p0.db.d/family.lock", Some("p1.db.d/family.meta"));
     let (path, pid) = (stopped.path("p1.db.d/family.meta"), stopped.pid());
@@ -154,6 +174,6 @@ fn wrong_arguments_are_named() {
         let (code, text) = run(program, &["--seconds", "x"]);
         assert!(code == Some(2) && text.trim().ends_with("--seconds: x is no number"), "{text}");
         let (code, text) = run(program, &["--owners", "3"]);
-        assert!(code == Some(2) && text.trim().ends_with("unknown argument --owners"), "{text}");
+        assert!(code == Some(2) && text.trim().ends_with("--owners: 3 is not 1 or 2"), "{text}");
     }
 }
