@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyfs_lvm::lv::{LvError, VolumeOptions};
-use anyfs_lvm::pv::{Access, Holder, ProcessState, PvError, PvUuid, VgUuid};
+use anyfs_lvm::pv::{Access, Holder, Host, ProcessState, PvError, PvUuid, RealHost, VgUuid};
 use anyfs_lvm::vg::{self, Notice, OpenOptions, PoolFiles, Scan, VgError, VolumeGroup};
 
 use crate::args::LvName;
@@ -226,6 +226,9 @@ fn files(group: &VolumeGroup) -> Files {
 /// Whether a living process holds the lock file. A lock whose note names a dead process is not even tried: trying
 /// could make an activation that begins at this moment fail.
 fn is_held(path: &Path) -> bool {
+    if RealHost.lock_holder(path).is_some() {
+        return true;
+    }
     let Ok(note) = std::fs::read_to_string(path) else { return false };
     let pid =
         note.split_whitespace().next_back().and_then(|word| word.parse().ok()).and_then(rustix::process::Pid::from_raw);

@@ -53,7 +53,8 @@ pub struct VolumeOptions {
     /// What the volume may hold. Default no bound.
     pub quota: Quota,
     /// Go past the lock of an owner that does not give the volume free: a process that was stopped. When it goes on, its
-    /// next commit is refused and changes nothing; what it had not synced is lost. Default no.
+    /// next commit is refused and changes nothing; what it had not synced is lost. What it reads until then may be newer
+    /// than what it remembers. Default no.
     pub takeover: bool,
     #[doc(hidden)]
     pub switches: TestSwitches,

@@ -1,6 +1,7 @@
 //! Whose a volume is: lock files beside the copies of its metadata keep a second process out; the epochs decide.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use pv::{Env, Holder, HostLock, PvError};
 
@@ -32,6 +33,21 @@ fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> PvError {
     move |source| PvError::Io { path: path.to_owned(), operation: "lock it", source }
 }
 
+/// How often, and how long apart, a lock is asked for that no owner seems to hold.
+const LOOKS: (u32, Duration) = (20, Duration::from_millis(5));
+
+/// Takes a lock file unless an owner has it. A report that looks whether somebody does may have it for a moment.
+fn try_lock(env: &Env, path: &Path) -> Result<Option<Box<dyn HostLock>>> {
+    for _ in 0..LOOKS.0 {
+        let lock = env.host.lock(path, false, &note()).map_err(failed(path))?;
+        if lock.is_some() || env.host.lock_holder(path).is_some() {
+            return Ok(lock);
+        }
+        std::thread::sleep(LOOKS.1);
+    }
+    Ok(None)
+}
+
 /// Takes the lock files that say who owns the volume, one beside each copy. With `takeover` those that somebody holds are
 /// passed over.
 pub(crate) fn own(env: &Env, copies: &[CopyPlace], takeover: bool) -> Result<Owned> {
@@ -42,7 +58,7 @@ pub(crate) fn own(env: &Env, copies: &[CopyPlace], takeover: bool) -> Result<Own
             continue;
         }
         owned.file.clone_from(&path);
-        if let Some(lock) = env.host.lock(&path, false, &note()).map_err(failed(&path))? {
+        if let Some(lock) = try_lock(env, &path)? {
             owned.locks.push(lock);
             continue;
         }
@@ -73,7 +89,7 @@ impl Owned {
     /// is gone has raised the epochs again, and keeps it.
     pub(crate) fn seize(&mut self, env: &Env) -> Result<()> {
         for path in std::mem::take(&mut self.passed) {
-            if let Some(lock) = env.host.lock(&path, false, &note()).map_err(failed(&path))? {
+            if let Some(lock) = try_lock(env, &path)? {
                 self.locks.push(lock);
                 continue;
             }
@@ -99,6 +115,30 @@ pub(crate) fn name_former(error: LvError, former: Option<&Holder>) -> LvError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_look_at_a_lock_refuses_nobody() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let (dir, env) = (tempfile::tempdir().unwrap(), Env::system());
+        let places = [CopyPlace { pv: pv::PvUuid::from_bytes([1; 16]), path: dir.path().join("c.meta") }];
+        drop(own(&env, &places, false).unwrap());
+        let (path, ended) = (lock_file(&places[0].path), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !ended.load(Ordering::Relaxed) {
+                    let file = std::fs::File::open(&path).unwrap();
+                    // As a report does.
+                    let held = file.try_lock_shared();
+                    std::thread::sleep(Duration::from_millis(1));
+                    drop((held, file));
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            });
+            let refused = (0..50).filter(|_| own(&env, &places, false).is_err()).count();
+            ended.store(true, Ordering::Relaxed);
+            assert_eq!(refused, 0);
+        });
+    }
 
     #[test]
     fn who_was_taken_over_while_it_activated_does_not_go_on() {

@@ -39,7 +39,9 @@ pub use host::MemHost;
 pub use image::{Image, Mode, Model, ParseSpecError, Spec};
 pub use log::{Inode, Name, NameOp, Node, Op};
 pub use prng::Prng;
-pub use processes::{KillCounts, KillLoop, ProcessArguments, Races, Work, ZombieCounts, Zombies, run_processes, work};
+pub use processes::{
+    KillCounts, KillLoop, ProcessArguments, Races, Work, ZombieCounts, Zombies, hold_stopped, run_processes, work,
+};
 pub use report::{Failure, Report, Tally};
 pub use toy::Toy;
 pub use vfs::seed_sqlite;

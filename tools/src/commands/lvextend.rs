@@ -51,6 +51,8 @@ impl Verb for LvExtend {
         let alloc = self.size.alloc.as_deref().map(policy).transpose()?;
         let session = Session::new(&self.common)?;
         let mut group = session.group(ui, &target.vg, Access::ReadWrite)?;
+        // What is added is added to the size that nobody changes meanwhile.
+        let lock = if session.test { None } else { Some(group.lock().map_err(|error| vg_failure(&error))?) };
         let missing = || Failure::new(format!("Failed to find logical volume \"{target}\""));
         let name = LvName::new(&target.lv).map_err(|_| missing())?;
         let old = group.lv(&name).map_err(|_| missing())?.clone();
@@ -59,11 +61,9 @@ impl Verb for LvExtend {
         let stripes = self.size.stripes.unwrap_or_else(|| stripes_of(&old));
         let count = count(ui, &group, wanted, old.count().get(), stripes, pvs.as_deref())?;
         let extension = LvExtension { count, stripes: self.size.stripes, alloc, pvs };
-        let grown = if session.test {
-            group.plan_lv_extend(&name, &extension)
-        } else {
-            let lock = group.lock().map_err(|error| vg_failure(&error))?;
-            group.lv_extend(&lock, &name, &extension)
+        let grown = match &lock {
+            None => group.plan_lv_extend(&name, &extension),
+            Some(lock) => group.lv_extend(lock, &name, &extension),
         };
         let grown = grown.map_err(|error| refused(no_room(&group, &error), &error))?;
         let extent = group.descriptor().extent_size;

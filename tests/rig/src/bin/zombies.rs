@@ -10,15 +10,21 @@
 //! wrong; 1: something wrong; 2: wrong arguments.
 
 use std::io::{Write, stdout};
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use anyfs_lvm_rig::{ProcessArguments, Work, Zombies, run_processes, work};
+use anyfs_lvm_rig::{ProcessArguments, Work, Zombies, hold_stopped, run_processes, work};
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     if let Some(("--child", rest)) = words.split_first().map(|(first, rest)| (first.as_str(), rest)) {
         let done = Work::read(rest).ok_or("wrong words".to_owned()).and_then(|todo| work(&todo, &mut stdout()));
         return ExitCode::from(u8::from(done.is_err()));
+    }
+    if let [mode, file, more @ ..] = &words[..]
+        && mode == "--hold"
+    {
+        return ExitCode::from(u8::from(hold_stopped(Path::new(file), more.first().map(Path::new)).is_err()));
     }
     run_processes("zombies", &words, &mut stdout(), &mut run)
 }

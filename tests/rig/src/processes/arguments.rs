@@ -40,7 +40,12 @@ impl ProcessArguments {
                 "--at-least" => read.at_least = value.parse().map_err(wrong)?,
                 "--dir" => read.dir = PathBuf::from(value),
                 "--command" => read.command = Some(PathBuf::from(value)),
-                "--owners" if value == "1" || value == "2" => read.owners = if value == "1" { 1 } else { 2 },
+                "--owners" => {
+                    read.owners = value.parse().map_err(wrong)?;
+                    if !(1..=2).contains(&read.owners) {
+                        return Err(format!("--owners: {value} is not 1 or 2"));
+                    }
+                }
                 "--weakness" if Weakness::named(value).is_some() => read.weakness.clone_from(value),
                 _ => return Err(format!("unknown argument {name}")),
             }

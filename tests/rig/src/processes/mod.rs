@@ -1,6 +1,7 @@
 //! Real processes on real files: owners that are killed, stopped and taken over, and commands that race.
 
 mod arguments;
+mod hold;
 mod kill;
 mod races;
 mod replay;
@@ -9,6 +10,7 @@ mod worker;
 mod zombie;
 
 pub use arguments::{ProcessArguments, run_processes};
+pub use hold::hold_stopped;
 pub use kill::{KillCounts, KillLoop};
 pub use races::Races;
 pub use work::{Work, work};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use pv::{Access, Env, ExtentStore, FamilyUuid, LeIndex, PeIndex, PvUuid};
 use vg::{Descriptor, Member, OpenOptions, PoolFiles, SegmentKind, VolumeGroup};
 
-use super::model::{SHARED, Shared};
+use super::model::{GROWING, SHARED, Shared};
 
 /// What was acknowledged.
 pub(super) struct Expected<'a> {
@@ -51,8 +51,15 @@ pub(super) fn group(pool: &Path, name: &str, expected: &Expected<'_>) -> Result<
 fn volumes(descriptor: &Descriptor, expected: &Expected<'_>) -> Result<(), String> {
     let found: BTreeMap<String, u32> =
         descriptor.lvs.iter().map(|lv| (lv.name.to_string(), lv.count().get())).collect();
-    let own: BTreeMap<String, u32> =
-        found.iter().filter(|(name, _)| !SHARED.contains(&name.as_str())).map(|(name, n)| (name.clone(), *n)).collect();
+    let grown = found.get(GROWING).copied();
+    if grown != Some(expected.shared.grown()) {
+        return Err(format!("{GROWING}: {grown:?} extents instead of {}", expected.shared.grown()));
+    }
+    let own: BTreeMap<String, u32> = found
+        .iter()
+        .filter(|(name, _)| *name != GROWING && !SHARED.contains(&name.as_str()))
+        .map(|(name, n)| (name.clone(), *n))
+        .collect();
     if own != expected.volumes {
         return Err(format!("logical volumes {own:?} instead of {:?}", expected.volumes));
     }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use self::command::{Runner, Tally};
-use self::model::Shared;
+use self::model::{GROWING, Shared};
 use self::racer::Racer;
 
 /// Processes at the same time.
@@ -71,8 +71,14 @@ impl Races {
         if !made.ok() {
             return Err(format!("vgcreate: {}", made.err));
         }
+        let grows = first.run(&["lvcreate", "-n", GROWING, "-l", "1"], &[name.get().to_owned()])?;
+        if !grows.ok() {
+            return Err(format!("lvcreate: {}", grows.err));
+        }
+        let shared = Shared::default();
+        shared.grew(1);
         let racer = |n| Racer::new(n, seed, Runner::new(dir, command, n), Arc::clone(&name));
-        Ok(Self { pool, racers: (0..RACERS).map(racer).collect(), name, shared: Shared::default(), tally: first.tally })
+        Ok(Self { pool, racers: (0..RACERS).map(racer).collect(), name, shared, tally: first.tally })
     }
 
     /// Commands so far.

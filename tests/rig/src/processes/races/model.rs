@@ -1,7 +1,7 @@
 //! What must be there.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use crate::fs::bytes;
 
@@ -39,9 +39,12 @@ pub(super) struct OwnVolume {
 /// Logical volumes that belong to nobody.
 pub(super) const SHARED: [&str; 2] = ["s0", "s1"];
 
-/// How often each of them was made, less how often it was removed.
+/// One that all extend and nobody removes.
+pub(super) const GROWING: &str = "grows";
+
+/// How often each of them was made, less how often it was removed; extents that were added to the one that grows.
 #[derive(Debug, Default)]
-pub(super) struct Shared([AtomicI64; 2]);
+pub(super) struct Shared([AtomicI64; 2], AtomicU32);
 
 impl Shared {
     pub(super) fn made(&self, number: usize) {
@@ -50,6 +53,15 @@ impl Shared {
 
     pub(super) fn removed(&self, number: usize) {
         self.0[number].fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn grew(&self, extents: u32) {
+        self.1.fetch_add(extents, Ordering::Relaxed);
+    }
+
+    /// Extents of the volume that grows.
+    pub(super) fn grown(&self) -> u32 {
+        self.1.load(Ordering::Relaxed)
     }
 
     /// Makings and removals that succeeded took turns: when all have returned, this is 0 or 1.

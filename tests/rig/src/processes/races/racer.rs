@@ -9,13 +9,15 @@ use vg::{OpenOptions, PoolFiles, VgError, VgName, VolumeGroup};
 
 use super::Name;
 use super::command::{Ran, Runner};
-use super::model::{Content, OwnVolume, SHARED, Shared};
+use super::model::{Content, GROWING, OwnVolume, SHARED, Shared};
 use crate::prng::Prng;
 
 /// Racers with a spare PV.
 const SPARES: u8 = 4;
 /// Extents of a mebibyte.
 const PER_MIB: u32 = 4;
+/// Extents that the volume which grows may have, about.
+const GROWN: u32 = 60;
 /// The racer that renames the group.
 const RENAMER: u8 = 7;
 
@@ -247,7 +249,7 @@ impl Racer {
                     shared.made(1 - which);
                 }
             }
-            4 => drop(self.run(&["lvextend", "-l", "+1"], &[lv])?),
+            4 => self.grow(shared)?,
             5 | 6 => {
                 let (content, from) = self.content()?;
                 self.given.insert(content.seed);
@@ -260,6 +262,16 @@ impl Racer {
                     return Err(format!("cat {lv}:/w{}: {} bytes that nobody wrote", self.number, ran.out.len()));
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// What several add at the same time is all added.
+    fn grow(&mut self, shared: &Shared) -> Result<(), String> {
+        let more = 1 + u32::try_from(self.rng.below(2)).unwrap_or(0);
+        let lv = self.lv(GROWING);
+        if shared.grown() < GROWN && self.run(&["lvextend", "-l", &format!("+{more}")], &[lv])?.ok() {
+            shared.grew(more);
         }
         Ok(())
     }
