@@ -61,7 +61,7 @@ fn each_kind_of_fault_reaches_sqlite_as_its_error() {
 
 #[test]
 fn a_read_that_fails_is_an_error_and_one_cut_short_never_a_right_answer() {
-    for kind in [FaultKind::Read, FaultKind::ShortRead] {
+    for kind in [FaultKind::Read, FaultKind::ShortRead, FaultKind::EarlyEnd] {
         let disk = Disk::default();
         drop(database(&disk, "/p.db", "PERSIST"));
         set(&disk, kind, FileKind::Pv, true);

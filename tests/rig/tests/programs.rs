@@ -38,7 +38,23 @@ fn explore_repeats_a_run_from_its_seed() {
 }
 
 #[test]
+fn faults_repeats_one_run_and_says_what_was_run() {
+    let arguments = ["--workload", "files", "--fault", "write:metadata-log:9:always", "--seed", "3"];
+    let counts = |text: &str| text.lines().last().map(str::to_owned);
+    let (code, first) = run(env!("CARGO_BIN_EXE_faults"), &arguments);
+    assert!(code == Some(0) && first.contains("1 runs, 1 with a fault"), "{first}");
+    let (_, second) = run(env!("CARGO_BIN_EXE_faults"), &arguments);
+    assert_eq!(counts(&first), counts(&second));
+    let (code, text) = run(env!("CARGO_BIN_EXE_faults"), &[&arguments[..], &["--at-least", "2"]].concat());
+    assert!(code == Some(1) && text.contains("fewer than 2"), "{text}");
+    let (code, text) = run(env!("CARGO_BIN_EXE_faults"), &[&arguments[..], &["--weakness", "first-copy"]].concat());
+    assert_eq!(code, Some(0), "with one copy there is nothing to be late: {text}");
+}
+
+#[test]
 fn wrong_arguments_are_named() {
+    let (code, text) = run(env!("CARGO_BIN_EXE_faults"), &["--fault", "write:any:1"]);
+    assert!(code == Some(2) && text.contains("write:any:1 is no fault"), "{text}");
     let (code, text) = run(env!("CARGO_BIN_EXE_explore"), &["--seed", "x"]);
     assert_eq!((code, text.trim()), (Some(2), "explore: --seed: x is no number"));
     let (code, text) = run(env!("CARGO_BIN_EXE_killloop"), &["--frob", "1"]);

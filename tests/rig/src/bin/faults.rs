@@ -1,12 +1,12 @@
 //! `faults`: lets the disk fail at operation 1, 2, 3 and so on of scripted workloads, and judges what comes of it.
 //!
 //! ```text
-//! faults [--seed N] [--seconds S] [--workload NAME] [--kind KIND] [--file FILE] [--stride N]
-//!        [--at-least N] [--threads N] [--weakness NAME] [--fault KIND:FILE:AT:once|always]
+//! faults [--seed N] [--seconds S] [--runs N] [--workload NAME] [--kind KIND] [--file FILE]
+//!        [--stride N] [--at-least N] [--threads N] [--weakness NAME] [--fault KIND:FILE:AT:once|always]
 //! ```
 //!
-//! Without `--seconds` every fault is run, `--stride N` only every Nth operation; with it, faults are drawn by lot until
-//! the time is over or something is wrong. `--at-least N`: fewer runs with a fault than that are a failure. `--fault`
+//! Every fault is run, with `--stride N` only at every Nth operation; with `--seconds` or `--runs` faults are drawn by
+//! lot, until the time is over, so many have been run, or something is wrong. `--at-least N`: fewer runs with a fault than that are a failure. `--fault`
 //! (with `--workload` and the same seed) repeats one run. `--weakness`: a rule of the engine switched off.
 //!
 //! Without a seed it takes a fresh one; it always prints the seed. Exit code 0: nothing wrong; 1: something wrong;
@@ -35,10 +35,10 @@ fn main() -> ExitCode {
     match FaultCampaign::run(options) {
         Ok(report) => {
             let total = report.total();
-            let _ = writeln!(out, "{report}");
             if total.struck < least {
                 let _ = writeln!(out, "faults: {} runs with a fault, fewer than {least}", total.struck);
             }
+            let _ = writeln!(out, "{report}");
             ExitCode::from(u8::from(total.bad > 0 || total.struck < least))
         }
         Err(message) => {
@@ -61,6 +61,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<(FaultOptions, u64),
                 let seconds = number()?;
                 options.until = (seconds > 0).then(|| Instant::now() + Duration::from_secs(seconds));
             }
+            "--runs" => options.runs = Some(number()?),
             "--stride" => options.stride = number()?,
             "--at-least" => least = number()?,
             "--threads" => options.threads = usize::try_from(number()?).map_err(|error| error.to_string())?,

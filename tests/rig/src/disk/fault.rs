@@ -1,11 +1,12 @@
 //! Faults of a disk: which operation fails, how, and on which files.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::str::FromStr;
 
 /// What an operation does, as far as faults go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Act {
     /// Opens or makes a file.
     Open,
@@ -30,8 +31,11 @@ pub enum FaultKind {
     Open,
     /// An I/O error on reading.
     Read,
-    /// Fewer bytes than there are; the rest of the buffer is zeros.
+    /// Half of a read happens, then an I/O error.
     ShortRead,
+    /// A file seems to end in the middle of a read, and SQLite takes zeros for the rest. `os_unix.c` asks again for the
+    /// rest of a short read, so it reports this only of a file that somebody has cut: damage, not a failing disk.
+    EarlyEnd,
     /// An I/O error on writing; nothing was written.
     Write,
     /// Half of a write happens, then an I/O error, or (every second one) a full disk.
@@ -55,10 +59,11 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Open,
         Self::Read,
         Self::ShortRead,
+        Self::EarlyEnd,
         Self::Write,
         Self::ShortWrite,
         Self::Full,
@@ -76,6 +81,7 @@ impl FaultKind {
             Self::Open => "open",
             Self::Read => "read",
             Self::ShortRead => "short-read",
+            Self::EarlyEnd => "early-end",
             Self::Write => "write",
             Self::ShortWrite => "short-write",
             Self::Full => "full",
@@ -92,7 +98,7 @@ impl FaultKind {
     const fn strikes(self, act: Act) -> bool {
         match self {
             Self::Open => matches!(act, Act::Open),
-            Self::Read | Self::ShortRead => matches!(act, Act::Read),
+            Self::Read | Self::ShortRead | Self::EarlyEnd => matches!(act, Act::Read),
             Self::Write | Self::ShortWrite => matches!(act, Act::Write),
             Self::Full => matches!(act, Act::Write | Act::Truncate),
             Self::Truncate => matches!(act, Act::Truncate),
@@ -218,11 +224,13 @@ impl FromStr for Fault {
 }
 
 /// A fault that waits for its operation.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Plan {
     fault: Option<Fault>,
     seen: u64,
     struck: u64,
+    /// All operations, by what they do and to which files.
+    counts: BTreeMap<(Act, FileKind), u64>,
 }
 
 impl Plan {
@@ -241,8 +249,14 @@ impl Plan {
         (self.seen, self.struck)
     }
 
+    /// Operations since it was set that such a fault could strike.
+    pub(crate) fn operations(&self, fault: &Fault) -> u64 {
+        self.counts.iter().filter(|((act, file), _)| fault.concerns(*act, *file)).map(|(_, count)| count).sum()
+    }
+
     /// Whether this operation fails, and how.
     pub(crate) fn strike(&mut self, act: Act, file: FileKind) -> Option<FaultKind> {
+        *self.counts.entry((act, file)).or_default() += 1;
         let fault = self.fault.filter(|fault| fault.concerns(act, file))?;
         self.seen += 1;
         if self.seen == fault.at || (fault.lasting && self.seen > fault.at) {

@@ -179,6 +179,11 @@ impl Disk {
         self.shared.state().plan.counts()
     }
 
+    /// Operations since a fault was set that this one could have struck.
+    pub fn operations(&self, fault: &Fault) -> u64 {
+        self.shared.state().plan.operations(fault)
+    }
+
     /// Another disk, as this one is after the processes on it were killed: contents and names are there, nothing is open
     /// or locked, and what a power loss would take is the same. Nothing fails on it. Only after [`Disk::set_fault`].
     #[must_use]
@@ -197,7 +202,8 @@ impl Disk {
     /// As [`Disk::after_kill`], and what was to fail still is to fail.
     pub(crate) fn after_kill_keeping_fault(&self) -> Self {
         let disk = self.after_kill();
-        disk.shared.state().plan = self.shared.state().plan;
+        let plan = self.shared.state().plan.clone();
+        disk.shared.state().plan = plan;
         disk
     }
 

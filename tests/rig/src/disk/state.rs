@@ -222,12 +222,13 @@ impl State {
         let struck = self.strike(Act::Read, inode);
         let content = &self.file(inode)?.content;
         match struck {
-            Some(FaultKind::ShortRead) => {
-                let half = buf.len() / 2;
-                Ok(content.read(at, &mut buf[..half]))
-            }
-            Some(kind) => Err(error(kind)),
             None => Ok(content.read(at, buf)),
+            Some(FaultKind::Read) => Err(error(FaultKind::Read)),
+            Some(kind) => {
+                let half = buf.len() / 2;
+                let there = content.read(at, &mut buf[..half]);
+                if kind == FaultKind::EarlyEnd { Ok(there) } else { Err(error(kind)) }
+            }
         }
     }
 

@@ -34,8 +34,10 @@ pub struct FaultOptions {
     pub file: Option<FileKind>,
     /// Only this fault: to repeat a failure.
     pub only: Option<Fault>,
-    /// Drawn by lot until then; without it all faults in order.
+    /// Drawn by lot until then.
     pub until: Option<Instant>,
+    /// Drawn by lot, so many. Without it and a time, all faults in order.
+    pub runs: Option<u64>,
     /// Of all faults in order only every so manieth operation.
     pub stride: u64,
     /// Threads; 0 takes one per processor.
@@ -55,6 +57,7 @@ impl Default for FaultOptions {
             file: None,
             only: None,
             until: None,
+            runs: None,
             stride: 1,
             threads: 0,
             hasty: false,
@@ -157,6 +160,8 @@ struct Prepared {
 struct Series {
     workload: usize,
     fault: Fault,
+    /// Operations that it could strike where nothing fails.
+    operations: u64,
 }
 
 /// Runs faults until all have been run, or the time is over.
@@ -165,12 +170,7 @@ pub struct FaultCampaign {
     options: FaultOptions,
     report: Mutex<FaultReport>,
     over: AtomicBool,
-    /// How often a fault could strike, as far as it was counted.
-    operations: Mutex<Counts>,
 }
-
-/// By workload, kind of fault and kind of file.
-type Counts = BTreeMap<(&'static str, FaultKind, Option<FileKind>), u64>;
 
 impl FaultCampaign {
     /// Runs faults and says what was found.
@@ -187,8 +187,7 @@ impl FaultCampaign {
         if prepared.is_empty() {
             return Err(format!("no workload {}", options.workload.unwrap_or_default()));
         }
-        let campaign =
-            Self { options, report: Mutex::default(), over: AtomicBool::new(false), operations: Mutex::default() };
+        let campaign = Self { options, report: Mutex::default(), over: AtomicBool::new(false) };
         campaign.all(&prepared);
         Ok(campaign.report.into_inner().expect("no judge panics holding it"))
     }
@@ -200,7 +199,7 @@ impl FaultCampaign {
             }
             return;
         }
-        let series = series(prepared.len(), &self.options);
+        let Some(series) = self.series(prepared) else { return };
         let next = AtomicU64::new(0);
         let threads = match self.options.threads {
             0 => std::thread::available_parallelism().map_or(1, NonZero::get),
@@ -211,7 +210,10 @@ impl FaultCampaign {
                 scope.spawn(|| {
                     while !self.is_over() {
                         let number = next.fetch_add(1, Ordering::Relaxed);
-                        if self.options.until.is_some() {
+                        if self.options.runs.is_some_and(|runs| number >= runs) {
+                            return;
+                        }
+                        if self.by_lot() {
                             self.drawn(prepared, &series, number);
                         } else {
                             let Some(series) = usize::try_from(number).ok().and_then(|n| series.get(n)) else { return };
@@ -221,6 +223,33 @@ impl FaultCampaign {
                 });
             }
         });
+    }
+
+    /// Every series that has an operation to strike. [`FaultKind::EarlyEnd`] only where it is asked for: see there.
+    fn series(&self, prepared: &[Prepared]) -> Option<Vec<Series>> {
+        let wanted = |kind: FaultKind| self.options.kind.map_or(kind != FaultKind::EarlyEnd, |only| only == kind);
+        let kinds: Vec<FaultKind> = FaultKind::ALL.into_iter().filter(|kind| wanted(*kind)).collect();
+        let never = Fault { kind: FaultKind::Read, file: None, at: u64::MAX, lasting: false };
+        let mut all = Vec::new();
+        for (workload, prepared) in prepared.iter().enumerate() {
+            // Judges it too: without a fault nothing may fail.
+            self.one(prepared, never);
+            let disk = self.live(prepared, never).ok()?.disk;
+            for &kind in &kinds {
+                for (file, lasting) in patterns(&self.options) {
+                    let fault = Fault { kind, file, at: 1, lasting };
+                    let operations = disk.operations(&fault);
+                    if operations > 0 {
+                        all.push(Series { workload, fault, operations });
+                    }
+                }
+            }
+        }
+        (!all.is_empty()).then_some(all)
+    }
+
+    const fn by_lot(&self) -> bool {
+        self.options.until.is_some() || self.options.runs.is_some()
     }
 
     fn is_over(&self) -> bool {
@@ -238,30 +267,9 @@ impl FaultCampaign {
     /// A fault drawn by lot: each series as often as any other, each of its operations too.
     fn drawn(&self, prepared: &[Prepared], series: &[Series], number: u64) {
         let mut rng = Prng::derived(self.options.seed, &[number]);
-        let Series { workload, fault } = series[rng.index(series.len())];
+        let Series { workload, fault, operations } = series[rng.index(series.len())];
         let prepared = &prepared[workload];
-        let never = Fault { at: u64::MAX, ..fault };
-        let operations = self.operations(prepared, never);
-        if operations > 0 {
-            self.one(prepared, Fault { at: 1 + rng.below(operations), ..fault });
-        }
-    }
-
-    /// Operations of a workload that this fault could strike.
-    fn operations(&self, prepared: &Prepared, never: Fault) -> u64 {
-        let key = (prepared.script.name, never.kind, never.file);
-        let known = self.operations.lock().expect("nobody panics holding it").get(&key).copied();
-        if let Some(known) = known {
-            return known;
-        }
-        let counted = self.live(prepared, never).map(|live| live.disk.fault_counts().0);
-        let counted = counted.unwrap_or_else(|_| {
-            // Something is wrong without any fault: this says what.
-            self.one(prepared, never);
-            0
-        });
-        self.operations.lock().expect("nobody panics holding it").insert(key, counted);
-        counted
+        self.one(prepared, Fault { at: 1 + rng.below(operations), ..fault });
     }
 
     fn live(&self, prepared: &Prepared, fault: Fault) -> Result<Live, String> {
@@ -289,7 +297,7 @@ impl FaultCampaign {
         drop(watched);
         tally.bad = u64::from(judged.is_err());
         let failure = judged.err().map(|why| format!("{arguments}: {why}"));
-        if failure.is_some() && (self.options.hasty || self.options.until.is_some()) {
+        if failure.is_some() && (self.options.hasty || self.by_lot()) {
             self.over.store(true, Ordering::Relaxed);
         }
         self.report.lock().expect("no judge panics holding it").count((name, fault.kind), tally, failure);
@@ -297,24 +305,14 @@ impl FaultCampaign {
     }
 }
 
-/// Every series there is. A fault that strikes once strikes each operation of any file; one that stays is another for
-/// each kind of file.
-fn series(workloads: usize, options: &FaultOptions) -> Vec<Series> {
-    let mut all = Vec::new();
-    let files = FileKind::ALL.into_iter().filter(|file| options.file.is_none_or(|only| only == *file));
-    let mut patterns: Vec<_> = files.map(|file| (Some(file), true)).collect();
-    patterns.push((options.file, false));
-    if options.file.is_none() {
-        patterns.push((None, true));
+/// Which files, and whether it stays. A fault that strikes once strikes each operation of any file; one that stays is
+/// another for each kind of file.
+fn patterns(options: &FaultOptions) -> Vec<(Option<FileKind>, bool)> {
+    if options.file.is_some() {
+        return vec![(options.file, false), (options.file, true)];
     }
-    for workload in 0..workloads {
-        for kind in FaultKind::ALL.into_iter().filter(|kind| options.kind.is_none_or(|only| only == *kind)) {
-            for &(file, lasting) in &patterns {
-                all.push(Series { workload, fault: Fault { kind, file, at: 1, lasting } });
-            }
-        }
-    }
-    all
+    let files = FileKind::ALL.into_iter().map(|file| (Some(file), true));
+    [(None, false), (None, true)].into_iter().chain(files).collect()
 }
 
 fn prepare(script: Script, options: &FaultOptions) -> Result<Prepared, String> {

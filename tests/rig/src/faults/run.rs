@@ -3,7 +3,7 @@
 use lv::{LvError, Rule, Volume};
 
 use super::script::{Script, Step, operation};
-use super::stage::{self, Size, Stage, Trouble, extend, grow, size};
+use super::stage::{self, Size, Stage, Trouble, extend, grow};
 use super::text;
 use crate::disk::{Disk, FaultKind};
 use crate::engine::Weakness;
@@ -64,7 +64,7 @@ impl Live {
     }
 
     fn go(&mut self, script: &Script) -> Result<(), String> {
-        self.cut = self.disk.fault().is_some_and(|fault| fault.kind == FaultKind::ShortRead);
+        self.cut = self.disk.fault().is_some_and(|fault| fault.kind == FaultKind::EarlyEnd);
         let went = self.activate(true).map_err(|why| format!("the first activation: {why}"))?;
         self.told("the first activation", went)?;
         for (number, step) in (1..).zip(&script.steps) {
@@ -114,35 +114,26 @@ impl Live {
                 self.host = self.disk.host();
                 self.activate(false)
             }
+            // What failed may have happened all the same.
             Step::Extend => {
-                self.begun.pvs = self.acked.pvs + 1;
-                let done = extend(&self.disk.env_of(&self.host), self.acked.pvs);
-                Ok(self.changed(done))
+                self.begun.pvs = self.begun.pvs.max(self.acked.pvs + 1);
+                Ok(match extend(&self.disk.env_of(&self.host), self.acked.pvs) {
+                    Ok(()) => {
+                        self.acked.pvs += 1;
+                        Went::Well
+                    }
+                    Err(trouble) => Went::Failed(trouble),
+                })
             }
             Step::Grow => {
-                self.begun.les = self.begun.les.max(self.acked.les) + stage::STEP;
-                let done = grow(&self.disk.env_of(&self.host));
-                match self.changed(done) {
-                    Went::Well => self.reopen(),
-                    failed @ Went::Failed(_) => Ok(failed),
+                self.begun.les += stage::STEP;
+                match grow(&self.disk.env_of(&self.host)) {
+                    Ok(()) => {
+                        self.acked.les += stage::STEP;
+                        self.reopen()
+                    }
+                    Err(trouble) => Ok(Went::Failed(trouble)),
                 }
-            }
-        }
-    }
-
-    /// What a change of the volume group has led to.
-    fn changed(&mut self, done: Result<(), Trouble>) -> Went {
-        match done {
-            Ok(()) => {
-                self.acked = self.begun;
-                Went::Well
-            }
-            Err(trouble) => {
-                // It may have happened all the same; what is there now is where the next change starts.
-                if let Ok(found) = size(&self.disk.env_of(&self.host)) {
-                    self.begun = Size { pvs: self.begun.pvs.max(found.pvs), les: self.begun.les.max(found.les) };
-                }
-                Went::Failed(trouble)
             }
         }
     }
@@ -202,14 +193,13 @@ impl Live {
         }
         self.begun = self.acked;
         if !first {
-            let struck = self.disk.fault_counts().1;
             match Snapshot::read(&volume) {
                 Ok(shown) => {
                     self.history.judge(&shown, self.history.step(), self.history.step())?;
                     self.history = History::new(&shown);
                 }
                 // A fault may be in the way of reading; the end of the run judges what is there.
-                Err(_) if struck > 0 => {
+                Err(_) if self.disk.fault_counts().1 > 0 => {
                     volume.abandon();
                     return Ok(Went::Well);
                 }

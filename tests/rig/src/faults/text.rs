@@ -42,7 +42,7 @@ pub(super) fn judge(text: &str) -> Result<(), String> {
     if text.contains('\n') || text.len() > 600 {
         return Err(format!("an error of more than a line: {text}"));
     }
-    if ["/", "inode", "volume", "directory"].iter().any(|object| lower.contains(object)) {
+    if ["/", "inode", "volume", "directory", "vg "].iter().any(|object| lower.contains(object)) {
         Ok(())
     } else {
         Err(format!("an error that names no object: {text}"))
