@@ -17,7 +17,7 @@ pub use attr::{
     Attr, DirEntry, HeldLock, Ino, Kind, LockKind, LockOwner, LockScope, Nanos, NewNode, Rename, Seek, SetAttr,
     SetXattr, StatFs, Usage,
 };
-pub use catalogue::{CopyPlace, create_catalogue};
+pub use catalogue::{CopyPlace, create_catalogue, verify_catalogue};
 pub use engine::{Quota, TestSwitches, VolumeOptions, hidden_reserve};
 pub use error::{LvError, Result};
 pub use fs::{Filesystem, Reader, Writer};

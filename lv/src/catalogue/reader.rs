@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pv::sqlite::{self, Access};
-use pv::{Env, Epoch, FlushNo, LeIndex, PvUuid, SliceId};
+use pv::{Env, Epoch, FlushNo, LeIndex, PvUuid, SliceId, Txg};
 use rusqlite::{Connection, Params, Row};
 
 use super::row::{Table, Value, sum_of};
@@ -15,7 +16,9 @@ use crate::{Attr, Ino, Kind, LvError, Result};
 #[derive(Debug)]
 pub(crate) struct CatalogueReader {
     path: PathBuf,
-    connection: Connection,
+    pub(super) connection: Connection,
+    /// The last commit that may be there.
+    newest: AtomicU64,
 }
 
 #[derive(Debug, Clone)]
@@ -24,6 +27,8 @@ pub(crate) struct FsRow {
     pub(crate) lv: Arc<[u8]>,
     pub(crate) next_ino: u64,
     pub(crate) files: u64,
+    /// Checksum of the committed row.
+    pub(crate) sum: u64,
 }
 
 pub(crate) struct InodeRow {
@@ -33,6 +38,12 @@ pub(crate) struct InodeRow {
     pub(crate) project: u64,
     pub(crate) parent: Ino,
     pub(crate) target: Option<Arc<[u8]>>,
+    /// Sum of what is below: entries of a directory, or the map of a file.
+    pub(crate) below: u64,
+    /// Sum of the extended attributes.
+    pub(crate) xattr_sum: u64,
+    /// Checksum of the committed row; 0 for none.
+    pub(crate) sum: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -72,6 +83,8 @@ pub(crate) struct SliceRow {
     pub(crate) blocks: Arc<[u8]>,
     pub(crate) data: Option<Arc<[u8]>>,
     pub(crate) data_txg: u64,
+    /// Checksum of the committed row; 0 for none.
+    pub(crate) sum: u64,
 }
 
 impl SliceRow {
@@ -90,12 +103,16 @@ pub(crate) struct LeRow {
     pub(crate) live: u64,
     pub(crate) fill: u32,
     pub(crate) since: Option<u64>,
+    /// Checksum of the row.
+    pub(crate) sum: u64,
 }
 
 pub(crate) struct PvRow {
     pub(crate) pv: PvUuid,
     pub(crate) epoch: Epoch,
     pub(crate) flush: FlushNo,
+    /// Checksum of the row.
+    pub(crate) sum: u64,
 }
 
 const INODE: &str = "SELECT * FROM inode WHERE fs=? AND ino=?";
@@ -116,16 +133,16 @@ const FS: &str = "SELECT * FROM fs WHERE fs=?";
 const ORPHANS: &str = "SELECT ino FROM inode WHERE nlink=0 AND fs=?";
 
 /// One row's columns, taken in order.
-struct Columns<'a>(std::slice::Iter<'a, Value>);
+pub(super) struct Columns<'a>(std::slice::Iter<'a, Value>);
 
 impl Columns<'_> {
-    fn int(&mut self) -> Option<i64> {
+    pub(super) fn int(&mut self) -> Option<i64> {
         match self.0.next()? {
             Value::Int(value) => Some(*value),
             _ => None,
         }
     }
-    fn u64(&mut self) -> Option<u64> {
+    pub(super) fn u64(&mut self) -> Option<u64> {
         self.int().map(i64::cast_unsigned)
     }
     fn u32(&mut self) -> Option<u32> {
@@ -134,6 +151,17 @@ impl Columns<'_> {
     fn blob(&mut self) -> Option<Arc<[u8]>> {
         match self.0.next()? {
             Value::Blob(bytes) => Some(bytes.clone()),
+            _ => None,
+        }
+    }
+    /// A second look at the columns that are left.
+    pub(super) fn ahead(&self) -> Self {
+        Self(self.0.clone())
+    }
+    /// The last column, the row's checksum.
+    pub(super) fn last(&mut self) -> Option<u64> {
+        match self.0.next_back()? {
+            Value::Int(value) => Some(value.cast_unsigned()),
             _ => None,
         }
     }
@@ -147,7 +175,7 @@ impl Columns<'_> {
     }
 }
 
-fn inode_from(mut c: Columns<'_>) -> Option<InodeRow> {
+pub(super) fn inode_from(mut c: Columns<'_>) -> Option<InodeRow> {
     let (_fs, ino) = (c.int()?, c.u64()?);
     let attr = Attr {
         ino: Ino(ino),
@@ -167,10 +195,11 @@ fn inode_from(mut c: Columns<'_>) -> Option<InodeRow> {
     let (generation, flags, project) = (c.u64()?, c.u64()?, c.u64()?);
     let parent = Ino(c.u64()?);
     let target = if c.null() { None } else { Some(c.blob()?) };
-    Some(InodeRow { attr, generation, flags, project, parent, target })
+    let (below, xattr_sum, _row_txg) = (c.u64()?, c.u64()?, c.u64()?);
+    Some(InodeRow { attr, generation, flags, project, parent, target, below, xattr_sum, sum: c.u64()? })
 }
 
-fn dirent_from(mut c: Columns<'_>) -> Option<DirentRow> {
+pub(super) fn dirent_from(mut c: Columns<'_>) -> Option<DirentRow> {
     let (_fs, _parent) = (c.int()?, c.u64()?);
     Some(DirentRow { cookie: c.u64()?, name: c.blob()?, ino: Ino(c.u64()?), kind: Kind::from_code(c.int()?)? })
 }
@@ -209,6 +238,7 @@ fn slice_from(mut c: Columns<'_>) -> Option<SliceRow> {
         blocks,
         data,
         data_txg,
+        sum: c.u64()?,
     })
 }
 
@@ -220,12 +250,13 @@ fn le_from(mut c: Columns<'_>) -> Option<LeRow> {
         live: c.u64()?,
         fill: c.u32()?,
         since: if c.null() { None } else { Some(c.u64()?) },
+        sum: c.u64()?,
     })
 }
 
 fn pv_from(mut c: Columns<'_>) -> Option<PvRow> {
     let pv = <[u8; 16]>::try_from(c.blob()?.as_ref()).ok()?;
-    Some(PvRow { pv: PvUuid::from_bytes(pv), epoch: Epoch(c.u64()?), flush: FlushNo(c.u64()?) })
+    Some(PvRow { pv: PvUuid::from_bytes(pv), epoch: Epoch(c.u64()?), flush: FlushNo(c.u64()?), sum: c.u64()? })
 }
 
 fn fs_from(mut c: Columns<'_>) -> Option<FsRow> {
@@ -234,7 +265,8 @@ fn fs_from(mut c: Columns<'_>) -> Option<FsRow> {
         c.int()?;
     }
     let _born = c.int()?;
-    Some(FsRow { lv, name_key: c.u64()?, next_ino: c.u64()?, files: c.u64()? })
+    let (name_key, next_ino, files, _row_txg) = (c.u64()?, c.u64()?, c.u64()?, c.u64()?);
+    Some(FsRow { lv, name_key, next_ino, files, sum: c.u64()? })
 }
 
 fn xattr_from(mut c: Columns<'_>) -> Option<XattrRow> {
@@ -258,32 +290,63 @@ impl CatalogueReader {
     pub(crate) fn open(env: &Env, path: PathBuf) -> Result<Self> {
         let connection = sqlite::open(env, &path, &SCHEMA, &TUNING, Access::ReadOnly)?;
         connection.set_prepared_statement_cache_capacity(64);
-        Ok(Self { path, connection })
+        Ok(Self { path, connection, newest: AtomicU64::new(u64::MAX) })
     }
 
-    fn fail(&self, source: rusqlite::Error) -> LvError {
+    pub(super) fn fail(&self, source: rusqlite::Error) -> LvError {
         sqlite::error(&self.path, "read", source).into()
     }
 
-    fn rows<T>(
+    pub(super) fn rows<T>(
         &self,
         table: Table,
         sql: &str,
         params: impl Params,
         from: impl Fn(Columns<'_>) -> Option<T>,
     ) -> Result<Vec<T>> {
+        let mut out = Vec::new();
+        self.each(table, sql, params, from, |row| out.push(row))?;
+        Ok(out)
+    }
+
+    /// Hands over rows one by one.
+    pub(super) fn each<T>(
+        &self,
+        table: Table,
+        sql: &str,
+        params: impl Params,
+        from: impl Fn(Columns<'_>) -> Option<T>,
+        mut to: impl FnMut(T),
+    ) -> Result<()> {
         let mut statement = self.connection.prepare_cached(sql).map_err(|e| self.fail(e))?;
         let mut rows = statement.query(params).map_err(|e| self.fail(e))?;
-        let mut out = Vec::new();
         while let Some(row) = rows.next().map_err(|e| self.fail(e))? {
-            let mut values = values_of(row).map_err(|e| self.fail(e))?;
-            let sum = values.pop();
-            if sum != Some(Value::Int(sum_of(table, &values))) {
-                return Err(self.damaged(table, "does not match its checksum"));
-            }
-            out.push(from(Columns(values.iter())).ok_or_else(|| self.damaged(table, "holds impossible values"))?);
+            let values = values_of(row).map_err(|e| self.fail(e))?;
+            self.verify(table, &values)?;
+            to(from(Columns(values.iter())).ok_or_else(|| self.damaged(table, "holds impossible values"))?);
         }
-        Ok(out)
+        Ok(())
+    }
+
+    /// Checks a row, its checksum last, and that it is not of a later commit than the last one.
+    fn verify(&self, table: Table, values: &[Value]) -> Result<()> {
+        let Some((sum, values)) = values.split_last() else { return Ok(()) };
+        if *sum != Value::Int(sum_of(table, values)) {
+            return Err(self.damaged(table, "does not match its checksum"));
+        }
+        let newest = self.newest.load(Ordering::Relaxed);
+        let dated = !matches!(table, Table::State | Table::Pv | Table::Le);
+        match values.last() {
+            Some(Value::Int(txg)) if dated && txg.cast_unsigned() > newest => {
+                Err(self.damaged(table, "is of a later commit than the state row, which is an old one"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// From now on rows of commits up to `txg` are expected.
+    pub(crate) fn expect(&self, txg: Txg) {
+        self.newest.store(txg.0, Ordering::Relaxed);
     }
 
     fn damaged(&self, table: Table, what: &str) -> LvError {
@@ -381,6 +444,14 @@ impl CatalogueReader {
     pub(crate) fn orphans(&self, fs: i64) -> Result<Vec<Ino>> {
         let mut statement = self.connection.prepare_cached(ORPHANS).map_err(|e| self.fail(e))?;
         let rows = statement.query_map([fs], |row| row.get::<_, i64>(0)).map_err(|e| self.fail(e))?;
-        rows.map(|ino| ino.map(|i| Ino(i.cast_unsigned())).map_err(|e| self.fail(e))).collect()
+        let found: Vec<Ino> =
+            rows.map(|ino| ino.map(|i| Ino(i.cast_unsigned())).map_err(|e| self.fail(e))).collect::<Result<_>>()?;
+        for ino in &found {
+            // The index has no checksums: what is taken apart on its word must be an orphan by its own row.
+            if self.inode(fs, *ino)?.is_none_or(|row| row.attr.nlink != 0) {
+                return Err(self.damaged(Table::Inode, &format!("({ino}) is listed as deleted and is not")));
+            }
+        }
+        Ok(found)
     }
 }

@@ -76,6 +76,7 @@ fn bring_forward(newest: Option<&Copy>, state: &CopyState, behind: CopyState, mu
                 txg: state.txg,
                 next_slice: state.next_slice,
                 running: state.running,
+                totals: state.totals,
                 ops,
             };
             copy.commit(&commit, true, true)?;
@@ -94,6 +95,7 @@ impl CopySet {
             txg: state.txg,
             next_slice: state.next_slice,
             running: state.running,
+            totals: state.totals,
             ops: Vec::new(),
         };
         commit.seal();

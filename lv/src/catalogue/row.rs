@@ -45,9 +45,24 @@ pub(crate) enum Table {
     Slice = 7,
     Le = 8,
     Xattr = 9,
+    /// A window of a file's map after the first. (10 marks stored deltas.)
+    Window = 11,
 }
 
 impl Table {
+    const ALL: [Self; 10] = [
+        Self::State,
+        Self::Pv,
+        Self::Fs,
+        Self::Inode,
+        Self::Dirent,
+        Self::Map,
+        Self::Slice,
+        Self::Le,
+        Self::Xattr,
+        Self::Window,
+    ];
+
     pub(crate) const fn code(self) -> u8 {
         match self {
             Self::State => 1,
@@ -59,27 +74,27 @@ impl Table {
             Self::Slice => 7,
             Self::Le => 8,
             Self::Xattr => 9,
+            Self::Window => 11,
         }
     }
 
     fn from_code(code: u8) -> Option<Self> {
-        [Self::State, Self::Pv, Self::Fs, Self::Inode, Self::Dirent, Self::Map, Self::Slice, Self::Le, Self::Xattr]
-            .into_iter()
-            .find(|table| table.code() == code)
+        Self::ALL.into_iter().find(|table| table.code() == code)
     }
 
     /// Writes a whole row, its checksum last.
     pub(crate) const fn put_sql(self) -> &'static str {
         match self {
-            Self::State => "REPLACE INTO state VALUES(?,?,?,?,?,?,?)",
+            Self::State => "REPLACE INTO state VALUES(?,?,?,?,?,?,?,?,?,?,?)",
             Self::Pv => "REPLACE INTO pv VALUES(?,?,?,?)",
             Self::Fs => "REPLACE INTO fs VALUES(?,?,?,?,?,?,?,?,?)",
-            Self::Inode => "REPLACE INTO inode VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            Self::Inode => "REPLACE INTO inode VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             Self::Dirent => "REPLACE INTO dirent VALUES(?,?,?,?,?,?,?,?)",
             Self::Map => "REPLACE INTO map VALUES(?,?,?,?,?,?,?,?)",
             Self::Slice => "REPLACE INTO slice VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             Self::Le => "REPLACE INTO le VALUES(?,?,?,?,?,?,?)",
             Self::Xattr => "REPLACE INTO xattr VALUES(?,?,?,?,?,?)",
+            Self::Window => "REPLACE INTO window VALUES(?,?,?,?,?,?)",
         }
     }
 
@@ -95,6 +110,7 @@ impl Table {
             Self::Slice => "DELETE FROM slice WHERE id=?",
             Self::Le => "DELETE FROM le WHERE le=?",
             Self::Xattr => "DELETE FROM xattr WHERE fs=? AND ino=? AND name=?",
+            Self::Window => "DELETE FROM window WHERE fs=? AND ino=? AND win=?",
         }
     }
 }
@@ -106,15 +122,18 @@ pub(crate) struct RowOp {
     /// All columns but the checksum, or with `delete` the key columns.
     pub(crate) values: Vec<Value>,
     pub(crate) delete: bool,
+    /// Checksum of the columns; 0 with `delete`.
+    pub(crate) sum: i64,
 }
 
 impl RowOp {
     pub(crate) fn put(table: Table, values: Vec<Value>) -> Self {
-        Self { table, values, delete: false }
+        let sum = sum_of(table, &values);
+        Self { table, values, delete: false, sum }
     }
 
     pub(crate) fn delete(table: Table, key: Vec<Value>) -> Self {
-        Self { table, values: key, delete: true }
+        Self { table, values: key, delete: true, sum: 0 }
     }
 }
 
@@ -188,7 +207,7 @@ impl<'a> Reader<'a> {
         let delete = self.byte()? == 1;
         let count = self.byte()?;
         let values = (0..count).map(|_| self.value()).collect::<Option<Vec<_>>>()?;
-        Some(RowOp { table, values, delete })
+        Some(if delete { RowOp::delete(table, values) } else { RowOp::put(table, values) })
     }
 }
 

@@ -70,7 +70,7 @@ fn check_ages(
     extents: &VolumeExtents,
     reader: &CatalogueReader,
     known: &HashMap<PvUuid, (Epoch, FlushNo)>,
-    txg: Txg,
+    state: &CopyState,
 ) -> Result<Epoch> {
     let mut highest = Epoch(0);
     for (uuid, path, store) in present(extents) {
@@ -79,7 +79,8 @@ fn check_ages(
         if seen < known.get(&uuid).copied() {
             return Err(LvError::OldPv { path: path.clone() });
         }
-        if owner.is_some_and(|row| row.txg > txg) {
+        // An activation raises the epoch in the catalogue first, then on the PVs.
+        if owner.is_some_and(|row| row.txg > state.txg || row.epoch > state.epoch) {
             return Err(LvError::OldMetadata { file: reader.path().to_owned(), pv: path.clone() });
         }
         highest = highest.max(owner.map_or(Epoch(0), |row| row.epoch));
@@ -121,11 +122,22 @@ fn first_state(
     epoch: Epoch,
     state: &CopyState,
     reader: CatalogueReader,
-    known: HashMap<PvUuid, (Epoch, FlushNo)>,
+    (known, pv_sums): (HashMap<PvUuid, (Epoch, FlushNo)>, HashMap<PvUuid, u64>),
     next_slice: &Arc<AtomicU64>,
 ) -> Result<State> {
     let mut space = Space::new(extents);
-    reader.les()?.iter().for_each(|row| space.load(row));
+    let (les, fs) = (reader.les()?, reader.fs(FS)?);
+    let fs = fs.ok_or(LvError::NoMetadata { missing: "its filesystem".to_owned() })?;
+    let all = |sums: &mut dyn Iterator<Item = u64>| sums.fold(0u64, u64::wrapping_add);
+    let (space_sum, others) = (all(&mut les.iter().map(|row| row.sum)), all(&mut pv_sums.values().copied()));
+    // An extent that no row names would be deleted, a file number that was given would be given again.
+    if (space_sum, others.wrapping_add(fs.sum)) != (state.totals.les, state.totals.others) {
+        let what = "rows about its extents, physical volumes or numbers are missing, or old".to_owned();
+        return Err(LvError::DamagedRow { file: reader.path().to_owned(), what });
+    }
+    for row in &les {
+        space.load(row);
+    }
     space.loaded();
     Ok(State {
         family: extents.family,
@@ -134,12 +146,14 @@ fn first_state(
         committed: state.txg,
         next_slice: Arc::clone(next_slice),
         next_flush: FlushNo(0),
-        fs: reader.fs(FS)?.ok_or(LvError::NoMetadata { missing: "its filesystem".to_owned() })?,
+        fs,
         inodes: HashMap::new(),
         dirs: HashMap::new(),
         slices: HashMap::new(),
         space,
         pvs: known,
+        pv_sums,
+        totals: state.totals,
         unnamed: BTreeSet::new(),
         dirty: Dirty::default(),
         waiting: std::collections::BTreeMap::new(),
@@ -178,15 +192,18 @@ impl Activation<'_> {
         let places = copies.places();
         let first = places.first().map(|place| place.path.clone()).unwrap_or_default();
         let reader = CatalogueReader::open(env, first)?;
-        let known: HashMap<_, _> = reader.pvs()?.into_iter().map(|row| (row.pv, (row.epoch, row.flush))).collect();
-        let highest = check_ages(&extents, &reader, &known, state.txg)?.max(state.epoch);
+        reader.expect(state.txg);
+        let pvs = reader.pvs()?;
+        let known: HashMap<_, _> = pvs.iter().map(|row| (row.pv, (row.epoch, row.flush))).collect();
+        let pv_sums: HashMap<_, _> = pvs.iter().map(|row| (row.pv, row.sum)).collect();
+        let highest = check_ages(&extents, &reader, &known, &state)?.max(state.epoch);
         let epoch = highest.next().ok_or(LvError::Invalid { what: "the volume has been activated too often" })?;
         copies.take(&state, epoch)?;
         for (_, _, store) in present(&extents) {
             store.take(extents.family, epoch, state.txg)?;
         }
         let next_slice = Arc::new(AtomicU64::new(state.next_slice.0));
-        let state = first_state(&extents, epoch, &state, reader, known, &next_slice)?;
+        let state = first_state(&extents, epoch, &state, reader, (known, pv_sums), &next_slice)?;
         let checkpointer = places.iter().map(|place| Copy::open(env, place.clone())).collect::<Result<Vec<_>>>()?;
         let core = Core {
             env: env.clone(),

@@ -12,4 +12,5 @@ mod scale;
 mod space;
 mod support;
 mod transactions;
+mod vouching;
 mod xattrs;
