@@ -11,6 +11,7 @@
 
 mod clock;
 mod content;
+mod damage;
 mod disk;
 mod engine;
 mod explore;
@@ -27,6 +28,7 @@ mod watch;
 
 pub use clock::TestClock;
 pub use content::Content;
+pub use damage::{DamageKind, DamageOptions, DamageReport, RealCommand, TRIALS, Verdict};
 pub use disk::{Disk, Settings};
 pub use engine::{KillLoop, Pool, Run, Shape, Weakness, Workload, work_until_killed};
 pub use explore::{Check, Crash, Explorer, Options};
