@@ -19,7 +19,7 @@ pub use attr::{
     SetXattr, StatFs, Usage,
 };
 pub use catalogue::{CopyPlace, create_catalogue};
-pub use check::{CheckOptions, CheckReport, Checked, Finding, Object, check};
+pub use check::{CheckOptions, CheckReport, Checked, Finding, Object, check, check_copy};
 pub use engine::{Quota, Rule, TestSwitches, VolumeOptions, hidden_reserve};
 pub use error::{LvError, Result};
 pub use fs::{Filesystem, Reader, Writer};

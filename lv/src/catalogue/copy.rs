@@ -8,6 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::row::{RowOp, Table, Value, decode_ops, encode_ops, sum_of};
 use super::schema::{SCHEMA, TUNING};
+use super::sums::Totals;
 use crate::engine::{Rule, TestSwitches};
 use crate::{LvError, Result};
 
@@ -48,8 +49,7 @@ pub fn create_catalogue(env: &Env, path: &Path, family: FamilyUuid, lv: LvUuid, 
 fn first_rows(family: FamilyUuid, lv: LvUuid, name_key: u64, now: i64) -> Vec<RowOp> {
     let int = Value::Int;
     let blob = |bytes: &[u8; 16]| Value::Blob(bytes.as_slice().into());
-    vec![
-        RowOp::put(Table::State, vec![int(0), blob(family.as_bytes()), int(0), int(0), int(1), int(0)]),
+    let mut rows = vec![
         RowOp::put(
             Table::Fs,
             vec![int(1), blob(lv.as_bytes()), Value::Null, int(0), Value::unsigned(name_key), int(2), int(1), int(0)],
@@ -57,7 +57,7 @@ fn first_rows(family: FamilyUuid, lv: LvUuid, name_key: u64, now: i64) -> Vec<Ro
         RowOp::put(
             Table::Inode,
             // fs, ino, kind, mode, uid, gid, nlink, size, stored, four times, rdev, generation, flags, project, parent,
-            // target, row_txg
+            // target, below, xattrs, row_txg
             vec![
                 int(1),
                 int(1),
@@ -79,16 +79,26 @@ fn first_rows(family: FamilyUuid, lv: LvUuid, name_key: u64, now: i64) -> Vec<Ro
                 int(1),
                 Value::Null,
                 int(0),
+                int(0),
+                int(0),
             ],
         ),
-    ]
+    ];
+    let mut totals = Totals::default();
+    for row in &rows {
+        totals.change(row.table, 0, row.sum.cast_unsigned());
+    }
+    let mut state = vec![int(0), blob(family.as_bytes()), int(0), int(0), int(1), int(0)];
+    state.extend(totals.columns().map(Value::unsigned));
+    rows.push(RowOp::put(Table::State, state));
+    rows
 }
 
 fn apply(connection: &Connection, op: &RowOp) -> rusqlite::Result<()> {
     if op.delete {
         connection.prepare_cached(op.table.delete_sql())?.execute(rusqlite::params_from_iter(&op.values))?;
     } else {
-        let sum = Value::Int(sum_of(op.table, &op.values));
+        let sum = Value::Int(op.sum);
         let values = op.values.iter().chain(std::iter::once(&sum));
         connection.prepare_cached(op.table.put_sql())?.execute(rusqlite::params_from_iter(values))?;
     }
@@ -104,23 +114,23 @@ pub(crate) struct Commit {
     pub(crate) next_slice: SliceId,
     /// Running time of the family so far, in milliseconds.
     pub(crate) running: u64,
+    pub(crate) totals: Totals,
     pub(crate) ops: Vec<RowOp>,
 }
 
 impl Commit {
     /// Adds the `state` row, which makes the commit complete in itself.
     pub(crate) fn seal(&mut self) {
-        self.ops.push(RowOp::put(
-            Table::State,
-            vec![
-                Value::Int(0),
-                Value::Blob(self.family.as_bytes().as_slice().into()),
-                Value::unsigned(self.epoch.0),
-                Value::unsigned(self.txg.0),
-                Value::unsigned(self.next_slice.0),
-                Value::unsigned(self.running),
-            ],
-        ));
+        let mut values = vec![
+            Value::Int(0),
+            Value::Blob(self.family.as_bytes().as_slice().into()),
+            Value::unsigned(self.epoch.0),
+            Value::unsigned(self.txg.0),
+            Value::unsigned(self.next_slice.0),
+            Value::unsigned(self.running),
+        ];
+        values.extend(self.totals.columns().map(Value::unsigned));
+        self.ops.push(RowOp::put(Table::State, values));
     }
 }
 
@@ -132,35 +142,42 @@ pub(crate) struct CopyState {
     pub(crate) txg: Txg,
     pub(crate) next_slice: SliceId,
     pub(crate) running: u64,
+    pub(crate) totals: Totals,
 }
 
-fn damaged(path: &Path, what: &str) -> LvError {
-    LvError::DamagedRow { file: path.to_owned(), what: what.to_owned() }
-}
-
-/// Reads the `state` row of a copy.
+/// Reads the `state` row of a catalogue.
 pub(crate) fn state_of(connection: &Connection, path: &Path) -> Result<CopyState> {
-    const SQL: &str = "SELECT family, epoch, txg, next_slice, running, sum FROM state WHERE id=0";
+    const SQL: &str = "SELECT family, epoch, txg, next_slice, running, inodes, slices, les, others, sum FROM state \
+                       WHERE id=0";
+    let damaged = |what: &str| LvError::DamagedRow { file: path.to_owned(), what: what.to_owned() };
     let (family, numbers, sum) = connection
         .query_row(SQL, [], |row| {
-            let numbers: [i64; 4] = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
-            Ok((row.get::<_, Vec<u8>>(0)?, numbers, row.get::<_, i64>(5)?))
+            let mut numbers = [0i64; 8];
+            for (column, number) in (1..).zip(&mut numbers) {
+                *number = row.get(column)?;
+            }
+            Ok((row.get::<_, Vec<u8>>(0)?, numbers, row.get::<_, i64>(9)?))
         })
         .map_err(|source| sqlite::error(path, "read the state of", source))?;
     let mut values = vec![Value::Int(0), Value::Blob(family.as_slice().into())];
     values.extend(numbers.map(Value::Int));
-    let family = <[u8; 16]>::try_from(family).map_err(|_| damaged(path, "the family's identifier"))?;
+    let family = <[u8; 16]>::try_from(family).map_err(|_| damaged("the family's identifier"))?;
     if sum_of(Table::State, &values) != sum {
-        return Err(damaged(path, "the state row does not match its checksum"));
+        return Err(damaged("the state row does not match its checksum"));
     }
-    let [epoch, txg, next_slice, running] = numbers.map(i64::cast_unsigned);
+    let [epoch, txg, next_slice, running, inodes, slices, les, others] = numbers.map(i64::cast_unsigned);
     Ok(CopyState {
         family: FamilyUuid::from_bytes(family),
         epoch: Epoch(epoch),
         txg: Txg(txg),
         next_slice: SliceId(next_slice),
         running,
+        totals: Totals::from_columns([inodes, slices, les, others]),
     })
+}
+
+fn damaged(path: &Path, what: &str) -> LvError {
+    LvError::DamagedRow { file: path.to_owned(), what: what.to_owned() }
 }
 
 /// An open copy: its one writing connection.
@@ -227,8 +244,8 @@ impl Copy {
         if now.txg != seen.txg && rules.keep(Rule::UnchangedCatalogue) {
             return Ok(false);
         }
-        let CopyState { family, txg, next_slice, running, .. } = *seen;
-        let mut commit = Commit { family, epoch, txg, next_slice, running, ops: Vec::new() };
+        let CopyState { family, txg, next_slice, running, totals, .. } = *seen;
+        let mut commit = Commit { family, epoch, txg, next_slice, running, totals, ops: Vec::new() };
         commit.seal();
         for op in &commit.ops {
             apply(&transaction, op).map_err(fail)?;

@@ -14,6 +14,8 @@ pub(crate) struct FsRow {
     pub(crate) lv: Arc<[u8]>,
     pub(crate) next_ino: u64,
     pub(crate) files: u64,
+    /// Checksum of the committed row.
+    pub(crate) sum: u64,
 }
 
 pub(crate) struct InodeRow {
@@ -23,6 +25,12 @@ pub(crate) struct InodeRow {
     pub(crate) project: u64,
     pub(crate) parent: Ino,
     pub(crate) target: Option<Arc<[u8]>>,
+    /// Sum of what is below: entries of a directory, or the map of a file.
+    pub(crate) below: u64,
+    /// Sum of the extended attributes.
+    pub(crate) xattr_sum: u64,
+    /// Checksum of the committed row; 0 for none.
+    pub(crate) sum: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -62,6 +70,8 @@ pub(crate) struct SliceRow {
     pub(crate) blocks: Arc<[u8]>,
     pub(crate) data: Option<Arc<[u8]>>,
     pub(crate) data_txg: u64,
+    /// Checksum of the committed row; 0 for none.
+    pub(crate) sum: u64,
 }
 
 impl SliceRow {
@@ -80,12 +90,16 @@ pub(crate) struct LeRow {
     pub(crate) live: u64,
     pub(crate) fill: u32,
     pub(crate) since: Option<u64>,
+    /// Checksum of the row.
+    pub(crate) sum: u64,
 }
 
 pub(crate) struct PvRow {
     pub(crate) pv: PvUuid,
     pub(crate) epoch: Epoch,
     pub(crate) flush: FlushNo,
+    /// Checksum of the row.
+    pub(crate) sum: u64,
 }
 
 /// One row's columns, taken in order.
@@ -145,7 +159,8 @@ pub(crate) fn inode_from(mut c: Columns<'_>) -> Option<InodeRow> {
     let (generation, flags, project) = (c.u64()?, c.u64()?, c.u64()?);
     let parent = Ino(c.u64()?);
     let target = if c.null() { None } else { Some(c.blob()?) };
-    Some(InodeRow { attr, generation, flags, project, parent, target })
+    let (below, xattr_sum, _row_txg) = (c.u64()?, c.u64()?, c.u64()?);
+    Some(InodeRow { attr, generation, flags, project, parent, target, below, xattr_sum, sum: c.u64()? })
 }
 
 pub(crate) fn dirent_from(mut c: Columns<'_>) -> Option<DirentRow> {
@@ -187,6 +202,7 @@ pub(crate) fn slice_from(mut c: Columns<'_>) -> Option<SliceRow> {
         blocks,
         data,
         data_txg,
+        sum: c.u64()?,
     })
 }
 
@@ -198,12 +214,13 @@ pub(crate) fn le_from(mut c: Columns<'_>) -> Option<LeRow> {
         live: c.u64()?,
         fill: c.u32()?,
         since: if c.null() { None } else { Some(c.u64()?) },
+        sum: c.u64()?,
     })
 }
 
 pub(crate) fn pv_from(mut c: Columns<'_>) -> Option<PvRow> {
     let pv = <[u8; 16]>::try_from(c.blob()?.as_ref()).ok()?;
-    Some(PvRow { pv: PvUuid::from_bytes(pv), epoch: Epoch(c.u64()?), flush: FlushNo(c.u64()?) })
+    Some(PvRow { pv: PvUuid::from_bytes(pv), epoch: Epoch(c.u64()?), flush: FlushNo(c.u64()?), sum: c.u64()? })
 }
 
 pub(crate) fn fs_from(mut c: Columns<'_>) -> Option<FsRow> {
@@ -212,7 +229,8 @@ pub(crate) fn fs_from(mut c: Columns<'_>) -> Option<FsRow> {
         c.int()?;
     }
     let _born = c.int()?;
-    Some(FsRow { lv, name_key: c.u64()?, next_ino: c.u64()?, files: c.u64()? })
+    let (name_key, next_ino, files, _row_txg) = (c.u64()?, c.u64()?, c.u64()?, c.u64()?);
+    Some(FsRow { lv, name_key, next_ino, files, sum: c.u64()? })
 }
 
 pub(crate) fn xattr_from(mut c: Columns<'_>) -> Option<XattrRow> {

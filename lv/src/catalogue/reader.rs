@@ -1,9 +1,10 @@
 //! Reading committed rows, each verified by its checksum.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pv::sqlite::{self, Access};
-use pv::{Env, LeIndex, SliceId};
+use pv::{Env, LeIndex, SliceId, Txg};
 use rusqlite::{Connection, Params};
 
 use super::decode::{
@@ -18,7 +19,9 @@ use crate::{Ino, LvError, Result};
 #[derive(Debug)]
 pub(crate) struct CatalogueReader {
     path: PathBuf,
-    connection: Connection,
+    pub(super) connection: Connection,
+    /// The last commit that may be there.
+    newest: AtomicU64,
 }
 
 const INODE: &str = "SELECT * FROM inode WHERE fs=? AND ino=?";
@@ -42,32 +45,63 @@ impl CatalogueReader {
     pub(crate) fn open(env: &Env, path: PathBuf) -> Result<Self> {
         let connection = sqlite::open(env, &path, &SCHEMA, &TUNING, Access::ReadOnly)?;
         connection.set_prepared_statement_cache_capacity(64);
-        Ok(Self { path, connection })
+        Ok(Self { path, connection, newest: AtomicU64::new(u64::MAX) })
     }
 
-    fn fail(&self, source: rusqlite::Error) -> LvError {
+    pub(super) fn fail(&self, source: rusqlite::Error) -> LvError {
         sqlite::error(&self.path, "read", source).into()
     }
 
-    fn rows<T>(
+    pub(super) fn rows<T>(
         &self,
         table: Table,
         sql: &str,
         params: impl Params,
         from: impl Fn(Columns<'_>) -> Option<T>,
     ) -> Result<Vec<T>> {
+        let mut out = Vec::new();
+        self.each(table, sql, params, from, |row| out.push(row))?;
+        Ok(out)
+    }
+
+    /// Hands over rows one by one.
+    pub(super) fn each<T>(
+        &self,
+        table: Table,
+        sql: &str,
+        params: impl Params,
+        from: impl Fn(Columns<'_>) -> Option<T>,
+        mut to: impl FnMut(T),
+    ) -> Result<()> {
         let mut statement = self.connection.prepare_cached(sql).map_err(|e| self.fail(e))?;
         let mut rows = statement.query(params).map_err(|e| self.fail(e))?;
-        let mut out = Vec::new();
         while let Some(row) = rows.next().map_err(|e| self.fail(e))? {
-            let mut values = values_of(row).map_err(|e| self.fail(e))?;
-            let sum = values.pop();
-            if sum != Some(Value::Int(sum_of(table, &values))) {
-                return Err(self.damaged(table, "does not match its checksum"));
-            }
-            out.push(from(Columns::of(&values)).ok_or_else(|| self.damaged(table, "holds impossible values"))?);
+            let values = values_of(row).map_err(|e| self.fail(e))?;
+            self.verify(table, &values)?;
+            to(from(Columns::of(&values)).ok_or_else(|| self.damaged(table, "holds impossible values"))?);
         }
-        Ok(out)
+        Ok(())
+    }
+
+    /// Checks a row, its checksum last, and that it is not of a later commit than the last one.
+    fn verify(&self, table: Table, values: &[Value]) -> Result<()> {
+        let Some((sum, values)) = values.split_last() else { return Ok(()) };
+        if *sum != Value::Int(sum_of(table, values)) {
+            return Err(self.damaged(table, "does not match its checksum"));
+        }
+        let newest = self.newest.load(Ordering::Relaxed);
+        let dated = !matches!(table, Table::State | Table::Pv | Table::Le);
+        match values.last() {
+            Some(Value::Int(txg)) if dated && txg.cast_unsigned() > newest => {
+                Err(self.damaged(table, "is of a later commit than the state row, which is an old one"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// From now on rows of commits up to `txg` are expected.
+    pub(crate) fn expect(&self, txg: Txg) {
+        self.newest.store(txg.0, Ordering::Relaxed);
     }
 
     fn damaged(&self, table: Table, what: &str) -> LvError {
@@ -165,6 +199,14 @@ impl CatalogueReader {
     pub(crate) fn orphans(&self, fs: i64) -> Result<Vec<Ino>> {
         let mut statement = self.connection.prepare_cached(ORPHANS).map_err(|e| self.fail(e))?;
         let rows = statement.query_map([fs], |row| row.get::<_, i64>(0)).map_err(|e| self.fail(e))?;
-        rows.map(|ino| ino.map(|i| Ino(i.cast_unsigned())).map_err(|e| self.fail(e))).collect()
+        let found: Vec<Ino> =
+            rows.map(|ino| ino.map(|i| Ino(i.cast_unsigned())).map_err(|e| self.fail(e))).collect::<Result<_>>()?;
+        for ino in &found {
+            // The index has no checksums: what is taken apart on its word must be an orphan by its own row.
+            if self.inode(fs, *ino)?.is_none_or(|row| row.attr.nlink != 0) {
+                return Err(self.damaged(Table::Inode, &format!("({ino}) is listed as deleted and is not")));
+            }
+        }
+        Ok(found)
     }
 }

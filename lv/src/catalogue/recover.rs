@@ -92,6 +92,7 @@ fn bring_forward(newest: Option<&Copy>, state: &CopyState, behind: CopyState, mu
                 txg: state.txg,
                 next_slice: state.next_slice,
                 running: state.running,
+                totals: state.totals,
                 ops,
             };
             copy.commit(&commit, true, true)?;
@@ -192,8 +193,8 @@ mod tests {
     }
 
     fn commit(copies: &mut CopySet, state: CopyState, epoch: Epoch, txg: u64) -> Result<()> {
-        let CopyState { family, next_slice, running, .. } = state;
-        let mut commit = Commit { family, epoch, txg: pv::Txg(txg), next_slice, running, ops: Vec::new() };
+        let CopyState { family, next_slice, running, totals, .. } = state;
+        let mut commit = Commit { family, epoch, txg: pv::Txg(txg), next_slice, running, totals, ops: Vec::new() };
         commit.seal();
         copies.commit(&commit, true)
     }

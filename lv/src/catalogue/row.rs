@@ -45,9 +45,24 @@ pub(crate) enum Table {
     Slice = 7,
     Le = 8,
     Xattr = 9,
+    /// A window of a file's map after the first. (10 marks stored deltas.)
+    Window = 11,
 }
 
 impl Table {
+    const ALL: [Self; 10] = [
+        Self::State,
+        Self::Pv,
+        Self::Fs,
+        Self::Inode,
+        Self::Dirent,
+        Self::Map,
+        Self::Slice,
+        Self::Le,
+        Self::Xattr,
+        Self::Window,
+    ];
+
     pub(crate) const fn code(self) -> u8 {
         match self {
             Self::State => 1,
@@ -59,13 +74,12 @@ impl Table {
             Self::Slice => 7,
             Self::Le => 8,
             Self::Xattr => 9,
+            Self::Window => 11,
         }
     }
 
     fn from_code(code: u8) -> Option<Self> {
-        [Self::State, Self::Pv, Self::Fs, Self::Inode, Self::Dirent, Self::Map, Self::Slice, Self::Le, Self::Xattr]
-            .into_iter()
-            .find(|table| table.code() == code)
+        Self::ALL.into_iter().find(|table| table.code() == code)
     }
 
     /// Its name in the file.
@@ -80,6 +94,7 @@ impl Table {
             Self::Slice => "slice",
             Self::Le => "le",
             Self::Xattr => "xattr",
+            Self::Window => "window",
         }
     }
 
@@ -90,6 +105,7 @@ impl Table {
             Self::Pv => "pv",
             Self::Fs => "fs",
             Self::Inode => "fs, ino",
+            Self::Window => "fs, ino, win",
             Self::Dirent => "fs, parent, cookie",
             Self::Map => "fs, ino, off",
             Self::Le => "le",
@@ -102,22 +118,23 @@ impl Table {
         match self {
             Self::State | Self::Pv | Self::Fs | Self::Slice | Self::Le => 1,
             Self::Inode => 2,
-            Self::Dirent | Self::Map | Self::Xattr => 3,
+            Self::Dirent | Self::Map | Self::Xattr | Self::Window => 3,
         }
     }
 
     /// Writes a whole row, its checksum last.
     pub(crate) const fn put_sql(self) -> &'static str {
         match self {
-            Self::State => "REPLACE INTO state VALUES(?,?,?,?,?,?,?)",
+            Self::State => "REPLACE INTO state VALUES(?,?,?,?,?,?,?,?,?,?,?)",
             Self::Pv => "REPLACE INTO pv VALUES(?,?,?,?)",
             Self::Fs => "REPLACE INTO fs VALUES(?,?,?,?,?,?,?,?,?)",
-            Self::Inode => "REPLACE INTO inode VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            Self::Inode => "REPLACE INTO inode VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             Self::Dirent => "REPLACE INTO dirent VALUES(?,?,?,?,?,?,?,?)",
             Self::Map => "REPLACE INTO map VALUES(?,?,?,?,?,?,?,?)",
             Self::Slice => "REPLACE INTO slice VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             Self::Le => "REPLACE INTO le VALUES(?,?,?,?,?,?,?)",
             Self::Xattr => "REPLACE INTO xattr VALUES(?,?,?,?,?,?)",
+            Self::Window => "REPLACE INTO window VALUES(?,?,?,?,?,?)",
         }
     }
 
@@ -133,6 +150,7 @@ impl Table {
             Self::Slice => "DELETE FROM slice WHERE id=?",
             Self::Le => "DELETE FROM le WHERE le=?",
             Self::Xattr => "DELETE FROM xattr WHERE fs=? AND ino=? AND name=?",
+            Self::Window => "DELETE FROM window WHERE fs=? AND ino=? AND win=?",
         }
     }
 }
@@ -144,15 +162,18 @@ pub(crate) struct RowOp {
     /// All columns but the checksum, or with `delete` the key columns.
     pub(crate) values: Vec<Value>,
     pub(crate) delete: bool,
+    /// Checksum of the columns; 0 with `delete`.
+    pub(crate) sum: i64,
 }
 
 impl RowOp {
     pub(crate) fn put(table: Table, values: Vec<Value>) -> Self {
-        Self { table, values, delete: false }
+        let sum = sum_of(table, &values);
+        Self { table, values, delete: false, sum }
     }
 
     pub(crate) fn delete(table: Table, key: Vec<Value>) -> Self {
-        Self { table, values: key, delete: true }
+        Self { table, values: key, delete: true, sum: 0 }
     }
 }
 
@@ -226,7 +247,7 @@ impl<'a> Reader<'a> {
         let delete = self.byte()? == 1;
         let count = self.byte()?;
         let values = (0..count).map(|_| self.value()).collect::<Option<Vec<_>>>()?;
-        Some(RowOp { table, values, delete })
+        Some(if delete { RowOp::delete(table, values) } else { RowOp::put(table, values) })
     }
 }
 

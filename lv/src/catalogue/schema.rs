@@ -1,7 +1,8 @@
 //! The tables of a metadata volume.
 //!
 //! `fs` (which filesystem of the family) leads every key; `row_txg` and `data_txg` say in which transaction group a
-//! row or a slice was last written; `sum` is a checksum over key and content.
+//! row or a slice was last written; `sum` is a checksum over key and content; `below`, `xattrs` and the four sums of
+//! `state` vouch for groups of rows (see `sums.rs`).
 
 use pv::sqlite::{Schema, Tuning};
 
@@ -19,7 +20,8 @@ pub(crate) const SCHEMA: Schema = Schema {
     what: "metadata volume",
     statements: &[
         "CREATE TABLE state(id INTEGER PRIMARY KEY, family BLOB NOT NULL, epoch INTEGER NOT NULL, txg INTEGER NOT NULL, \
-         next_slice INTEGER NOT NULL, running INTEGER NOT NULL, sum INTEGER NOT NULL) STRICT",
+         next_slice INTEGER NOT NULL, running INTEGER NOT NULL, inodes INTEGER NOT NULL, slices INTEGER NOT NULL, \
+         les INTEGER NOT NULL, others INTEGER NOT NULL, sum INTEGER NOT NULL) STRICT",
         "CREATE TABLE pv(pv BLOB PRIMARY KEY, epoch INTEGER NOT NULL, flush INTEGER NOT NULL, sum INTEGER NOT NULL) \
          STRICT, WITHOUT ROWID",
         "CREATE TABLE fs(fs INTEGER PRIMARY KEY, lv BLOB NOT NULL, parent INTEGER, born INTEGER NOT NULL, \
@@ -29,8 +31,8 @@ pub(crate) const SCHEMA: Schema = Schema {
          uid INTEGER NOT NULL, gid INTEGER NOT NULL, nlink INTEGER NOT NULL, size INTEGER NOT NULL, \
          stored INTEGER NOT NULL, atime INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, \
          btime INTEGER NOT NULL, rdev INTEGER NOT NULL, generation INTEGER NOT NULL, flags INTEGER NOT NULL, \
-         project INTEGER NOT NULL, parent INTEGER NOT NULL, target BLOB, row_txg INTEGER NOT NULL, \
-         sum INTEGER NOT NULL, PRIMARY KEY(fs, ino)) STRICT, WITHOUT ROWID",
+         project INTEGER NOT NULL, parent INTEGER NOT NULL, target BLOB, below INTEGER NOT NULL, \
+         xattrs INTEGER NOT NULL, row_txg INTEGER NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY(fs, ino)) STRICT, WITHOUT ROWID",
         "CREATE INDEX inode_orphan ON inode(fs, ino) WHERE nlink = 0",
         "CREATE TABLE dirent(fs INTEGER NOT NULL, parent INTEGER NOT NULL, cookie INTEGER NOT NULL, \
          name BLOB NOT NULL, ino INTEGER NOT NULL, kind INTEGER NOT NULL, row_txg INTEGER NOT NULL, \
@@ -38,6 +40,9 @@ pub(crate) const SCHEMA: Schema = Schema {
         "CREATE TABLE map(fs INTEGER NOT NULL, ino INTEGER NOT NULL, off INTEGER NOT NULL, len INTEGER NOT NULL, \
          slice INTEGER NOT NULL, skip INTEGER NOT NULL, row_txg INTEGER NOT NULL, sum INTEGER NOT NULL, \
          PRIMARY KEY(fs, ino, off)) STRICT, WITHOUT ROWID",
+        // What the entries of a window of a map after the first add up to.
+        "CREATE TABLE window(fs INTEGER NOT NULL, ino INTEGER NOT NULL, win INTEGER NOT NULL, below INTEGER NOT NULL, \
+         row_txg INTEGER NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY(fs, ino, win)) STRICT, WITHOUT ROWID",
         "CREATE TABLE slice(id INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, le INTEGER, pos INTEGER NOT NULL, \
          stored INTEGER NOT NULL, raw INTEGER NOT NULL, codec INTEGER NOT NULL, refs INTEGER NOT NULL, \
          live INTEGER NOT NULL, fs INTEGER NOT NULL, ino INTEGER NOT NULL, off INTEGER NOT NULL, blocks BLOB NOT NULL, \

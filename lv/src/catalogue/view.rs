@@ -68,7 +68,7 @@ impl CopyView {
         Ok(if answers == ["ok"] { 0 } else { answers.len() })
     }
 
-    /// Hands all rows of a table to `each`, in the order of `by`: the columns, and whether they match their checksum.
+    /// Hands all rows of a table to `each`, in the order of `by`: the columns with the checksum, and whether that is right.
     pub(crate) fn each_row(&self, table: Table, by: &str, each: impl FnMut(&[Value], bool)) -> Result<()> {
         self.rows(table, &all_rows(table, by), [], each)
     }
@@ -77,9 +77,9 @@ impl CopyView {
         let mut statement = self.connection.prepare_cached(sql).map_err(|e| self.fail(e))?;
         let mut rows = statement.query(params).map_err(|e| self.fail(e))?;
         while let Some(row) = rows.next().map_err(|e| self.fail(e))? {
-            let mut values = values_of(row).map_err(|e| self.fail(e))?;
-            let sum = values.pop();
-            each(&values, sum == Some(Value::Int(sum_of(table, &values))));
+            let values = values_of(row).map_err(|e| self.fail(e))?;
+            let right = values.split_last().is_some_and(|(sum, rest)| *sum == Value::Int(sum_of(table, rest)));
+            each(&values, right);
         }
         Ok(())
     }

@@ -5,8 +5,17 @@ use super::source::Source;
 use crate::catalogue::Table;
 
 /// All tables but `state`, which copies raise one after the other.
-const TABLES: [Table; 8] =
-    [Table::Pv, Table::Fs, Table::Inode, Table::Dirent, Table::Map, Table::Slice, Table::Le, Table::Xattr];
+const TABLES: [Table; 9] = [
+    Table::Pv,
+    Table::Fs,
+    Table::Inode,
+    Table::Dirent,
+    Table::Map,
+    Table::Window,
+    Table::Slice,
+    Table::Le,
+    Table::Xattr,
+];
 
 /// Compares `other` with the newest copy, row by row.
 pub(super) fn compare(newest: &Source, other: &Source, report: &mut CheckReport) {

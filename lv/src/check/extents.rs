@@ -18,6 +18,46 @@ use crate::{Ino, Result};
 /// Extents listed at once.
 const PAGE: usize = 256;
 
+/// What the catalogue says of LEs and PVs.
+#[derive(Debug)]
+pub(super) struct Les {
+    rows: HashMap<LeIndex, LeRow>,
+    /// Last flush of each PV that a commit names.
+    marks: HashMap<PvUuid, (Epoch, FlushNo)>,
+}
+
+impl Les {
+    /// Reads it, and compares LEs with their slices.
+    pub(super) fn read(source: &Source, mut taken: HashMap<LeIndex, Taken>, report: &mut CheckReport) -> Self {
+        let mut rows = HashMap::new();
+        source.walk(report, (Table::Le, Table::Le.key()), le_from, |report, row| {
+            let used = taken.remove(&row.le).unwrap_or_default();
+            let about = |what: String| format!("logical extent {} {what}", row.le);
+            if used.live != row.live {
+                let what = format!("holds {} bytes of files and counts {}", used.live, row.live);
+                report.problem(source.object(), about(what));
+            }
+            if used.end > u64::from(row.fill) {
+                report.problem(source.object(), about("is not filled so far".to_owned()));
+            }
+            if row.since.is_some() != (row.live == 0) {
+                report.problem(source.object(), about("is free and in use at once".to_owned()));
+            }
+            rows.insert(row.le, row);
+        });
+        let mut left: Vec<LeIndex> = taken.into_keys().collect();
+        left.sort_unstable();
+        for le in left {
+            report.problem(source.object(), format!("logical extent {le} holds slices and is not counted"));
+        }
+        let mut marks = HashMap::new();
+        source.walk(report, (Table::Pv, Table::Pv.key()), pv_from, |_, row| {
+            marks.insert(row.pv, (row.epoch, row.flush));
+        });
+        Self { rows, marks }
+    }
+}
+
 /// What the check of extents works with.
 #[derive(Debug)]
 pub(super) struct Extents<'a> {
@@ -34,47 +74,13 @@ pub(super) struct Extents<'a> {
 }
 
 impl<'a> Extents<'a> {
-    /// Reads what the catalogue says of LEs, and compares it with their slices.
-    pub(super) fn read(
-        (source, extents): (&'a Source, &'a VolumeExtents),
-        data: bool,
-        mut taken: HashMap<LeIndex, Taken>,
-        report: &mut CheckReport,
-    ) -> Self {
-        let mut les = HashMap::new();
-        source.walk(report, (Table::Le, Table::Le.key()), le_from, |report, row| {
-            let used = taken.remove(&row.le).unwrap_or_default();
-            let about = |what: String| format!("logical extent {} {what}", row.le);
-            if used.live != row.live {
-                let what = format!("holds {} bytes of files and counts {}", used.live, row.live);
-                report.problem(source.object(), about(what));
-            }
-            if row.le >= LeIndex(extents.count().0) || used.end > u64::from(row.fill) {
-                report.problem(source.object(), about("lies outside the volume, or is not filled so far".to_owned()));
-            }
-            if row.since.is_some() != (row.live == 0) {
-                report.problem(source.object(), about("is free and in use at once".to_owned()));
-            }
-            les.insert(row.le, row);
-        });
-        let mut left: Vec<LeIndex> = taken.into_keys().collect();
-        left.sort_unstable();
-        for le in left {
-            report.problem(source.object(), format!("logical extent {le} holds slices and is not counted"));
-        }
-        let mut marks = HashMap::new();
-        source.walk(report, (Table::Pv, Table::Pv.key()), pv_from, |_, row| {
-            marks.insert(row.pv, (row.epoch, row.flush));
-        });
-        let mut places = HashMap::new();
-        for le in (0..extents.count().0).map(LeIndex) {
-            for place in extents.places(le) {
-                if places.insert((place.pv, place.pe), le).is_some() {
-                    report.problem(Object::Volume, format!("logical extent {le} shares its place with another"));
-                }
-            }
-        }
-        Self { map: extents, source, data, les, marks, places, seen: HashSet::new() }
+    /// What is to be where.
+    pub(super) fn new((source, extents): (&'a Source, &'a VolumeExtents), data: bool, les: Les) -> Self {
+        let pairs = (0..extents.count().0)
+            .map(LeIndex)
+            .flat_map(|le| extents.places(le).into_iter().map(move |place| ((place.pv, place.pe), le)));
+        let places = pairs.collect();
+        Self { map: extents, source, data, les: les.rows, marks: les.marks, places, seen: HashSet::new() }
     }
 
     /// Compares with what lies on the PVs.
@@ -91,6 +97,11 @@ impl<'a> Extents<'a> {
             }
         }
         self.judge_missing(report);
+        let mut outside: Vec<&LeIndex> = self.les.keys().filter(|le| le.0 >= self.map.count().0).collect();
+        outside.sort_unstable();
+        for le in outside {
+            report.problem(self.source.object(), format!("logical extent {le} lies outside the volume"));
+        }
     }
 
     /// The PV's owner row against the catalogue.

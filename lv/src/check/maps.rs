@@ -7,8 +7,8 @@ use pv::{LeIndex, SliceId, block_sums};
 use super::names::{Tree, first_two};
 use super::report::CheckReport;
 use super::source::Source;
-use crate::catalogue::{Columns, MapRow, SliceRow, Table, map_from, slice_from};
-use crate::engine::{FS, WINDOW};
+use crate::catalogue::{Columns, MapRow, SliceRow, Table, WINDOW, map_from, map_mark, slice_from, window_from};
+use crate::engine::FS;
 use crate::{Ino, Kind};
 
 /// Slices in the order in which they lie in their extents.
@@ -43,6 +43,7 @@ impl Maps {
     pub(super) fn read(source: &Source, tree: &mut Tree, report: &mut CheckReport) -> Self {
         let mut maps = Self::default();
         let mut last = (Ino(0), 0u64);
+        let mut windows: HashMap<(Ino, u64), u64> = HashMap::new();
         let keyed = |columns: Columns<'_>| Some((first_two(&columns)?, map_from(columns)?));
         source.walk(report, (Table::Map, Table::Map.key()), keyed, |report, ((fs, ino), row)| {
             if last.0 != ino {
@@ -55,14 +56,16 @@ impl Maps {
             }
             last.1 = last.1.max(end);
             match tree.nodes.get_mut(&ino).filter(|node| fs == FS && node.kind == Kind::File) {
-                Some(node) => {
-                    node.mapped = node.mapped.saturating_add(u64::from(row.len));
-                    node.end = node.end.max(end);
-                }
+                Some(node) => node.count(&row),
                 None => report.problem(source.named(ino), "it has a map and is no file"),
             }
             maps.count(ino, &row);
+            if row.off >= WINDOW {
+                let sum = windows.entry((ino, row.off / WINDOW)).or_default();
+                *sum = sum.wrapping_add(map_mark(&row));
+            }
         });
+        judge_windows(source, windows, report);
         maps
     }
 
@@ -109,6 +112,25 @@ impl Maps {
             report.problem(source.named(used.ino), format!("slice {id} is named by its map and missing"));
         }
         taken
+    }
+}
+
+/// Compares what the entries of each window after a map's first add up to with what vouches for them.
+fn judge_windows(source: &Source, mut windows: HashMap<(Ino, u64), u64>, report: &mut CheckReport) {
+    let keyed = |columns: Columns<'_>| Some((first_two(&columns)?, window_from(columns)?));
+    let old = |report: &mut CheckReport, ino: Ino, window: u64| {
+        let from = window.saturating_mul(WINDOW);
+        report.problem(source.named(ino), format!("its contents from byte {from} on are not all there, or old"));
+    };
+    source.walk(report, (Table::Window, Table::Window.key()), keyed, |report, ((_, ino), row)| {
+        if windows.remove(&(ino, row.window)) != Some(row.below) {
+            old(report, ino, row.window);
+        }
+    });
+    let mut left: Vec<(Ino, u64)> = windows.into_keys().collect();
+    left.sort_unstable();
+    for (ino, window) in left {
+        old(report, ino, window);
     }
 }
 

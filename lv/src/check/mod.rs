@@ -17,7 +17,7 @@ use vg::VolumeExtents;
 
 pub use self::report::{CheckReport, Checked, Finding, Object};
 
-use self::extents::Extents;
+use self::extents::{Extents, Les};
 use self::maps::Maps;
 use self::names::Tree;
 use self::source::Source;
@@ -49,6 +49,19 @@ pub fn check(env: &Env, extents: &VolumeExtents, copies: &[CopyPlace], options: 
     examine(env, extents, copies, options)
 }
 
+/// Checks one copy of a volume's metadata by itself, also beside its owner: it sees one commit.
+///
+/// # Errors
+/// [`LvError::Pv`] and [`LvError::DamagedRow`]: the copy cannot be opened. What is wrong with it is no error but in the
+/// report.
+pub fn check_copy(env: &Env, copy: &CopyPlace) -> Result<CheckReport> {
+    let mut report = CheckReport::default();
+    let source = Source::open(env, copy)?;
+    report.checked.copies = 1;
+    rows(&source, &mut report);
+    Ok(report)
+}
+
 /// As [`check`], while nothing changes the volume.
 pub(crate) fn examine(
     env: &Env,
@@ -74,13 +87,21 @@ pub(crate) fn examine(
         report.problem(newest.object(), "it belongs to another volume");
         return Ok(report);
     }
-    newest.judge_structure(&mut report);
-    let mut tree = Tree::read(newest, &mut report);
-    let taken = Maps::read(newest, &mut tree, &mut report).judge(newest, &mut report);
-    tree.judge(newest, &mut report);
-    Extents::read((newest, extents), options.data, taken, &mut report).judge(&mut report);
+    let les = rows(newest, &mut report);
+    Extents::new((newest, extents), options.data, les).judge(&mut report);
     for other in others {
         copies::compare(newest, other, &mut report);
     }
     Ok(report)
+}
+
+/// Checks the rows of one copy with each other.
+fn rows(source: &Source, report: &mut CheckReport) -> Les {
+    source.judge_structure(report);
+    let mut tree = Tree::read(source, report);
+    let taken = Maps::read(source, &mut tree, report).judge(source, report);
+    tree.judge(source, report);
+    let les = Les::read(source, taken, report);
+    source.judge_totals(report);
+    les
 }

@@ -4,7 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::report::CheckReport;
 use super::source::Source;
-use crate::catalogue::{Columns, DirentRow, InodeRow, Table, dirent_from, fs_from, inode_from, xattr_from};
+use crate::catalogue::{
+    Columns, DirentRow, InodeRow, MapRow, Table, WINDOW, dirent_from, entry_mark, fs_from, inode_from, map_mark,
+    xattr_from, xattr_mark,
+};
 use crate::engine::{FS, bucket_at, bucket_of, check_name};
 use crate::{Ino, Kind};
 
@@ -13,7 +16,7 @@ use crate::{Ino, Kind};
 pub(super) struct Node {
     pub(super) kind: Kind,
     nlink: u32,
-    pub(super) size: u64,
+    size: u64,
     stored: u64,
     parent: Ino,
     /// Names that lead to it.
@@ -23,9 +26,13 @@ pub(super) struct Node {
     /// Those that are directories.
     below: u32,
     /// Bytes that its map names.
-    pub(super) mapped: u64,
+    mapped: u64,
     /// End of its map.
-    pub(super) end: u64,
+    end: u64,
+    /// What vouches for what is below it, and what that adds up to.
+    below_sum: (u64, u64),
+    /// The same of its extended attributes.
+    xattr_sum: (u64, u64),
 }
 
 /// All inodes, and what hangs where.
@@ -53,9 +60,10 @@ impl Tree {
         tree.read_inodes(source, report);
         tree.read_names(source, report);
         let known = |columns: Columns<'_>| Some((first_two(&columns)?, xattr_from(columns)?));
-        source.walk(report, (Table::Xattr, Table::Xattr.key()), known, |report, ((fs, ino), _)| {
-            if fs != FS || !tree.nodes.contains_key(&ino) {
-                report.problem(source.named(ino), "it has attributes and does not exist");
+        source.walk(report, (Table::Xattr, Table::Xattr.key()), known, |report, ((fs, ino), row)| {
+            match tree.nodes.get_mut(&ino).filter(|_| fs == FS) {
+                Some(node) => node.xattr_sum.1 = node.xattr_sum.1.wrapping_add(xattr_mark(&row.name, &row.value)),
+                None => report.problem(source.named(ino), "it has attributes and does not exist"),
             }
         });
         tree
@@ -80,7 +88,7 @@ impl Tree {
     fn read_inodes(&mut self, source: &Source, report: &mut CheckReport) {
         let keyed = |columns: Columns<'_>| Some((first_two(&columns)?, inode_from(columns)?));
         source.walk(report, (Table::Inode, Table::Inode.key()), keyed, |report, ((fs, ino), row)| {
-            let InodeRow { attr, parent, target, .. } = row;
+            let InodeRow { attr, parent, ref target, .. } = row;
             if fs != FS || ino.0 == 0 || ino.0 >= self.next_ino {
                 report.problem(source.named(ino), "its number is one that was never given out");
             }
@@ -98,6 +106,8 @@ impl Tree {
                 below: 0,
                 mapped: 0,
                 end: 0,
+                below_sum: (row.below, 0),
+                xattr_sum: (row.xattr_sum, 0),
             };
             self.nodes.insert(ino, node);
         });
@@ -138,6 +148,7 @@ impl Tree {
             Some(dir) => {
                 dir.entries = dir.entries.saturating_add(1);
                 dir.below = dir.below.saturating_add(u32::from(directory));
+                dir.below_sum.1 = dir.below_sum.1.wrapping_add(entry_mark(row));
             }
             None => report.problem(source.named(parent), "it has entries and is no directory"),
         }
@@ -201,6 +212,16 @@ impl Tree {
 }
 
 impl Node {
+    /// Counts an entry of its map.
+    pub(super) fn count(&mut self, row: &MapRow) {
+        let end = row.off.saturating_add(u64::from(row.len));
+        self.mapped = self.mapped.saturating_add(u64::from(row.len));
+        self.end = self.end.max(end);
+        if row.off < WINDOW {
+            self.below_sum.1 = self.below_sum.1.wrapping_add(map_mark(row));
+        }
+    }
+
     /// What contradicts itself.
     fn fault(&self, ino: Ino) -> Option<String> {
         let directory = self.kind == Kind::Directory;
@@ -219,6 +240,13 @@ impl Node {
         }
         if self.stored != self.mapped {
             return Some(format!("it should store {} bytes and stores {}", self.stored, self.mapped));
+        }
+        if self.below_sum.0 != self.below_sum.1 {
+            let what = if directory { "names" } else { "contents" };
+            return Some(format!("its {what} are not all there, or old"));
+        }
+        if self.xattr_sum.0 != self.xattr_sum.1 {
+            return Some("its extended attributes are not all there, or old".to_owned());
         }
         if !directory && self.nlink > 0 && self.end > self.size {
             return Some(format!("it stores bytes up to {}, past its size of {}", self.end, self.size));

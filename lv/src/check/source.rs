@@ -1,27 +1,33 @@
 //! A copy of the metadata and what a check says of its rows.
 
+use std::cell::Cell;
+
 use pv::Env;
 
 use super::report::{CheckReport, Object};
-use crate::catalogue::{Columns, CopyPlace, CopyView, Table, Value, key_of};
+use crate::catalogue::{Columns, CopyPlace, CopyView, Table, Totals, Value, key_of};
 use crate::engine::FS;
 use crate::{Ino, Result};
 
 /// A copy, seen at one commit.
 #[derive(Debug)]
-pub(super) struct Source(pub(super) CopyView);
+pub(super) struct Source {
+    view: CopyView,
+    /// What the rows that were walked add up to.
+    totals: Cell<Totals>,
+}
 
 impl std::ops::Deref for Source {
     type Target = CopyView;
 
     fn deref(&self) -> &CopyView {
-        &self.0
+        &self.view
     }
 }
 
 impl Source {
     pub(super) fn open(env: &Env, place: &CopyPlace) -> Result<Self> {
-        CopyView::open(env, place).map(Self)
+        Ok(Self { view: CopyView::open(env, place)?, totals: Cell::default() })
     }
 
     pub(super) fn object(&self) -> Object {
@@ -54,6 +60,11 @@ impl Source {
     ) {
         let done = self.each_row(table, by, |values, right| {
             report.checked.rows = report.checked.rows.saturating_add(1);
+            if let Some(Value::Int(sum)) = values.last() {
+                let mut totals = self.totals.get();
+                totals.change(table, 0, sum.cast_unsigned());
+                self.totals.set(totals);
+            }
             match from(Columns::of(values)).filter(|_| right) {
                 Some(row) => each(report, row),
                 None => self.bad_row(report, table, values, right),
@@ -61,6 +72,15 @@ impl Source {
         });
         if let Err(error) = done {
             report.problem(self.object(), error.to_string());
+        }
+    }
+
+    /// Compares what all rows of whole tables add up to with what the state row says.
+    pub(super) fn judge_totals(&self, report: &mut CheckReport) {
+        let names = ["inodes or windows", "slices", "logical extents", "physical volumes or filesystems"];
+        let pairs = self.totals.get().columns().into_iter().zip(self.state.totals.columns()).zip(names);
+        for (_, name) in pairs.filter(|((have, wanted), _)| have != wanted) {
+            report.problem(self.object(), format!("rows of {name} are missing, old or too many"));
         }
     }
 

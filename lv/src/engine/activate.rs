@@ -54,7 +54,7 @@ fn check_ages(
     extents: &VolumeExtents,
     reader: &CatalogueReader,
     known: &HashMap<PvUuid, (Epoch, FlushNo)>,
-    txg: Txg,
+    state: &CopyState,
 ) -> Result<Epoch> {
     let mut highest = Epoch(0);
     for (uuid, path, store) in present(extents) {
@@ -63,7 +63,8 @@ fn check_ages(
         if seen < known.get(&uuid).copied() {
             return Err(LvError::OldPv { path: path.clone() });
         }
-        if owner.is_some_and(|row| row.txg > txg) {
+        // An activation raises the epoch in the catalogue first, then on the PVs.
+        if owner.is_some_and(|row| row.txg > state.txg || row.epoch > state.epoch) {
             return Err(LvError::OldMetadata { file: reader.path().to_owned(), pv: path.clone() });
         }
         highest = highest.max(owner.map_or(Epoch(0), |row| row.epoch));
@@ -105,11 +106,22 @@ fn first_state(
     epoch: Epoch,
     state: &CopyState,
     reader: CatalogueReader,
-    known: HashMap<PvUuid, (Epoch, FlushNo)>,
+    (known, pv_sums): (HashMap<PvUuid, (Epoch, FlushNo)>, HashMap<PvUuid, u64>),
     next_slice: &Arc<AtomicU64>,
 ) -> Result<State> {
     let mut space = Space::new(extents);
-    reader.les()?.iter().for_each(|row| space.load(row));
+    let (les, fs) = (reader.les()?, reader.fs(FS)?);
+    let fs = fs.ok_or(LvError::NoMetadata { missing: "its filesystem".to_owned() })?;
+    let all = |sums: &mut dyn Iterator<Item = u64>| sums.fold(0u64, u64::wrapping_add);
+    let (space_sum, others) = (all(&mut les.iter().map(|row| row.sum)), all(&mut pv_sums.values().copied()));
+    // An extent that no row names would be deleted, a file number that was given would be given again.
+    if (space_sum, others.wrapping_add(fs.sum)) != (state.totals.les, state.totals.others) {
+        let what = "rows about its extents, physical volumes or numbers are missing, or old".to_owned();
+        return Err(LvError::DamagedRow { file: reader.path().to_owned(), what });
+    }
+    for row in &les {
+        space.load(row);
+    }
     space.loaded();
     Ok(State {
         family: extents.family,
@@ -118,12 +130,14 @@ fn first_state(
         committed: state.txg,
         next_slice: Arc::clone(next_slice),
         next_flush: FlushNo(0),
-        fs: reader.fs(FS)?.ok_or(LvError::NoMetadata { missing: "its filesystem".to_owned() })?,
+        fs,
         inodes: HashMap::new(),
         dirs: HashMap::new(),
         slices: HashMap::new(),
         space,
         pvs: known,
+        pv_sums,
+        totals: state.totals,
         unnamed: BTreeSet::new(),
         dirty: Dirty::default(),
         waiting: std::collections::BTreeMap::new(),
@@ -158,7 +172,8 @@ struct Taken {
     /// What all copies say.
     state: CopyState,
     reader: CatalogueReader,
-    known: HashMap<PvUuid, (Epoch, FlushNo)>,
+    /// What the catalogue knows of each PV, and the checksums of these rows.
+    pvs: (HashMap<PvUuid, (Epoch, FlushNo)>, HashMap<PvUuid, u64>),
     epoch: Epoch,
 }
 
@@ -201,8 +216,11 @@ impl Activation<'_> {
         let (mut copies, state) = (recovered.copies, recovered.state);
         let first = copies.places().first().map(|place| place.path.clone()).unwrap_or_default();
         let reader = CatalogueReader::open(env, first)?;
-        let known: HashMap<_, _> = reader.pvs()?.into_iter().map(|row| (row.pv, (row.epoch, row.flush))).collect();
-        let highest = match check_ages(extents, &reader, &known, state.txg) {
+        reader.expect(state.txg);
+        let pvs = reader.pvs()?;
+        let known: HashMap<_, _> = pvs.iter().map(|row| (row.pv, (row.epoch, row.flush))).collect();
+        let pv_sums: HashMap<_, _> = pvs.iter().map(|row| (row.pv, row.sum)).collect();
+        let highest = match check_ages(extents, &reader, &known, &state) {
             // A PV that knows of a later commit was asked later.
             Err(LvError::OldMetadata { .. }) if !copies.are_still(&state)? => return Ok(None),
             other => other?.max(state.epoch),
@@ -215,16 +233,16 @@ impl Activation<'_> {
         for (_, _, store) in present(extents) {
             store.take(extents.family, epoch, state.txg)?;
         }
-        Ok(Some(Taken { copies, state, reader, known, epoch }))
+        Ok(Some(Taken { copies, state, reader, pvs: (known, pv_sums), epoch }))
     }
 
     /// Starts from what is now this activation's alone.
     fn start(self, locks: Vec<Box<dyn HostLock>>, taken: Taken) -> Result<Arc<Core>> {
         let Self { env, extents, options, .. } = self;
-        let Taken { copies, state, reader, known, epoch } = taken;
+        let Taken { copies, state, reader, pvs, epoch } = taken;
         let places = copies.places();
         let next_slice = Arc::new(AtomicU64::new(state.next_slice.0));
-        let mut state = first_state(&extents, epoch, &state, reader, known, &next_slice)?;
+        let mut state = first_state(&extents, epoch, &state, reader, pvs, &next_slice)?;
         state.rules = options.switches;
         let checkpointer = places.iter().map(|place| Copy::open(env, place.clone())).collect::<Result<Vec<_>>>()?;
         let core = Core {

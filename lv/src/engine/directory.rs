@@ -9,7 +9,15 @@ use std::collections::BTreeMap;
 use pv::Txg;
 use twox_hash::XxHash3_64;
 
-use crate::catalogue::DirentRow;
+use super::state::{FS, State};
+use crate::catalogue::{DirentRow, entry_mark};
+use crate::{Attr, Ino, Kind, LvError, Result};
+
+/// Directories of up to this many entries come into memory as a whole.
+const WHOLE: u64 = 256;
+/// Directories of up to this many entries are counted and added up before the first name is looked up in them; larger
+/// ones only before they are listed.
+pub(crate) const VERIFIED: u64 = 65_536;
 
 const NUMBER_BITS: u32 = 7;
 /// Largest number among equal hashes.
@@ -51,6 +59,64 @@ pub(crate) struct Directory {
     pub(crate) buckets: BTreeMap<u64, Bucket>,
     /// Made since activation and never dropped from memory: a bucket that is not here is empty.
     pub(crate) complete: bool,
+    /// Its committed entries were once counted and added up, and are what the directory says.
+    pub(crate) verified: bool,
+}
+
+impl State {
+    /// Sees to it, once, that no committed entry of a directory is missing or old, unless there are more than `most`. A
+    /// name that is not found then is not there.
+    pub(crate) fn verify_directory(&mut self, ino: Ino, most: u64) -> Result<()> {
+        if self.dirs.get(&ino).is_some_and(|dir| dir.complete || dir.verified) {
+            return Ok(());
+        }
+        let inode = self.inode(ino)?;
+        let (size, below) = (inode.attr.size, inode.below);
+        if inode.attr.kind != Kind::Directory || size > most {
+            return Ok(());
+        }
+        // Names that wait for their commit are ahead of the catalogue.
+        let committed = self.committed;
+        if self.dirs.get(&ino).is_some_and(|dir| dir.buckets.values().any(|bucket| bucket.stamp > committed)) {
+            return Ok(());
+        }
+        let found = if size <= WHOLE { self.load_directory(ino)? } else { self.reader.dirents_sum(FS, ino)? };
+        if found == (size, below) {
+            let dir = self.dirs.entry(ino).or_default();
+            dir.verified = size > WHOLE;
+            return Ok(());
+        }
+        self.dirs.remove(&ino);
+        let (path, there) = (self.path_of(ino), found.0);
+        let path = path.escape_ascii();
+        Err(self.damaged(format!("the names in {path} are not all there, or old ({there} of {size} found)")))
+    }
+
+    /// Brings all entries into memory; their number and sum.
+    fn load_directory(&mut self, ino: Ino) -> Result<(u64, u64)> {
+        let rows = self.reader.dirents_between(FS, ino, 0, i64::MAX.unsigned_abs())?;
+        let sum = rows.iter().fold(0u64, |sum, row| sum.wrapping_add(entry_mark(row)));
+        let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        let mut loaded = Directory { complete: true, ..Directory::default() };
+        for row in rows {
+            let bucket = loaded.buckets.entry(bucket_at(row.cookie)).or_default();
+            *bucket = Bucket { stamp: self.committed, used: true, entries: std::mem::take(&mut bucket.entries) };
+            bucket.entries.push(row);
+        }
+        self.entries = self.entries.saturating_add(loaded.buckets.len());
+        self.dirs.insert(ino, loaded);
+        Ok((count, sum))
+    }
+
+    /// Attributes of an inode that a name leads to: if there is none, the catalogue contradicts itself.
+    pub(crate) fn named(&mut self, ino: Ino, kind: Kind) -> Result<Attr> {
+        match self.inode(ino).map(|inode| inode.shown()) {
+            Ok(attr) if attr.kind == kind => Ok(attr),
+            Ok(_) => Err(self.damaged(format!("a name leads to inode {ino} as to something else than it is"))),
+            Err(LvError::NoInode { .. }) => Err(self.damaged(format!("a name leads to inode {ino}, which is missing"))),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 #[cfg(test)]

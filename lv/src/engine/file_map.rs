@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use pv::{LeIndex, SliceId};
 
-use super::inode::WINDOW;
+use super::inode::{Inode, WINDOW, WindowSum};
 use super::space::LeState;
 use super::state::{FS, Slice, State, TINY};
-use crate::catalogue::{MapRow, SliceRow};
+use crate::catalogue::{MapRow, SliceRow, map_mark};
 use crate::{Ino, Result};
 
 fn end_of(row: &MapRow) -> u64 {
@@ -23,6 +23,7 @@ impl State {
         if !known {
             let rows =
                 self.reader.map_between(FS, ino, start, start.saturating_add(WINDOW).min(i64::MAX.cast_unsigned()))?;
+            let sum = self.verify_window(ino, window, &rows)?;
             let mut entries = BTreeMap::new();
             let mut at = start;
             for row in rows {
@@ -34,9 +35,60 @@ impl State {
                 entries.insert(row.off, row);
             }
             self.entries += entries.len();
-            self.inode(ino)?.windows.insert(window, entries);
+            let inode = self.inode(ino)?;
+            inode.windows.insert(window, entries);
+            if window > 0 {
+                inode.window_sums.insert(window, sum);
+            }
         }
         Ok(self.inode(ino)?.windows.entry(window).or_default())
+    }
+
+    /// Sees to it that an inode's row and the start of its map are of one state.
+    pub(crate) fn verify_start(&mut self, ino: Ino) -> Result<()> {
+        self.window(ino, 0).map(drop)
+    }
+
+    /// Whether these are all entries of a window, and none of an older state: what is missing would read as zeros.
+    fn verify_window(&mut self, ino: Ino, window: u64, rows: &[MapRow]) -> Result<WindowSum> {
+        let expected = match window {
+            0 => WindowSum { below: self.inode(ino)?.below, row_sum: 0 },
+            _ => self
+                .reader
+                .window(FS, ino, window)?
+                .map_or(WindowSum::default(), |row| WindowSum { below: row.below, row_sum: row.sum }),
+        };
+        if rows.iter().fold(0u64, |sum, row| sum.wrapping_add(map_mark(row))) == expected.below {
+            return Ok(expected);
+        }
+        let (path, from) = (self.path_of(ino), window.saturating_mul(WINDOW));
+        let path = path.escape_ascii();
+        Err(self.damaged(format!("what {path} holds from byte {from} on is listed incompletely or as it once was")))
+    }
+
+    /// The first window at or after `window` of which the catalogue has anything.
+    fn stored_window(&self, ino: Ino, window: u64) -> Result<Option<u64>> {
+        let entry = self.reader.map_next(FS, ino, window.saturating_mul(WINDOW))?.map(|off| off / WINDOW);
+        if entry == Some(window) {
+            return Ok(entry);
+        }
+        // Entries that are missing must not be taken for a hole.
+        let row = self.reader.window_next(FS, ino, window)?;
+        Ok(entry.into_iter().chain(row).min())
+    }
+
+    /// One entry of the map comes or goes: what its window adds up to changes by `by`.
+    fn add_up(&mut self, ino: Ino, window: u64, by: u64) -> Result<&mut Inode> {
+        if window > 0 {
+            self.dirty.windows.insert((ino, window));
+        }
+        let inode = self.inode_mut(ino)?;
+        let below = match window {
+            0 => &mut inode.below,
+            _ => &mut inode.window_sums.entry(window).or_default().below,
+        };
+        *below = below.wrapping_add(by);
+        Ok(inode)
     }
 
     /// Counts a loaded map entry, loading its slice when it is not in memory.
@@ -67,8 +119,7 @@ impl State {
         if !inode.fresh {
             // The catalogue may still name windows that memory knows to be empty: step over those.
             let mut from = window;
-            while let Some(off) = self.reader.map_next(FS, ino, from.saturating_mul(WINDOW))? {
-                let found = off / WINDOW;
+            while let Some(found) = self.stored_window(ino, from)? {
                 if best.is_some_and(|b| b <= found) {
                     break;
                 }
@@ -186,7 +237,7 @@ impl State {
     fn remove_entry(&mut self, ino: Ino, row: &MapRow) -> Result<()> {
         self.window(ino, row.off / WINDOW)?.remove(&row.off);
         self.dirty.maps.insert((ino, row.off));
-        let inode = self.inode_mut(ino)?;
+        let inode = self.add_up(ino, row.off / WINDOW, map_mark(row).wrapping_neg())?;
         inode.mapped = inode.mapped.saturating_sub(u64::from(row.len));
         if let Some(slice) = self.slices.get_mut(&row.slice) {
             slice.users = slice.users.saturating_sub(1);
@@ -198,7 +249,7 @@ impl State {
         self.window(ino, row.off / WINDOW)?.insert(row.off, row);
         self.entries += 1;
         self.dirty.maps.insert((ino, row.off));
-        let inode = self.inode_mut(ino)?;
+        let inode = self.add_up(ino, row.off / WINDOW, map_mark(&row))?;
         inode.mapped = inode.mapped.saturating_add(u64::from(row.len));
         if let Some(slice) = self.slices.get_mut(&row.slice) {
             slice.users = slice.users.saturating_add(1);

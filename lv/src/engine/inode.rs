@@ -9,8 +9,7 @@ use super::layer::Layer;
 use crate::catalogue::{InodeRow, MapRow};
 use crate::{Attr, Ino, Nanos};
 
-/// Map entries are loaded by windows of this many bytes of the file; no entry crosses a window's end.
-pub(crate) const WINDOW: u64 = 16 * 1024 * 1024;
+pub(crate) use crate::catalogue::WINDOW;
 
 /// The part of an inode that changes only together with its data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +23,14 @@ pub(crate) struct DataAttr {
 pub(crate) struct Sealed {
     pub(crate) layer: Arc<Layer>,
     pub(crate) attr: DataAttr,
+}
+
+/// What the entries of one window add up to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct WindowSum {
+    pub(crate) below: u64,
+    /// Checksum of the row as the last frozen commit has it; 0 for none.
+    pub(crate) row_sum: u64,
 }
 
 /// An inode in memory.
@@ -42,6 +49,14 @@ pub(crate) struct Inode {
     pub(crate) named: DataAttr,
     /// Bytes that the map names.
     pub(crate) mapped: u64,
+    /// What a directory's entries, or the entries of the first window of a file's map, add up to.
+    pub(crate) below: u64,
+    /// The same of the later windows that are in memory.
+    pub(crate) window_sums: BTreeMap<u64, WindowSum>,
+    /// What the extended attributes add up to.
+    pub(crate) xattr_sum: u64,
+    /// Checksum of the row as the last frozen commit has it; 0 for none.
+    pub(crate) row_sum: u64,
     pub(crate) open: Layer,
     /// Oldest first.
     pub(crate) sealed: VecDeque<Sealed>,
@@ -63,6 +78,10 @@ impl Inode {
         Self {
             named: DataAttr { size: row.attr.size, mtime: row.attr.mtime },
             mapped: row.attr.stored,
+            below: row.below,
+            window_sums: BTreeMap::new(),
+            xattr_sum: row.xattr_sum,
+            row_sum: row.sum,
             attr: row.attr,
             generation: row.generation,
             flags: row.flags,

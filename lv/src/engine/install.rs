@@ -112,6 +112,7 @@ impl State {
             blocks: Arc::clone(&part.blocks),
             data: None,
             data_txg: self.txg.0,
+            sum: 0,
         }
     }
 

@@ -40,7 +40,6 @@ pub(crate) use core::{Core, lock};
 pub use core::{Quota, VolumeOptions};
 pub(crate) use directory::{bucket_at, bucket_of};
 pub(crate) use held::Held;
-pub(crate) use inode::WINDOW;
 pub(crate) use lock_table::Wanted;
 pub(crate) use namespace::check_name;
 pub(crate) use own::own;

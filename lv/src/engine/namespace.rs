@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::directory::{Bucket, Directory, LAST_NUMBER, bucket_of};
+use super::directory::{Bucket, Directory, LAST_NUMBER, VERIFIED, bucket_of};
 use super::inode::Inode;
 use super::rules::Rule;
 use super::state::{FS, State};
-use crate::catalogue::{DirentRow, InodeRow};
+use crate::catalogue::{DirentRow, InodeRow, entry_mark};
 use crate::{Attr, DirEntry, Ino, Kind, LvError, Nanos, NewNode, Rename, Result, SetAttr};
 
 /// Longest name in bytes.
@@ -34,6 +34,7 @@ pub(crate) fn check_name(name: &[u8]) -> Result<()> {
 impl State {
     /// The bucket that `base` names, loaded when it is not in memory.
     fn bucket(&mut self, parent: Ino, base: u64) -> Result<&mut Bucket> {
+        self.verify_directory(parent, VERIFIED)?;
         let dir = self.dirs.entry(parent).or_default();
         if !dir.complete && !dir.buckets.contains_key(&base) {
             let entries = self.reader.dirents_between(FS, parent, base, base | LAST_NUMBER)?;
@@ -62,7 +63,11 @@ impl State {
             return Err(LvError::NameTooLong { name: name.to_owned() });
         }
         let base = bucket_of(self.fs.name_key, name);
-        Ok(self.bucket(parent, base)?.find(name).map(|entry| (entry.ino, entry.kind)))
+        let found = self.bucket(parent, base)?.find(name).map(|entry| (entry.ino, entry.kind));
+        if let Some((ino, kind)) = found {
+            self.named(ino, kind)?;
+        }
+        Ok(found)
     }
 
     fn must_find(&mut self, parent: Ino, name: &[u8]) -> Result<(Ino, Kind)> {
@@ -78,10 +83,13 @@ impl State {
         self.note_bucket(parent, base);
         let bucket = self.bucket(parent, base)?;
         let cookie = bucket.free_cookie(base).ok_or(LvError::Invalid { what: "too many names with equal hashes" })?;
-        bucket.entries.push(DirentRow { cookie, name: name.into(), ino, kind });
+        let entry = DirentRow { cookie, name: name.into(), ino, kind };
+        let mark = entry_mark(&entry);
+        bucket.entries.push(entry);
         bucket.stamp = txg;
         self.dirty.dirents.insert((parent, cookie), true);
         let dir = self.inode_mut(parent)?;
+        dir.below = dir.below.wrapping_add(mark);
         dir.attr.size = dir.attr.size.saturating_add(1);
         dir.attr.mtime = now;
         dir.attr.ctime = now;
@@ -99,6 +107,7 @@ impl State {
         let entry = bucket.entries.remove(at);
         self.dirty.dirents.insert((parent, entry.cookie), false);
         let dir = self.inode_mut(parent)?;
+        dir.below = dir.below.wrapping_sub(entry_mark(&entry));
         dir.attr.size = dir.attr.size.saturating_sub(1);
         dir.attr.mtime = now;
         dir.attr.ctime = now;
@@ -144,7 +153,8 @@ impl State {
             btime: now,
             rdev: if matches!(node.kind, Kind::CharDevice | Kind::BlockDevice) { node.rdev } else { 0 },
         };
-        let row = InodeRow { attr, generation: self.epoch.0, flags: 0, project: 0, parent, target };
+        let (generation, below, xattr_sum) = (self.epoch.0, 0, 0);
+        let row = InodeRow { attr, generation, flags: 0, project: 0, parent, target, below, xattr_sum, sum: 0 };
         self.inodes.insert(ino, Inode::new(row, true, self.txg));
         self.entries += 1;
         self.dirty.inodes.insert(ino);
@@ -405,6 +415,7 @@ impl State {
     /// Entries after `cookie`, in cookie order, at most `limit`.
     pub(crate) fn list(&mut self, ino: Ino, cookie: u64, limit: usize) -> Result<Vec<DirEntry>> {
         self.directory(ino)?;
+        self.verify_directory(ino, if cookie == 0 { u64::MAX } else { VERIFIED })?;
         // No entry has such a cookie, and the catalogue would take it for one before the first.
         if i64::try_from(cookie).is_err() {
             return Ok(Vec::new());
@@ -443,10 +454,7 @@ impl State {
     /// As [`list`](Self::list), with the attributes of what the entries name.
     pub(crate) fn list_plus(&mut self, ino: Ino, cookie: u64, limit: usize) -> Result<Vec<(DirEntry, Attr)>> {
         let entries = self.list(ino, cookie, limit)?;
-        entries
-            .into_iter()
-            .map(|entry| self.inode(entry.ino).map(|inode| inode.shown()).map(|attr| (entry, attr)))
-            .collect()
+        entries.into_iter().map(|entry| self.named(entry.ino, entry.kind).map(|attr| (entry, attr))).collect()
     }
 
     /// Changes attributes.

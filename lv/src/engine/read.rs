@@ -256,6 +256,9 @@ impl State {
     fn readable<'b>(&mut self, ino: Ino, off: u64, buf: &'b mut [u8]) -> Result<Option<&'b mut [u8]>> {
         let inode = self.inode(ino)?;
         super::write::regular(inode)?;
+        // An old row may say that a file is shorter than it is, or empty: its map tells.
+        self.verify_start(ino)?;
+        let inode = self.inode(ino)?;
         let len = inode.attr.size.saturating_sub(off).min(u64::try_from(buf.len()).unwrap_or(u64::MAX));
         Ok(buf.get_mut(..index(len)))
     }

@@ -42,6 +42,8 @@ pub(crate) struct Le {
     pub(crate) damaged: bool,
     /// Last txg that changed it.
     pub(crate) stamp: Txg,
+    /// Checksum of the row as the last frozen commit has it; 0 for none.
+    pub(crate) row_sum: u64,
     /// Index of its (first) PV in [`VolumeExtents::pvs`].
     pub(crate) pv: usize,
 }
@@ -110,6 +112,7 @@ impl Space {
                     since: 0,
                     damaged: false,
                     stamp: Txg(0),
+                    row_sum: 0,
                     pv: places.first().and_then(slot).unwrap_or(usize::MAX),
                 }
             })
@@ -137,6 +140,7 @@ impl Space {
         le.epoch = row.epoch;
         le.flush = row.flush;
         le.since = row.since.unwrap_or(0);
+        le.row_sum = row.sum;
         self.live_total = self.live_total.saturating_add(row.live);
     }
 

@@ -13,7 +13,7 @@ use super::directory::Directory;
 use super::inode::Inode;
 use super::rules::TestSwitches;
 use super::space::Space;
-use crate::catalogue::{CatalogueReader, FsRow, SliceRow};
+use crate::catalogue::{CatalogueReader, FsRow, SliceRow, Totals};
 use crate::{Ino, LvError, Result};
 
 /// The only filesystem of a family without snapshots.
@@ -41,6 +41,8 @@ pub(crate) struct Dirty {
     pub(crate) slices: BTreeSet<SliceId>,
     pub(crate) les: BTreeSet<LeIndex>,
     pub(crate) pvs: BTreeSet<PvUuid>,
+    /// Windows after the first.
+    pub(crate) windows: BTreeSet<(Ino, u64)>,
     pub(crate) fs: bool,
 }
 
@@ -54,6 +56,7 @@ impl Dirty {
             + self.slices.len()
             + self.les.len()
             + self.pvs.len()
+            + self.windows.len()
             + usize::from(self.fs)
     }
 }
@@ -85,6 +88,10 @@ pub(crate) struct State {
     pub(crate) space: Space,
     /// Last flush of each PV that maps name.
     pub(crate) pvs: HashMap<PvUuid, (Epoch, FlushNo)>,
+    /// Checksums of their rows as the last frozen commit has them.
+    pub(crate) pv_sums: HashMap<PvUuid, u64>,
+    /// What the rows of whole tables add up to, as of the last frozen commit.
+    pub(crate) totals: Totals,
     /// Flushes whose extents are on PVs (or on their way) and not yet in the maps. A commit that happens meanwhile must
     /// not date a PV at or after them: the next activation would not look for their extents.
     pub(crate) unnamed: BTreeSet<FlushNo>,
@@ -146,7 +153,11 @@ impl State {
     /// The inode, loaded when it is not in memory. Deleted ones are not found.
     pub(crate) fn inode(&mut self, ino: Ino) -> Result<&mut Inode> {
         if !self.inodes.contains_key(&ino) {
-            let row = self.reader.inode(FS, ino)?.ok_or(LvError::NoInode { ino })?;
+            let row = match self.reader.inode(FS, ino)? {
+                Some(row) => row,
+                None if ino == Ino::ROOT => return Err(self.damaged("its root directory is missing")),
+                None => return Err(LvError::NoInode { ino }),
+            };
             let committed = self.committed;
             self.inodes.insert(ino, Inode::new(row, false, committed));
             self.entries += 1;
@@ -216,7 +227,7 @@ impl State {
                 used || bucket.stamp > committed
             });
             dir.complete &= dir.buckets.len() == before;
-            !dir.buckets.is_empty()
+            dir.verified || !dir.buckets.is_empty()
         });
         let idle: Vec<Ino> = self
             .inodes
@@ -233,6 +244,7 @@ impl State {
         }
         // Large maps of files in use: their windows load again when needed.
         for inode in self.inodes.values_mut().filter(|inode| !inode.fresh && inode.stamp <= committed) {
+            inode.window_sums.clear();
             let windows = std::mem::take(&mut inode.windows);
             named.extend(windows.values().flat_map(BTreeMap::values).map(|row| row.slice));
         }

@@ -15,8 +15,8 @@ use super::inode::Sealed;
 use super::layer::{Layer, Piece};
 use super::rules::Rule;
 use super::space::LeState;
-use super::state::{FS, State, TINY};
-use crate::catalogue::{Commit, MapRow, RowOp, SliceRow, Table, Value};
+use super::state::{Dirty, FS, State, TINY};
+use crate::catalogue::{Commit, MapRow, RowOp, SliceRow, Table, Totals, Value};
 use crate::{Ino, Result};
 
 /// Largest run of bytes a commit takes inline for one file.
@@ -24,6 +24,13 @@ pub(crate) const INTENT_MAX: u64 = 128 * 1024;
 
 fn int(value: u64) -> Value {
     Value::unsigned(value)
+}
+
+/// The total of a table takes over a row that the commit writes, whose checksum was `known` so far.
+fn take_over(totals: &mut Totals, op: &RowOp, known: &mut u64) {
+    let now = op.sum.cast_unsigned();
+    totals.change(op.table, *known, now);
+    *known = now;
 }
 
 fn little(sums: &[u32]) -> Arc<[u8]> {
@@ -96,6 +103,7 @@ impl State {
             blocks: little(&block_sums(&self.family, self.epoch, id, bytes)),
             data: Some(bytes.into()),
             data_txg: self.txg.0,
+            sum: 0,
         });
         self.map_put(ino, MapRow { off, len, slice: id, skip: 0 })
     }
@@ -121,9 +129,7 @@ impl State {
             let (later, now) = std::mem::take(&mut dirty.dirents).into_iter().partition(|(key, _)| waits(key));
             (self.dirty.dirents, dirty.dirents) = (later, now);
         }
-        for ino in &dirty.inodes {
-            ops.extend(self.inode_op(*ino, txg));
-        }
+        self.freeze_inodes(&dirty, txg, &mut ops);
         for ((parent, cookie), present) in &dirty.dirents {
             ops.extend(self.dirent_op(*parent, *cookie, *present, txg));
         }
@@ -133,23 +139,13 @@ impl State {
         for (ino, name) in &dirty.xattrs {
             ops.push(self.xattr_op(*ino, name, txg));
         }
-        for id in &dirty.slices {
-            ops.extend(self.slice_op(*id));
-        }
-        for le in &dirty.les {
-            ops.extend(self.le_op(*le));
-        }
-        for pv in &dirty.pvs {
-            if let Some((epoch, flush)) = self.pvs.get(pv) {
-                let key = Value::Blob(pv.as_bytes().as_slice().into());
-                let bound = self.unnamed.first().filter(|_| *epoch == self.epoch);
-                let mark = bound.map_or(flush.0, |unnamed| flush.0.min(unnamed.0.saturating_sub(1)));
-                ops.push(RowOp::put(Table::Pv, vec![key, int(epoch.0), int(mark)]));
-            }
-        }
+        self.freeze_space(&dirty, &mut ops);
         if dirty.fs {
-            ops.push(self.fs_op(txg));
+            let op = self.fs_op(txg);
+            take_over(&mut self.totals, &op, &mut self.fs.sum);
+            ops.push(op);
         }
+        self.reader.expect(txg);
         self.txg = Txg(txg.0.saturating_add(1));
         let mut commit = Commit {
             family: self.family,
@@ -157,10 +153,62 @@ impl State {
             txg,
             next_slice: SliceId(self.next_slice.load(Ordering::Relaxed)),
             running: self.now,
+            totals: self.totals,
             ops,
         };
         commit.seal();
         commit
+    }
+
+    fn freeze_inodes(&mut self, dirty: &Dirty, txg: Txg, ops: &mut Vec<RowOp>) {
+        for ino in &dirty.inodes {
+            let Some(op) = self.inode_op(*ino, txg) else { continue };
+            if let Some(inode) = self.inodes.get_mut(ino) {
+                take_over(&mut self.totals, &op, &mut inode.row_sum);
+            }
+            ops.push(op);
+        }
+        for (ino, window) in &dirty.windows {
+            let Some(sum) = self.inodes.get_mut(ino).and_then(|inode| inode.window_sums.get_mut(window)) else {
+                continue;
+            };
+            let mut values = vec![Value::Int(FS), int(ino.0), int(*window)];
+            let op = if sum.below == 0 {
+                RowOp::delete(Table::Window, values)
+            } else {
+                values.extend([int(sum.below), int(txg.0)]);
+                RowOp::put(Table::Window, values)
+            };
+            take_over(&mut self.totals, &op, &mut sum.row_sum);
+            ops.push(op);
+        }
+    }
+
+    fn freeze_space(&mut self, dirty: &Dirty, ops: &mut Vec<RowOp>) {
+        for id in &dirty.slices {
+            let Some(op) = self.slice_op(*id) else { continue };
+            if let Some(slice) = self.slices.get_mut(id) {
+                take_over(&mut self.totals, &op, &mut slice.row.sum);
+            }
+            ops.push(op);
+        }
+        for le in &dirty.les {
+            let Some(op) = self.le_op(*le) else { continue };
+            if let Some(entry) = self.space.get_mut(*le) {
+                take_over(&mut self.totals, &op, &mut entry.row_sum);
+            }
+            ops.push(op);
+        }
+        for pv in &dirty.pvs {
+            if let Some((epoch, flush)) = self.pvs.get(pv) {
+                let key = Value::Blob(pv.as_bytes().as_slice().into());
+                let bound = self.unnamed.first().filter(|_| *epoch == self.epoch);
+                let mark = bound.map_or(flush.0, |unnamed| flush.0.min(unnamed.0.saturating_sub(1)));
+                let op = RowOp::put(Table::Pv, vec![key, int(epoch.0), int(mark)]);
+                take_over(&mut self.totals, &op, self.pv_sums.entry(*pv).or_default());
+                ops.push(op);
+            }
+        }
     }
 
     fn inode_op(&self, ino: Ino, txg: Txg) -> Option<RowOp> {
@@ -192,6 +240,8 @@ impl State {
             int(inode.project),
             int(inode.parent.0),
             inode.target.clone().map_or(Value::Null, Value::Blob),
+            int(inode.below),
+            int(inode.xattr_sum),
             int(txg.0),
         ];
         Some(RowOp::put(Table::Inode, values))

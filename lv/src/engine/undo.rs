@@ -20,6 +20,8 @@ struct Before {
     attr: Attr,
     flags: u64,
     parent: Ino,
+    below: u64,
+    xattr_sum: u64,
     named: DataAttr,
     open: Layer,
 }
@@ -72,6 +74,8 @@ impl State {
             attr: inode.attr,
             flags: inode.flags,
             parent: inode.parent,
+            below: inode.below,
+            xattr_sum: inode.xattr_sum,
             named: inode.named,
             open: inode.open.clone(),
         };
@@ -154,6 +158,8 @@ impl State {
                     inode.attr = before.attr;
                     inode.flags = before.flags;
                     inode.parent = before.parent;
+                    inode.below = before.below;
+                    inode.xattr_sum = before.xattr_sum;
                     inode.named = before.named;
                     inode.open = before.open;
                 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::namespace::NAME_MAX;
 use super::state::{FS, State};
 use super::write::clear_set_id;
+use crate::catalogue::xattr_mark;
 use crate::{Ino, Kind, LvError, Nanos, Result, SetXattr};
 
 /// Longest value, and longest list of names, in bytes: what Linux can hand to a program.
@@ -46,8 +47,15 @@ impl State {
     fn xattrs(&mut self, ino: Ino) -> Result<&mut Xattrs> {
         let inode = self.inode(ino)?;
         if inode.xattrs.is_none() {
-            let stored = inode.flags & HAS_XATTRS != 0 && !inode.fresh;
+            // Asked even of an inode that says it has none: its row may be an old one.
+            let stored = !inode.fresh;
             let rows = if stored { self.reader.xattrs(FS, ino)? } else { Vec::new() };
+            let sum = rows.iter().fold(0u64, |sum, row| sum.wrapping_add(xattr_mark(&row.name, &row.value)));
+            if stored && sum != self.inode(ino)?.xattr_sum {
+                let path = self.path_of(ino);
+                let path = path.escape_ascii();
+                return Err(self.damaged(format!("the extended attributes of {path} are not all there, or old")));
+            }
             self.inode(ino)?.xattrs = Some(rows.into_iter().map(|row| (row.name, row.value)).collect());
         }
         Ok(self.inode(ino)?.xattrs.get_or_insert_default())
@@ -88,8 +96,8 @@ impl State {
             let bytes = |n| u64::try_from(n).unwrap_or(u64::MAX);
             return Err(LvError::NoSpace { free: bytes(free), needed: bytes(needed) });
         }
-        have.insert(name.into(), value.into());
-        self.changed_xattr(ino, name, now)
+        let before = have.insert(name.into(), value.into()).map_or(0, |old| xattr_mark(name, &old));
+        self.changed_xattr(ino, name, xattr_mark(name, value).wrapping_sub(before), now)
     }
 
     /// Removes an attribute.
@@ -97,10 +105,10 @@ impl State {
         check(self.live(ino)?.attr.kind, name)?;
         self.xattrs(ino)?;
         self.note_xattrs(ino);
-        if self.xattrs(ino)?.remove(name).is_none() {
+        let Some(old) = self.xattrs(ino)?.remove(name) else {
             return Err(LvError::NoXattr { ino, name: name.to_owned() });
-        }
-        self.changed_xattr(ino, name, now)
+        };
+        self.changed_xattr(ino, name, xattr_mark(name, &old).wrapping_neg(), now)
     }
 
     /// Takes off what lets a program do more than its user may: it was given to other contents, or by another owner.
@@ -113,9 +121,11 @@ impl State {
         Ok(())
     }
 
-    fn changed_xattr(&mut self, ino: Ino, name: &[u8], now: Nanos) -> Result<()> {
+    /// An attribute has changed; what all of them add up to changes by `by`.
+    fn changed_xattr(&mut self, ino: Ino, name: &[u8], by: u64, now: Nanos) -> Result<()> {
         self.dirty.xattrs.insert((ino, name.into()));
         let inode = self.inode_mut(ino)?;
+        inode.xattr_sum = inode.xattr_sum.wrapping_add(by);
         let any = inode.xattrs.as_ref().is_some_and(|xattrs| !xattrs.is_empty());
         inode.flags = if any { inode.flags | HAS_XATTRS } else { inode.flags & !HAS_XATTRS };
         inode.attr.ctime = now;
@@ -126,6 +136,7 @@ impl State {
     pub(crate) fn drop_xattrs(&mut self, ino: Ino) -> Result<()> {
         let names: Vec<Arc<[u8]>> = std::mem::take(self.xattrs(ino)?).into_keys().collect();
         self.dirty.xattrs.extend(names.into_iter().map(|name| (ino, name)));
+        self.inode_mut(ino)?.xattr_sum = 0;
         Ok(())
     }
 }

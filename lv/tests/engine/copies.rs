@@ -53,34 +53,44 @@ fn all_copies_lost_is_one_line_that_names_them() {
 
 #[test]
 fn a_stale_copy_is_made_new_before_it_counts() {
-    let rig = Rig::with_copies(2, 16, 65536, 2);
-    let volume = rig.open();
-    write(&volume, b"a", b"first");
-    volume.close().unwrap();
-    let old = std::fs::read(&rig.copies[0].path).unwrap();
-    let volume = rig.open();
-    for n in 0..20u8 {
-        write(&volume, &[b'n', n + 1], &[n; 100]);
-    }
-    volume.close().unwrap();
-    std::fs::write(&rig.copies[0].path, old).unwrap();
-
-    let volume = rig.open();
-    assert_eq!(read(&volume, &[b'n', 20]), [19; 100]);
-    write(&volume, b"z", b"last");
-    volume.close().unwrap();
-    // Either copy alone now tells the whole story.
+    // Either copy alone then tells the whole story.
     for gone in [1, 0] {
-        let path = &rig.copies[gone].path;
-        let bytes = std::fs::read(path).unwrap();
-        std::fs::remove_file(path).unwrap();
+        let rig = Rig::with_copies(2, 16, 65536, 2);
+        let volume = rig.open();
+        write(&volume, b"a", b"first");
+        volume.close().unwrap();
+        let old = std::fs::read(&rig.copies[0].path).unwrap();
+        let volume = rig.open();
+        for n in 0..20u8 {
+            write(&volume, &[b'n', n + 1], &[n; 100]);
+        }
+        volume.close().unwrap();
+        std::fs::write(&rig.copies[0].path, old).unwrap();
+
+        let volume = rig.open();
+        assert_eq!(read(&volume, &[b'n', 20]), [19; 100]);
+        write(&volume, b"z", b"last");
+        volume.close().unwrap();
+        std::fs::remove_file(&rig.copies[gone].path).unwrap();
         let volume =
             Volume::activate(&rig.env, rig.extents.clone(), &rig.copies, rig.options, &mut |_, _| Ok(())).unwrap();
         assert_eq!(read(&volume, b"z"), b"last");
         assert_eq!(read(&volume, b"a"), b"first");
-        volume.abandon();
-        std::fs::write(path, bytes).unwrap();
     }
+}
+
+#[test]
+fn a_copy_that_an_activation_went_on_without_is_refused() {
+    let rig = Rig::with_copies(2, 16, 65536, 2);
+    rig.open().close().unwrap();
+    let path = &rig.copies[1].path;
+    let aside = path.with_extension("aside");
+    std::fs::rename(path, &aside).unwrap();
+    let activate = || Volume::activate(&rig.env, rig.extents.clone(), &rig.copies, rig.options, &mut |_, _| Ok(()));
+    activate().unwrap().close().unwrap();
+    std::fs::rename(&aside, path).unwrap();
+    std::fs::remove_file(&rig.copies[0].path).unwrap();
+    assert!(matches!(activate(), Err(LvError::OldMetadata { .. })));
 }
 
 #[test]

@@ -13,4 +13,5 @@ mod scale;
 mod space;
 mod support;
 mod transactions;
+mod vouching;
 mod xattrs;

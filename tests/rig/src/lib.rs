@@ -12,6 +12,7 @@
 
 mod clock;
 mod content;
+mod damage;
 mod disk;
 mod engine;
 mod explore;
@@ -30,6 +31,7 @@ mod watch;
 
 pub use clock::TestClock;
 pub use content::Content;
+pub use damage::{DamageKind, DamageOptions, DamageReport, RealCommand, TRIALS, Verdict};
 pub use disk::{Disk, Fault, FaultKind, FileKind, ParseFaultError, Settings};
 pub use engine::{Pool, Run, Shape, Weakness, Workload};
 pub use explore::{Check, Crash, Explorer, Options};

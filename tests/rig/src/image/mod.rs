@@ -69,6 +69,38 @@ impl Image {
         self
     }
 
+    /// Gives the file `name` these contents; it and the folders above it are made where they are missing, and what
+    /// else had its name is gone.
+    pub fn set_file(&mut self, name: &str, content: Content) {
+        self.remove(name);
+        let mut dir = parent(name);
+        while dir != "/" {
+            self.names.entry(dir.into()).or_insert(Node::Dir);
+            dir = parent(dir);
+        }
+        let inode = self.files.keys().next_back().map_or(1, |last| last + 1);
+        self.names.insert(name.into(), Node::File(inode));
+        self.files.insert(inode, content);
+    }
+
+    /// Makes `name` an empty folder, whatever it was.
+    pub fn set_dir(&mut self, name: &str) {
+        self.remove(name);
+        self.names.insert(name.into(), Node::Dir);
+    }
+
+    /// Paths of all folders, sorted.
+    pub fn folders(&self) -> Vec<Name> {
+        self.names.iter().filter(|(_, node)| **node == Node::Dir).map(|(name, _)| Name::clone(name)).collect()
+    }
+
+    /// Removes the file `name`, if there is one.
+    pub fn remove(&mut self, name: &str) {
+        if let Some(Node::File(inode)) = self.names.remove(name) {
+            self.files.remove(&inode);
+        }
+    }
+
     /// Paths of all files with their lengths, sorted.
     pub fn list(&self) -> Vec<(Name, u64)> {
         let all = self.names.iter().filter_map(|(name, node)| match node {

@@ -1,0 +1,151 @@
+//! Going on with a damaged pool: what was right stays right, what is written is there.
+
+use std::collections::BTreeSet;
+use std::path::Path as HostPath;
+
+use lv::{Ino, Kind, LvError, NewNode, Rename, Volume};
+
+use super::ground::{open, options};
+use super::judge::told;
+use super::tree::{Part, Path, Tree, above, join, shown};
+use crate::Disk;
+use crate::prng::Prng;
+
+/// What going on has changed.
+#[derive(Debug, Default)]
+struct Changes {
+    /// Files with their new contents, or none.
+    files: Vec<(Path, Option<Vec<u8>>)>,
+    /// Paths whose attributes or existence are no longer known.
+    touched: BTreeSet<Path>,
+}
+
+impl Changes {
+    fn touch(&mut self, path: &[u8]) {
+        self.touched.insert(path.to_vec());
+        self.touched.insert(above(path).to_vec());
+    }
+}
+
+/// Writes, syncs, opens again and compares with what was `found` before.
+pub(super) fn go_on(found: &Tree, disk: &Disk, volume: Volume, rng: &mut Prng) -> Result<(), String> {
+    let mut changes = Changes::default();
+    let written = write(found, &volume, &mut changes, rng).and_then(|()| volume.sync());
+    let done = written.is_ok();
+    if rng.one_in(2) {
+        // What cannot be settled is told; it is judged by what the next activation finds.
+        let _ = volume.close();
+    } else {
+        volume.abandon();
+    }
+    let volume = match open(&disk.env(), HostPath::new("/"), options()).volume {
+        Ok(volume) => volume,
+        // Damage that was not met before may be met now.
+        Err(_) if !done || !found.troubles.is_empty() => return Ok(()),
+        Err(error) => return Err(format!("cannot be opened again: {error}")),
+    };
+    let again = Tree::read(&volume);
+    volume.abandon();
+    let mut wrong = Vec::new();
+    still_right(found, &again, &changes, &mut wrong);
+    if done {
+        for (path, bytes) in &changes.files {
+            let have = again.nodes.get(path);
+            let hidden = again.troubled(path, Part::Bytes) || again.troubled(above(path), Part::List);
+            if have.map(|node| &node.bytes) != bytes.as_ref() && !hidden {
+                wrong.push(format!("{} is not what was written and synced", shown(path)));
+            }
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(told(&wrong)) }
+}
+
+/// Everything that was right and was not touched.
+fn still_right(found: &Tree, again: &Tree, changes: &Changes, wrong: &mut Vec<String>) {
+    for (path, node) in found.nodes.iter().filter(|(path, _)| !changes.touched.contains(*path)) {
+        let Some(have) = again.nodes.get(path) else {
+            let why = again.troubles.get(&(path.clone(), Part::Attr)).map_or("", |error| error.text.as_str());
+            if !found.troubled(above(path), Part::List) {
+                wrong.push(format!("{} is gone {why}", shown(path)));
+            }
+            continue;
+        };
+        for (part, same) in [
+            (Part::Attr, have.attr == node.attr),
+            (Part::Bytes, have.bytes == node.bytes),
+            (Part::Xattrs, have.xattrs == node.xattrs),
+        ] {
+            if !same && !found.troubled(path, part) {
+                let why = again.troubles.get(&(path.clone(), part)).map_or("", |error| error.text.as_str());
+                wrong.push(format!("{}: {part:?} was right before {why}", shown(path)));
+            }
+        }
+    }
+}
+
+/// Some work. A failure ends it.
+fn write(found: &Tree, volume: &Volume, changes: &mut Changes, rng: &mut Prng) -> Result<(), LvError> {
+    let mut bytes = vec![0; 40_000];
+    rng.fill(&mut bytes);
+    changes.touch(b"/after");
+    let dir = volume.mkdir(Ino::ROOT, b"after", &NewNode::directory(0o755))?.ino;
+    for (name, len) in [("tiny", 100), ("page", 4096), ("large", 40_000)] {
+        let path = join(b"/after", name.as_bytes());
+        changes.touch(&path);
+        let ino = volume.create(dir, name.as_bytes(), &NewNode::file(0o644))?.ino;
+        volume.write(ino, 0, &bytes[..len])?;
+        changes.files.push((path, Some(bytes[..len].to_vec())));
+    }
+    // Files that can be read, with one name each.
+    let files: Vec<&Path> = found
+        .nodes
+        .iter()
+        .filter(|(path, node)| {
+            node.attr.kind == Kind::File && node.attr.nlink == 1 && !found.troubled(path, Part::Bytes)
+        })
+        .map(|(path, _)| path)
+        .collect();
+    for _ in 0..4 {
+        let Some(path) = files.get(rng.index(files.len())).filter(|path| !changes.touched.contains(**path)) else {
+            continue;
+        };
+        change(found, volume, changes, (path, rng.below(3)), &bytes)?;
+    }
+    Ok(())
+}
+
+/// One file overwritten, removed or renamed.
+fn change(
+    found: &Tree,
+    volume: &Volume,
+    changes: &mut Changes,
+    (path, how): (&Path, u64),
+    bytes: &[u8],
+) -> Result<(), LvError> {
+    changes.touch(path);
+    let parent = volume.resolve_parent(path)?;
+    let mut expected = found.nodes.get(path).map(|node| node.bytes.clone()).unwrap_or_default();
+    match how {
+        0 => {
+            let ino = volume.resolve(path, false)?.ino;
+            volume.write(ino, 0, &bytes[..5000])?;
+            let len = expected.len().max(5000);
+            expected.resize(len, 0);
+            expected[..5000].copy_from_slice(&bytes[..5000]);
+            changes.files.push((path.clone(), Some(expected)));
+        }
+        1 => {
+            volume.unlink(parent.ino, &parent.name)?;
+            changes.files.push((path.clone(), None));
+        }
+        _ => {
+            let name = [&parent.name[..], b"-renamed"].concat();
+            let to = join(above(path), &name);
+            changes.touch(&to);
+            volume.rename((parent.ino, &parent.name), (parent.ino, &name), Rename::Keep)?;
+            changes.files.push((path.clone(), None));
+            changes.files.push((to, Some(expected)));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,197 @@
+//! What may be found in a damaged pool.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use lv::Volume;
+
+use super::after::go_on;
+use super::ground::{Ground, Opened, file_name, open, options};
+use super::inflict::Damaged;
+use super::tree::{LvText, Node, Part, Tree, above, shown};
+use crate::Disk;
+use crate::prng::Prng;
+
+/// How a trial ended well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// The pool or the volume was not opened, and the error named what was wrong.
+    Refused,
+    /// Something could not be read, or a file was reported, everything else was right.
+    Detected,
+    /// Everything was there.
+    Harmless,
+    /// An older state of the whole volume, where nothing could know better.
+    Older,
+    /// Attributes of a file are old; only a check of the whole catalogue notices.
+    LeftToCheck,
+}
+
+/// Judges a damaged pool.
+pub(super) fn judge(ground: &Ground, damaged: &Damaged, disk: &Disk, rng: &mut Prng) -> Result<Verdict, String> {
+    let Opened { volume, notices } = open(&disk.env(), Path::new("/"), options());
+    for text in &notices {
+        check_text(text)?;
+    }
+    let volume = match volume {
+        Ok(volume) => volume,
+        Err(text) => {
+            check_text(&text)?;
+            let all = format!("{text}\n{}", notices.join("\n"));
+            // Where the only PV is gone or another there is nothing but the group to name.
+            let group = ground.pvs == 1 && text.contains("\"data\" not found");
+            return if group || names(&all, damaged) {
+                Ok(Verdict::Refused)
+            } else {
+                Err(format!("names no file: {all}"))
+            };
+        }
+    };
+    let first = rng.one_in(2).then(|| lookups(&volume, ground, &Tree::default()));
+    let found = Tree::read(&volume);
+    for ((path, _), error) in &found.troubles {
+        check_text(&error.text)?;
+        if !names(&error.text, damaged) && !error.text.contains(&shown(path)) {
+            return Err(format!("{}: names no object: {}", shown(path), error.text));
+        }
+    }
+    let mut wrong = compare(&found, &ground.now);
+    let later = lookups(&volume, ground, &found);
+    if wrong.is_empty() {
+        wrong.extend(later.err());
+        wrong.extend(first.and_then(Result::err));
+    }
+    if !wrong.is_empty() {
+        volume.abandon();
+        let mut known = ground.acceptable(damaged.older_from).map(|state| compare(&found, state));
+        return match known.find(Vec::is_empty) {
+            Some(_) => Ok(Verdict::Older),
+            None if attributes_only(&found, &ground.now) && checked(damaged)? => Ok(Verdict::LeftToCheck),
+            None => Err(told(&wrong)),
+        };
+    }
+    let told = !found.troubles.is_empty() || !notices.is_empty();
+    go_on(&found, disk, volume, rng).map_err(|error| format!("going on: {error}"))?;
+    Ok(if told { Verdict::Detected } else { Verdict::Harmless })
+}
+
+/// Whether names and bytes are right (or not readable), and only attributes of inodes are not. What an old size cuts or
+/// adds is an attribute's fault.
+fn attributes_only(found: &Tree, right: &Tree) -> bool {
+    let same = |path: &[u8], node: &Node, have: &Node| {
+        let len = have.bytes.len().min(node.bytes.len());
+        let resized = have.attr.size != node.attr.size && have.bytes[len..].iter().all(|byte| *byte == 0);
+        let bytes = have.bytes == node.bytes || (resized && have.bytes[..len] == node.bytes[..len]);
+        (bytes || found.troubled(path, Part::Bytes))
+            && (have.xattrs == node.xattrs || found.troubled(path, Part::Xattrs))
+            && have.attr.kind == node.attr.kind
+    };
+    let known = |path: &[u8]| found.troubled(path, Part::Attr) || found.troubled(above(path), Part::List);
+    right.nodes.iter().all(|(path, node)| match found.nodes.get(path) {
+        Some(have) => same(path, node, have),
+        None => known(path) || !found.nodes.contains_key(above(path)),
+    }) && found.nodes.keys().all(|path| right.nodes.contains_key(path))
+}
+
+/// Whether a check of every metadata copy that was damaged says so, in words that name the file.
+fn checked(damaged: &Damaged) -> Result<bool, String> {
+    let disk = Disk::from_image(&damaged.image, crate::Settings::default());
+    for file in damaged.files.iter().filter(|file| file.contains(".meta")) {
+        let path = Path::new(file.trim_end_matches("-wal")).to_owned();
+        let copy = lv::CopyPlace { pv: pv::PvUuid::from_bytes([0; 16]), path };
+        match lv::check_copy(&disk.env(), &copy) {
+            Ok(report) if report.is_clean() => {}
+            Ok(report) => {
+                report.problems.iter().try_for_each(|found| check_text(&found.to_string()))?;
+                return Ok(true);
+            }
+            Err(error) => {
+                check_text(&LvText::of(&error).text)?;
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// The first of what is wrong, and how much there is.
+pub(super) fn told(wrong: &[String]) -> String {
+    format!(
+        "{} ({} wrong in all)",
+        wrong.iter().take(3).map(String::as_str).collect::<Vec<_>>().join("; "),
+        wrong.len()
+    )
+}
+
+/// One line, in the words of this project.
+fn check_text(text: &str) -> Result<(), String> {
+    let jargon = ["malformed", "disk image", "SQLITE_", "constraint", "no such table", "b-tree", "panicked"];
+    match jargon.into_iter().find(|word| text.contains(word)) {
+        Some(word) => Err(format!("an error says {word}: {text}")),
+        None if text.contains('\n') => Err(format!("an error of several lines: {text}")),
+        None => Ok(()),
+    }
+}
+
+/// Whether an error names one of the damaged files: itself, or the PV that a journal or log belongs to.
+pub(super) fn names(text: &str, damaged: &Damaged) -> bool {
+    let mut known = BTreeSet::new();
+    for file in &damaged.files {
+        let name = file_name(file).display().to_string();
+        known.insert(name.trim_end_matches("-wal").trim_end_matches("-journal").to_owned());
+    }
+    known.iter().any(|name| text.contains(name.as_str()))
+}
+
+/// Looks every path up by its name. What an earlier listing could not read may fail, but not be absent.
+fn lookups(volume: &Volume, ground: &Ground, found: &Tree) -> Result<(), String> {
+    for (path, node) in &ground.now.nodes {
+        match volume.resolve(path, false) {
+            Ok(attr) if attr.kind != node.attr.kind || attr.size != node.attr.size || attr.mode != node.attr.mode => {
+                return Err(format!("{} leads to another file: {attr:?}", shown(path)));
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let LvText { text, absent } = LvText::of(&error);
+                let listed = found.troubled(above(path), Part::List);
+                if absent {
+                    let how = if listed { ", its directory cannot be listed" } else { "" };
+                    return Err(format!("looking up {} finds nothing{how}: {text}", shown(path)));
+                }
+                check_text(&text)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What was found and is not so; what an error stands for is not wrong.
+pub(super) fn compare(found: &Tree, right: &Tree) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (path, node) in &right.nodes {
+        let Some(have) = found.nodes.get(path) else {
+            let dir = above(path);
+            let excused = found.troubled(path, Part::Attr)
+                || found.troubled(dir, Part::List)
+                || (path != b"/" && !found.nodes.contains_key(dir));
+            if !excused {
+                wrong.push(format!("{} is missing", shown(path)));
+            }
+            continue;
+        };
+        let path_text = shown(path);
+        if have.attr != node.attr {
+            wrong.push(format!("{path_text}: {:?} instead of {:?}", have.attr, node.attr));
+        }
+        if have.bytes != node.bytes && !found.troubled(path, Part::Bytes) {
+            let at = have.bytes.iter().zip(&node.bytes).position(|(one, two)| one != two);
+            wrong.push(format!("{path_text}: wrong bytes from {at:?}"));
+        }
+        if have.xattrs != node.xattrs && !found.troubled(path, Part::Xattrs) {
+            wrong.push(format!("{path_text}: wrong extended attributes"));
+        }
+    }
+    let extra = found.nodes.keys().filter(|path| !right.nodes.contains_key(*path));
+    wrong.extend(extra.map(|path| format!("{} should not be there", shown(path))));
+    wrong
+}
