@@ -170,7 +170,10 @@ fn kill_after(mut child: Child, life: Duration) -> std::io::Result<Vec<String>> 
 /// The inode that an operation made, if what was found shows that it happened.
 fn made(op: &FsOp, found: &Snapshot) -> Option<Ino> {
     match op {
-        FsOp::Create(place) | FsOp::Mkdir(place) | FsOp::Symlink(place, _) => found.lookup(place),
+        FsOp::Create(place) | FsOp::Mkdir(place) | FsOp::Symlink(place, _) | FsOp::Replace(place, ..) => {
+            found.lookup(place)
+        }
+        FsOp::Together(all) => found.lookup(all.over.as_ref().unwrap_or(&all.place)),
         _ => None,
     }
 }

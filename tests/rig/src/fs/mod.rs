@@ -1,5 +1,6 @@
 //! What the engine promises, in a model: operations, what they lead to, and which states may follow a crash.
 
+mod fits;
 mod generate;
 mod history;
 mod op;
