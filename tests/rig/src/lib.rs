@@ -20,6 +20,7 @@ mod image;
 mod log;
 mod prng;
 mod report;
+mod tale;
 mod toy;
 #[expect(unsafe_code, reason = "SQLite calls a VFS through C; see the module for what it relies on")]
 mod vfs;
@@ -28,7 +29,10 @@ mod watch;
 pub use clock::TestClock;
 pub use content::Content;
 pub use disk::{Disk, Settings};
-pub use engine::{KillLoop, Pool, Run, Shape, Weakness, Workload, work_until_killed};
+pub use engine::{
+    Descriptor, KillLoop, Pool, Run, Sequences, SequencesReport, Shape, Step, Told, VgOp, VgTold, Weakness, Workload,
+    work_until_killed,
+};
 pub use explore::{Check, Crash, Explorer, Options};
 pub use fs::{FsOp, Generator, History, Mix, Outcome, Place, Snapshot, apply};
 pub use host::MemHost;
@@ -36,6 +40,7 @@ pub use image::{Image, Mode, Model, ParseSpecError, Spec};
 pub use log::{Inode, Name, NameOp, Node, Op};
 pub use prng::Prng;
 pub use report::{Failure, Report, Tally};
+pub use tale::{Shrunk, Story, Tale, shrink};
 pub use toy::Toy;
 pub use vfs::seed_sqlite;
 pub use watch::watch;

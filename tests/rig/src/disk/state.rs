@@ -1,6 +1,6 @@
 //! What is on a disk now, and every operation on it. The one place that changes files, names and the log.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
 
@@ -35,6 +35,10 @@ pub(crate) struct State {
     used: u64,
     /// Bytes that files may have together.
     pub(crate) capacity: u64,
+    /// Syncs succeed and make nothing durable.
+    pub(crate) deaf: bool,
+    /// Files whose names begin so can be neither read nor written.
+    pub(crate) failing: BTreeSet<Name>,
     /// Lock files held, and by whom.
     pub(crate) host_locks: BTreeMap<Name, crate::host::Holder>,
     pub(crate) next_token: u64,
@@ -50,6 +54,8 @@ impl State {
             log: None,
             used: 0,
             capacity: settings.capacity,
+            deaf: false,
+            failing: BTreeSet::new(),
             host_locks: BTreeMap::new(),
             next_token: 1,
         };
@@ -96,8 +102,24 @@ impl State {
         self.files.get_mut(&inode).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
+    /// Refuses a name of files that fail.
+    fn healthy_name(&self, name: &str) -> io::Result<()> {
+        let fails = self.failing.iter().any(|start| name.starts_with(&**start));
+        if fails { Err(io::Error::other("the disk fails here")) } else { Ok(()) }
+    }
+
+    /// Refuses a file that fails.
+    pub(crate) fn healthy(&self, inode: Inode) -> io::Result<()> {
+        if self.failing.is_empty() {
+            return Ok(());
+        }
+        let names = self.names.iter().filter(|(_, node)| **node == Node::File(inode));
+        names.map(|(name, _)| name).try_for_each(|name| self.healthy_name(name))
+    }
+
     /// The file behind a name.
     pub(crate) fn lookup(&self, name: &str) -> io::Result<Inode> {
+        self.healthy_name(name)?;
         match self.node(name) {
             Some(Node::File(inode)) => Ok(inode),
             Some(Node::Dir) => Err(io::ErrorKind::IsADirectory.into()),
@@ -114,6 +136,7 @@ impl State {
     /// A new empty file.
     pub(crate) fn create(&mut self, name: &str) -> io::Result<Inode> {
         self.need_dir(parent(name))?;
+        self.healthy_name(name)?;
         if self.node(name).is_some() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -167,6 +190,7 @@ impl State {
     }
 
     pub(crate) fn write(&mut self, inode: Inode, at: u64, data: &[u8]) -> io::Result<()> {
+        self.healthy(inode)?;
         let end = at.checked_add(data.len() as u64).ok_or(io::ErrorKind::FileTooLarge)?;
         let grows = end.saturating_sub(self.file(inode)?.content.len());
         self.take_space(grows)?;
@@ -179,6 +203,7 @@ impl State {
     }
 
     pub(crate) fn truncate(&mut self, inode: Inode, len: u64) -> io::Result<()> {
+        self.healthy(inode)?;
         let old = self.file(inode)?.content.len();
         self.take_space(len.saturating_sub(old))?;
         self.used -= old.saturating_sub(len);
@@ -191,7 +216,8 @@ impl State {
     }
 
     pub(crate) fn sync(&mut self, inode: Inode) -> io::Result<()> {
-        if self.file(inode)?.named {
+        self.healthy(inode)?;
+        if self.file(inode)?.named && !self.deaf {
             self.push(Op::Sync(inode));
         }
         Ok(())
@@ -199,7 +225,9 @@ impl State {
 
     pub(crate) fn sync_dir(&mut self, dir: &str) -> io::Result<()> {
         self.need_dir(dir)?;
-        self.push(Op::SyncDir(dir.into()));
+        if !self.deaf {
+            self.push(Op::SyncDir(dir.into()));
+        }
         Ok(())
     }
 

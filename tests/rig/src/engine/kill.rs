@@ -11,7 +11,7 @@ use pv::Env;
 
 use super::pool::{Pool, Shape};
 use super::weak::Weakness;
-use crate::fs::{FsOp, Generator, History, Mix, Outcome, Snapshot, apply};
+use crate::fs::{FsOp, Generator, History, Mix, Outcome, Snapshot, apply, made};
 use crate::prng::Prng;
 use crate::watch::watched;
 
@@ -47,7 +47,7 @@ fn options() -> VolumeOptions {
 }
 
 fn mix(pool: &Pool) -> Mix {
-    Mix { live: pool.bytes() / 2, file: pool.bytes() / 8, write: 100 << 10, work: 3, sync: 8 }
+    Mix { live: pool.bytes() / 2, file: pool.bytes() / 8, write: 100 << 10, work: 3, sync: 8, overwrites: false }
 }
 
 fn activate(pool: &Pool, weakness: Weakness) -> Result<(Volume, Snapshot), String> {
@@ -165,15 +165,4 @@ fn kill_after(mut child: Child, life: Duration) -> std::io::Result<Vec<String>> 
     child.kill()?;
     child.wait()?;
     reader.join().map_err(|_| std::io::ErrorKind::Other.into())
-}
-
-/// The inode that an operation made, if what was found shows that it happened.
-fn made(op: &FsOp, found: &Snapshot) -> Option<Ino> {
-    match op {
-        FsOp::Create(place) | FsOp::Mkdir(place) | FsOp::Symlink(place, _) | FsOp::Replace(place, ..) => {
-            found.lookup(place)
-        }
-        FsOp::Together(all) => found.lookup(all.over.as_ref().unwrap_or(&all.place)),
-        _ => None,
-    }
 }

@@ -10,6 +10,8 @@ use pv::{
 };
 use rusqlite::{Connection, OpenFlags};
 
+use crate::Disk;
+
 /// Which rule is off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Weakness {
@@ -24,19 +26,35 @@ pub enum Weakness {
     ReuseAtOnce,
     /// A catalogue commit does not care who owns the family.
     NoCatalogueFence,
+    /// The descriptor names a new volume's metadata copies before they are made (R5).
+    NameBeforeFiles,
+    /// lvextend returns, and what it gave is used, before the descriptor that says so is durable (R5).
+    LazyDescriptor,
+    /// A new PV or metadata volume is named while its name is not durable in its folder (R7).
+    UnsyncedNames,
 }
 
 impl Weakness {
+    /// All, with their names.
+    const NAMES: [(&'static str, Self); 8] = [
+        ("none", Self::None),
+        ("lazy-pv", Self::LazyPv),
+        ("no-pv-fence", Self::NoPvFence),
+        ("reuse-at-once", Self::ReuseAtOnce),
+        ("no-catalogue-fence", Self::NoCatalogueFence),
+        ("name-before-files", Self::NameBeforeFiles),
+        ("lazy-descriptor", Self::LazyDescriptor),
+        ("unsynced-names", Self::UnsyncedNames),
+    ];
+
     /// The rule of this name switched off.
     pub fn named(name: &str) -> Option<Self> {
-        match name {
-            "none" => Some(Self::None),
-            "lazy-pv" => Some(Self::LazyPv),
-            "no-pv-fence" => Some(Self::NoPvFence),
-            "reuse-at-once" => Some(Self::ReuseAtOnce),
-            "no-catalogue-fence" => Some(Self::NoCatalogueFence),
-            _ => None,
-        }
+        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, weakness)| *weakness)
+    }
+
+    /// What it is called on a command line.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, known)| *known == self).map_or("none", |(name, _)| name)
     }
 
     /// The store with the rule off, if it is one of stores.
@@ -48,8 +66,13 @@ impl Weakness {
                 file: format!("file:{}?vfs={}", path.display(), env.vfs.as_deref().unwrap_or("unix")),
                 mine: Mutex::new(None),
             }),
-            Self::None | Self::ReuseAtOnce | Self::NoCatalogueFence => store,
+            _ => store,
         }
+    }
+
+    /// What the engine gets from outside, with the rule off if it is one of files.
+    pub(super) fn env(self, disk: &Disk) -> Env {
+        if self == Self::UnsyncedNames { disk.env_of(&disk.host().without_folder_syncs()) } else { disk.env() }
     }
 
     /// The options with the rule off, if it is one of the engine's switches.

@@ -22,6 +22,8 @@ pub struct Mix {
     pub work: u64,
     /// Fsyncs and syncs, of 100 operations.
     pub sync: u64,
+    /// Most writes are small and go over what files have, and the cleaner runs often.
+    pub overwrites: bool,
 }
 
 /// Draws operations.
@@ -55,9 +57,9 @@ impl Generator {
     }
 
     fn background(&mut self) -> FsOp {
-        match self.rng.below(9) {
+        match self.rng.below(if self.mix.overwrites { 14 } else { 9 }) {
             0..=2 => FsOp::Work(Work::Flush),
-            3 => FsOp::Work(Work::Compact),
+            3 | 9.. => FsOp::Work(Work::Compact),
             4 => FsOp::Work(Work::Intents),
             5 => FsOp::Work(Work::Delete),
             6 => FsOp::Work(Work::Clean { idle: true }),
@@ -69,6 +71,11 @@ impl Generator {
     fn contents(&mut self, history: &History, files: &[Ino]) -> FsOp {
         let Some(ino) = self.one(files) else { return FsOp::Sync };
         let len = history.len(ino);
+        if self.mix.overwrites && len > 0 && !self.rng.one_in(3) {
+            let off = self.rng.below(len);
+            let len = usize::try_from((1 + self.rng.below(1500)).min(len - off)).unwrap_or(1);
+            return FsOp::Write { ino, off, len, seed: self.rng.draw() };
+        }
         match self.rng.below(10) {
             0 => FsOp::Truncate(ino, self.rng.below(len + len / 4 + 2)),
             1 => {

@@ -254,11 +254,16 @@ impl History {
         &self.names
     }
 
+    /// The inode behind a name now.
+    pub(crate) fn lookup(&self, place: &Place) -> Option<Ino> {
+        self.names.get(place).map(|(ino, _)| *ino)
+    }
+
     pub(super) const fn marks(&self) -> &BTreeMap<Ino, Marks> {
         &self.marks
     }
 
-    pub(super) fn len(&self, ino: Ino) -> u64 {
+    pub(crate) fn len(&self, ino: Ino) -> u64 {
         self.contents.get(&ino).map_or(0, |contents| contents.now.len() as u64)
     }
 

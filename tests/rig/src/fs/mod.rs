@@ -8,5 +8,7 @@ mod snapshot;
 
 pub use generate::{Generator, Mix};
 pub use history::History;
+pub(crate) use op::Together;
 pub use op::{FsOp, Outcome, Place, apply};
 pub use snapshot::Snapshot;
+pub(crate) use snapshot::made;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lv::{Attr, Ino, Kind, LvError, Volume};
 
-use super::op::Place;
+use super::op::{FsOp, Place};
+pub(super) use crate::content::sum;
 
 /// Entries asked for at once: few, so that listings are continued.
 const LISTING: usize = 5;
@@ -78,11 +79,6 @@ pub(super) const SYMLINK: Code = 3;
 
 pub(super) fn digest(bytes: &[u8]) -> Digest {
     Digest { sum: sum(bytes), len: bytes.len() as u64 }
-}
-
-/// A 64-bit digest.
-pub(super) fn sum(bytes: &[u8]) -> u64 {
-    pv::row_sum(0, bytes).cast_unsigned()
 }
 
 impl Snapshot {
@@ -183,4 +179,15 @@ fn read(volume: &Volume, attr: &Attr) -> Result<Vec<u8>, LvError> {
     }
     bytes.truncate(done);
     Ok(bytes)
+}
+
+/// The inode that an operation made, if what was found shows that it happened.
+pub(crate) fn made(op: &FsOp, found: &Snapshot) -> Option<Ino> {
+    match op {
+        FsOp::Create(place) | FsOp::Mkdir(place) | FsOp::Symlink(place, _) | FsOp::Replace(place, ..) => {
+            found.lookup(place)
+        }
+        FsOp::Together(all) => found.lookup(all.over.as_ref().unwrap_or(&all.place)),
+        _ => None,
+    }
 }

@@ -138,7 +138,7 @@ unsafe extern "C" fn read(file: *mut ffi::sqlite3_file, buf: *mut c_void, len: c
         (open_file(file), std::slice::from_raw_parts_mut(buf.cast::<u8>(), len))
     };
     let state = open.disk.state();
-    match state.file(open.inode) {
+    match state.healthy(open.inode).and_then(|()| state.file(open.inode)) {
         Ok(found) if found.content.read(unsigned(at), buf) == len => ffi::SQLITE_OK,
         Ok(_) => ffi::SQLITE_IOERR_SHORT_READ,
         Err(_) => ffi::SQLITE_IOERR_READ,
