@@ -97,6 +97,18 @@ impl Content {
         bytes
     }
 
+    /// What tells these bytes from others.
+    pub(crate) fn digest(&self) -> u64 {
+        let mut all = Vec::with_capacity(8 + 8 * self.chunks.len());
+        all.extend_from_slice(&self.len.to_le_bytes());
+        for chunk in self.chunks.iter() {
+            // Zeros are the same whether they were ever written or not.
+            let of = chunk.as_ref().map_or(0, |chunk| if **chunk == [0; CHUNK] { 0 } else { sum(&chunk[..]) });
+            all.extend_from_slice(&of.to_le_bytes());
+        }
+        sum(&all)
+    }
+
     fn grow(&mut self, len: u64) {
         let needed = clamp(len.div_ceil(CHUNK as u64));
         if self.chunks.len() < needed {
@@ -110,6 +122,11 @@ impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Content({} bytes)", self.len)
     }
+}
+
+/// A 64-bit digest.
+pub(crate) fn sum(bytes: &[u8]) -> u64 {
+    pv::row_sum(0, bytes).cast_unsigned()
 }
 
 /// Chunk and offset in it.

@@ -1,9 +1,10 @@
 //! Feeds a log through the model and has crash images judged.
 
+use std::collections::HashSet;
 use std::num::NonZero;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::disk::{Disk, Settings};
 use crate::image::{Image, Mode, Model, Spec};
@@ -24,6 +25,8 @@ pub struct Options {
     pub one_write_in: u64,
     /// A crash point before one in so many other operations.
     pub one_other_in: u64,
+    /// Of these crashes one in so many.
+    pub one_crash_in: u64,
     /// Images of each random kind ([`Mode::Prefix`], [`Mode::Tear`]) per crash point.
     pub repeats: u32,
     /// Also [`Mode::Shorn`].
@@ -40,6 +43,12 @@ pub struct Options {
     pub until: Option<Instant>,
     /// Only this image (and crash during its recovery, if a second follows): to repeat a failure.
     pub only: Vec<Spec>,
+    /// Only these kinds of first crashes; empty: all.
+    pub modes: Vec<Mode>,
+    /// Only these kinds of crashes in recovery; empty: all.
+    pub deep_modes: Vec<Mode>,
+    /// No first crash before this mark of the workload.
+    pub from_mark: u64,
 }
 
 impl Default for Options {
@@ -48,6 +57,7 @@ impl Default for Options {
             seed: 0,
             one_write_in: 3,
             one_other_in: 1,
+            one_crash_in: 1,
             repeats: 2,
             shorn: false,
             deep_one_in: 50,
@@ -56,6 +66,9 @@ impl Default for Options {
             settings: Settings::default(),
             until: None,
             only: Vec::new(),
+            modes: Vec::new(),
+            deep_modes: Vec::new(),
+            from_mark: 0,
         }
     }
 }
@@ -95,13 +108,23 @@ pub struct Explorer {
     at: u64,
     mark: Option<u64>,
     waiting: Vec<Crash>,
+    /// Images judged, by digest and mark: the same disk after the same events needs no second look.
+    known: HashSet<(u64, Option<u64>)>,
     report: Report,
 }
 
 impl Explorer {
     /// Begins where recording begins: `start` is durable.
     pub fn new(start: &Image, options: Options) -> Self {
-        Self { options, model: Model::new(start), at: 0, mark: None, waiting: Vec::new(), report: Report::default() }
+        Self {
+            options,
+            model: Model::new(start),
+            at: 0,
+            mark: None,
+            waiting: Vec::new(),
+            known: HashSet::new(),
+            report: Report::default(),
+        }
     }
 
     /// Takes the next part of the log and judges crashes in it.
@@ -136,12 +159,15 @@ impl Explorer {
     }
 
     fn crash_before(&mut self, next: Option<&Op>, check: &impl Check) {
-        if self.is_over() {
+        if self.is_over() || self.mark.unwrap_or(0) < self.options.from_mark {
             return;
         }
         for spec in specs(&self.options, self.at, next) {
-            if let Some(image) = self.model.image(spec.mode, spec.seed) {
+            let Some(image) = self.model.image(spec.mode, spec.seed) else { continue };
+            if !self.options.only.is_empty() || self.known.insert((image.digest(), self.mark)) {
                 self.waiting.push(Crash { path: vec![spec], image, mark: self.mark });
+            } else {
+                self.report.same += 1;
             }
         }
         if self.waiting.len() >= BATCH {
@@ -155,20 +181,30 @@ impl Explorer {
         if crashes.is_empty() {
             return;
         }
-        let started = Instant::now();
         let threads = match self.options.threads {
             0 => std::thread::available_parallelism().map_or(1, NonZero::get),
             n => n,
         };
+        if threads == 1 {
+            let started = (Instant::now(), processor_time());
+            for crash in &crashes {
+                self.report.merge(judge_one(crash, &self.options, check));
+            }
+            self.report.busy += since(started);
+            return;
+        }
         let next = AtomicUsize::new(0);
         let reports = Mutex::new(Vec::new());
+        let busy = Mutex::new(Duration::ZERO);
         std::thread::scope(|scope| {
             for _ in 0..threads.min(crashes.len()) {
                 scope.spawn(|| {
+                    let started = (Instant::now(), processor_time());
                     while let Some((index, crash)) = claim(&next, &crashes) {
                         let report = judge_one(crash, &self.options, check);
                         reports.lock().expect("no judge panics holding it").push((index, report));
                     }
+                    *busy.lock().expect("nobody panics holding it") += since(started);
                 });
             }
         });
@@ -177,13 +213,25 @@ impl Explorer {
         for (_, report) in reports {
             self.report.merge(report);
         }
-        self.report.busy += started.elapsed();
+        self.report.busy += busy.into_inner().expect("nobody panics holding it");
     }
 }
 
 fn claim<'a>(next: &AtomicUsize, crashes: &'a [Crash]) -> Option<(usize, &'a Crash)> {
     let index = next.fetch_add(1, Ordering::Relaxed);
     crashes.get(index).map(|crash| (index, crash))
+}
+
+/// Time that this thread has been running, where the system tells: others that use the processors do not count then.
+fn processor_time() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+}
+
+/// What this thread has taken since then.
+fn since((then, processor): (Instant, Option<Duration>)) -> Duration {
+    let spent = processor_time().zip(processor).map(|(now, then)| now.saturating_sub(then));
+    spent.unwrap_or_else(|| then.elapsed())
 }
 
 /// The crashes to look at before the operation `next` (`None`: at the end), which is number `at`.
@@ -206,7 +254,13 @@ fn specs(options: &Options, at: u64, next: Option<&Op>) -> Vec<Spec> {
             Mode::Shorn => u32::from(options.shorn),
             _ => 1,
         };
+        if !options.modes.is_empty() && !options.modes.contains(&mode) {
+            continue;
+        }
         specs.extend((0..count).map(|_| Spec { at, mode, seed: rng.draw() }));
+    }
+    if options.one_crash_in > 1 {
+        specs.retain(|_| rng.one_in(options.one_crash_in));
     }
     specs
 }
@@ -221,7 +275,7 @@ fn judge_one(crash: &Crash, options: &Options, check: &impl Check) -> Report {
     let mut report = Report::default();
     if options.only.len() != 2 {
         let disk = Disk::from_image(&crash.image, options.settings);
-        report.count(&crash.path, verify(crash, &disk, check));
+        report.count(crash, verify(crash, &disk, check));
     }
     let seed = crash.path.last().map_or(0, |spec| spec.seed ^ spec.at);
     let chosen = options.deep_one_in > 0 && Prng::derived(options.seed, &[seed]).one_in(options.deep_one_in);
@@ -244,13 +298,22 @@ fn judge_recovery(crash: &Crash, options: &Options, check: &impl Check, report: 
     let inner = Options {
         seed: Prng::derived(options.seed, &[seed, 2]).draw(),
         only: options.only.iter().skip(1).copied().collect(),
+        modes: options.deep_modes.clone(),
         ..options.clone()
     };
+    report.recoveries += 1;
     let mut crashes = Vec::new();
+    let mut known = HashSet::new();
     let mut model = Model::new(&crash.image);
     for (at, op) in (0..).zip(log.iter().map(Some).chain([None])) {
         for spec in specs(&inner, at, op) {
-            crashes.push((spec, model.image(spec.mode, spec.seed)));
+            let image = model.image(spec.mode, spec.seed);
+            let again = image.as_ref().is_some_and(|image| !known.insert(image.digest()));
+            if again && inner.only.is_empty() {
+                report.same += 1;
+            } else {
+                crashes.push((spec, image));
+            }
         }
         if let Some(op) = op {
             model.apply(op);
@@ -265,7 +328,7 @@ fn judge_recovery(crash: &Crash, options: &Options, check: &impl Check, report: 
         if let (Some(image), true) = (image, rng.one_in(one_in)) {
             let deep = Crash { path: crash.path.iter().copied().chain([spec]).collect(), image, mark: crash.mark };
             let disk = Disk::from_image(&deep.image, options.settings);
-            report.count(&deep.path, verify(&deep, &disk, check));
+            report.count(&deep, verify(&deep, &disk, check));
         }
     }
 }

@@ -24,6 +24,7 @@ mod log;
 mod prng;
 mod processes;
 mod report;
+mod tale;
 mod toy;
 #[expect(unsafe_code, reason = "SQLite calls a VFS through C; see the module for what it relies on")]
 mod vfs;
@@ -33,7 +34,9 @@ pub use clock::TestClock;
 pub use content::Content;
 pub use damage::{DamageKind, DamageOptions, DamageReport, RealCommand, TRIALS, Verdict};
 pub use disk::{Disk, Fault, FaultKind, FileKind, ParseFaultError, Settings};
-pub use engine::{Pool, Run, Shape, Weakness, Workload};
+pub use engine::{
+    Descriptor, Pool, Run, Sequences, SequencesReport, Shape, Step, Told, VgOp, VgTold, Weakness, Workload,
+};
 pub use explore::{Check, Crash, Explorer, Options};
 pub use faults::{FaultCampaign, FaultOptions, FaultReport, FaultTally};
 pub use fs::{FsOp, Generator, History, Mix, Outcome, Place, Snapshot, apply};
@@ -45,6 +48,7 @@ pub use processes::{
     KillCounts, KillLoop, ProcessArguments, Races, Work, ZombieCounts, Zombies, hold_stopped, run_processes, work,
 };
 pub use report::{Failure, Report, Tally};
+pub use tale::{Shrunk, Story, Tale, shrink};
 pub use toy::Toy;
 pub use vfs::seed_sqlite;
 pub use watch::watch;

@@ -35,7 +35,7 @@ mod support {
                 .activate(&disk.env_of(&host), workload.options, workload.weakness)
                 .map_err(|error| format!("activation: {error}"))?;
             let history = History::new(&Snapshot::read(&volume)?);
-            Ok(Self { host, volume, history, generator: Generator::new(seed, workload.mix(pool)) })
+            Ok(Self { host, volume, history, generator: Generator::new(seed, workload.mix()) })
         }
 
         fn run(&mut self, disk: &Disk, op: &FsOp) -> Result<(), String> {

@@ -14,7 +14,7 @@ mod support {
     use super::*;
 
     /// Explores run after run until something is wrong; what was found, in words.
-    pub(crate) fn search(workload: Workload) -> Result<String, Report> {
+    pub(crate) fn search(workload: Workload) -> Result<String, String> {
         watch(Duration::from_secs(60));
         let mut report = Report::default();
         for seed in 1..=RUNS {
@@ -29,7 +29,7 @@ mod support {
                 return Ok(failure.to_string());
             }
         }
-        Err(report)
+        Err(report.to_string())
     }
 
     pub(crate) fn must_find(rule: Rule, workload: Workload) {

@@ -30,7 +30,7 @@ fn a_killed_owner_without_the_pv_barrier_is_found() {
 #[test]
 fn explore_repeats_a_run_from_its_seed() {
     let arguments = ["--workload", "tight", "--seed", "7", "--steps", "12"];
-    let counts = |text: &str| text.split(" bad").next().map(str::to_owned);
+    let counts = |text: &str| text.split(" recoveries").next().map(str::to_owned);
     let (code, first) = run(env!("CARGO_BIN_EXE_explore"), &arguments);
     let (_, second) = run(env!("CARGO_BIN_EXE_explore"), &arguments);
     assert!(code == Some(0), "{first}");
@@ -60,5 +60,5 @@ fn wrong_arguments_are_named() {
     let (code, text) = run(env!("CARGO_BIN_EXE_killloop"), &["--frob", "1"]);
     assert_eq!((code, text.trim()), (Some(2), "killloop: unknown argument --frob"));
     let (code, text) = run(env!("CARGO_BIN_EXE_explore"), &["--workload", "none"]);
-    assert!(code == Some(1) && text.contains("no workload none"), "{text}");
+    assert!(code == Some(2) && text.contains("no workload none"), "{text}");
 }

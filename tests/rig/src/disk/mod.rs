@@ -217,6 +217,22 @@ impl Disk {
         self.shared.state().model().and_then(|model| model.image(mode, seed))
     }
 
+    /// From now on (or, without `fail`, no longer) files whose paths begin with `start` can be neither read nor written.
+    pub fn fail(&self, start: &str, fail: bool) {
+        let failing = &mut self.shared.state().failing;
+        if fail {
+            failing.insert(start.into())
+        } else {
+            failing.remove(start)
+        };
+    }
+
+    /// From now on (or no longer) syncs succeed and make nothing durable: a rule switched off, to see that it is
+    /// noticed.
+    pub(crate) fn ignore_syncs(&self, ignore: bool) {
+        self.shared.state().deaf = ignore;
+    }
+
     /// Leaves `bytes` of free space; writers find the disk full after them.
     pub fn set_free(&self, bytes: u64) {
         let mut state = self.shared.state();

@@ -1,6 +1,6 @@
 //! What is on a disk now, and every operation on it. The one place that changes files, names and the log.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
 
@@ -42,6 +42,10 @@ pub(crate) struct State {
     used: u64,
     /// Bytes that files may have together.
     pub(crate) capacity: u64,
+    /// Syncs succeed and make nothing durable.
+    pub(crate) deaf: bool,
+    /// Files whose names begin so can be neither read nor written.
+    pub(crate) failing: BTreeSet<Name>,
     /// Lock files held, and by whom.
     pub(crate) host_locks: BTreeMap<Name, crate::host::Holder>,
     pub(crate) next_token: u64,
@@ -59,6 +63,8 @@ impl State {
             plan: Plan::default(),
             used: 0,
             capacity: settings.capacity,
+            deaf: false,
+            failing: BTreeSet::new(),
             host_locks: BTreeMap::new(),
             next_token: 1,
         };
@@ -138,8 +144,24 @@ impl State {
         self.files.get_mut(&inode).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
+    /// Refuses a name of files that fail.
+    fn healthy_name(&self, name: &str) -> io::Result<()> {
+        let fails = self.failing.iter().any(|start| name.starts_with(&**start));
+        if fails { Err(io::Error::other("the disk fails here")) } else { Ok(()) }
+    }
+
+    /// Refuses a file that fails.
+    pub(crate) fn healthy(&self, inode: Inode) -> io::Result<()> {
+        if self.failing.is_empty() {
+            return Ok(());
+        }
+        let names = self.names.iter().filter(|(_, node)| **node == Node::File(inode));
+        names.map(|(name, _)| name).try_for_each(|name| self.healthy_name(name))
+    }
+
     /// The file behind a name.
     pub(crate) fn lookup(&self, name: &str) -> io::Result<Inode> {
+        self.healthy_name(name)?;
         match self.node(name) {
             Some(Node::File(inode)) => Ok(inode),
             Some(Node::Dir) => Err(io::ErrorKind::IsADirectory.into()),
@@ -156,6 +178,7 @@ impl State {
     /// A new empty file.
     pub(crate) fn create(&mut self, name: &str) -> io::Result<Inode> {
         self.need_dir(parent(name))?;
+        self.healthy_name(name)?;
         if self.node(name).is_some() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -219,6 +242,7 @@ impl State {
 
     /// Fills `buf` from byte `at` on; how many bytes there were. The rest of `buf` stays as it is.
     pub(crate) fn read(&mut self, inode: Inode, at: u64, buf: &mut [u8]) -> io::Result<usize> {
+        self.healthy(inode)?;
         let struck = self.strike(Act::Read, inode);
         let content = &self.file(inode)?.content;
         match struck {
@@ -233,6 +257,7 @@ impl State {
     }
 
     pub(crate) fn write(&mut self, inode: Inode, at: u64, data: &[u8]) -> io::Result<()> {
+        self.healthy(inode)?;
         match self.strike(Act::Write, inode) {
             None => self.write_all(inode, at, data),
             Some(FaultKind::ShortWrite) => {
@@ -259,6 +284,7 @@ impl State {
     }
 
     pub(crate) fn truncate(&mut self, inode: Inode, len: u64) -> io::Result<()> {
+        self.healthy(inode)?;
         if let Some(kind) = self.strike(Act::Truncate, inode) {
             return Err(error(kind));
         }
@@ -274,10 +300,11 @@ impl State {
     }
 
     pub(crate) fn sync(&mut self, inode: Inode) -> io::Result<()> {
+        self.healthy(inode)?;
         let named = self.file(inode)?.named;
         match self.strike(Act::Sync, inode) {
             None => {
-                if named {
+                if named && !self.deaf {
                     self.push(Op::Sync(inode));
                 }
                 return Ok(());
@@ -302,7 +329,9 @@ impl State {
     pub(crate) fn sync_dir(&mut self, dir: &str) -> io::Result<()> {
         self.need_dir(dir)?;
         self.check(Act::Sync, FileKind::Folder)?;
-        self.push(Op::SyncDir(dir.into()));
+        if !self.deaf {
+            self.push(Op::SyncDir(dir.into()));
+        }
         Ok(())
     }
 

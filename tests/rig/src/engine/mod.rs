@@ -1,9 +1,20 @@
 //! The real engine on a disk in memory, or on real files: pools, weakened parts, explorations.
 
+mod copies;
+mod descriptor;
+mod group;
 mod pool;
 mod run;
+mod seq;
+mod seq_op;
+mod step;
 mod weak;
+mod workload;
 
+pub use descriptor::{Descriptor, VgOp, VgTold};
 pub use pool::{Pool, Shape};
-pub use run::{Run, Workload};
+pub use run::Run;
+pub use seq::{Sequences, SequencesReport};
+pub use step::{Step, Told};
 pub use weak::Weakness;
+pub use workload::Workload;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use lv::{CheckOptions, CopyPlace, LvError, Volume, VolumeOptions, create_catalogue};
+use lv::{CheckOptions, CheckReport, CopyPlace, LvError, Volume, VolumeOptions, create_catalogue};
 use pv::{
     Access, Bytes, Env, ExtentSize, ExtentStore, FamilyUuid, LeCount, LeIndex, LvUuid, OwnerRow, PeIndex, Pv,
     PvOptions, PvUuid, side_folder,
@@ -35,6 +35,12 @@ pub struct Pool {
 
 /// Volumes that a PV has room for.
 const VOLUMES: u8 = 2;
+
+/// That a check found nothing.
+pub(super) fn clean(report: &CheckReport) -> Result<(), String> {
+    let found: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
+    if found.is_empty() { Ok(()) } else { Err(format!("check: {}", found.join("; "))) }
+}
 
 impl Pool {
     /// Makes the files of a pool in `dir`.
@@ -138,9 +144,7 @@ impl Pool {
     pub fn check(&self, env: &Env) -> Result<(), String> {
         let extents = self.extents(env, Weakness::None).map_err(|error| format!("check: {error}"))?;
         let report = lv::check(env, &extents, &self.copies(), CheckOptions { data: true });
-        let problems = report.map_err(|error| format!("check: {error}"))?.problems;
-        let found: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        if found.is_empty() { Ok(()) } else { Err(format!("check: {}", found.join("; "))) }
+        clean(&report.map_err(|error| format!("check: {error}"))?)
     }
 
     /// Where the volume's bytes lie.

@@ -10,6 +10,8 @@ use pv::{
 };
 use rusqlite::{Connection, OpenFlags};
 
+use crate::Disk;
+
 /// Which rule is off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Weakness {
@@ -22,6 +24,12 @@ pub enum Weakness {
     NoPvFence,
     /// One of the engine's own rules is off.
     Without(Rule),
+    /// The descriptor names a new volume's metadata copies before they are made (R5).
+    NameBeforeFiles,
+    /// lvextend returns, and what it gave is used, before the descriptor that says so is durable (R5).
+    LazyDescriptor,
+    /// A new PV or metadata volume is named while its name is not durable in its folder (R7).
+    UnsyncedNames,
 }
 
 /// The engine's own rules by what is done instead.
@@ -41,14 +49,27 @@ const RULES: [(&str, Rule); 12] = [
 ];
 
 impl Weakness {
+    /// All, with their names.
+    const NAMES: [(&'static str, Self); 6] = [
+        ("none", Self::None),
+        ("lazy-pv", Self::LazyPv),
+        ("no-pv-fence", Self::NoPvFence),
+        ("name-before-files", Self::NameBeforeFiles),
+        ("lazy-descriptor", Self::LazyDescriptor),
+        ("unsynced-names", Self::UnsyncedNames),
+    ];
+
     /// The rule of this name switched off.
     pub fn named(name: &str) -> Option<Self> {
-        match name {
-            "none" => Some(Self::None),
-            "lazy-pv" => Some(Self::LazyPv),
-            "no-pv-fence" => Some(Self::NoPvFence),
-            _ => RULES.iter().find(|(known, _)| *known == name).map(|(_, rule)| Self::Without(*rule)),
-        }
+        let known = RULES.iter().find(|(known, _)| *known == name).map(|(_, rule)| Self::Without(*rule));
+        known.or_else(|| Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, weakness)| *weakness))
+    }
+
+    /// What it is called on a command line.
+    pub fn name(self) -> &'static str {
+        let rule = RULES.iter().find(|(_, rule)| Self::Without(*rule) == self).map(|(name, _)| *name);
+        let other = || Self::NAMES.iter().find(|(_, known)| *known == self).map_or("none", |(name, _)| name);
+        rule.unwrap_or_else(other)
     }
 
     /// The store with the rule off, if it is one of stores.
@@ -62,6 +83,11 @@ impl Weakness {
             }),
             _ => store,
         }
+    }
+
+    /// What the engine gets from outside, with the rule off if it is one of files.
+    pub(super) fn env(self, disk: &Disk) -> Env {
+        if self == Self::UnsyncedNames { disk.env_of(&disk.host().without_folder_syncs()) } else { disk.env() }
     }
 
     /// The options with the rule off, if it is one of the engine's switches.

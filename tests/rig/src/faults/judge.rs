@@ -20,7 +20,7 @@ const LOSSES: [Mode; 3] = [Mode::Prefix, Mode::Tear, Mode::LoseOne];
 /// What random operations on a stage are like.
 pub(super) fn mix(stage: &Stage) -> Mix {
     let bytes = stage.bytes();
-    Mix { live: bytes * 45 / 100, file: bytes / 8, write: 9 * 1024, work: 20, sync: 15 }
+    Mix { live: bytes * 45 / 100, file: bytes / 8, write: 9 * 1024, work: 20, sync: 15, overwrites: false }
 }
 
 /// Whether something was refused or named as damaged, by the engine itself.

@@ -22,6 +22,8 @@ pub struct Mix {
     pub work: u64,
     /// Fsyncs and syncs, of 100 operations.
     pub sync: u64,
+    /// Most writes are small and go over what files have, and the cleaner runs often.
+    pub overwrites: bool,
 }
 
 /// Draws operations.
@@ -48,15 +50,16 @@ impl Generator {
                 _ => FsOp::Sync,
             },
             _ if files.iter().map(|ino| history.len(*ino)).sum::<u64>() > self.mix.live => self.shrink(history, &files),
+            n if n % 11 == 0 => self.marks(history),
             _ if files.is_empty() || self.rng.one_in(3) => self.names(history),
             _ => self.contents(history, &files),
         }
     }
 
     fn background(&mut self) -> FsOp {
-        match self.rng.below(9) {
+        match self.rng.below(if self.mix.overwrites { 14 } else { 9 }) {
             0..=2 => FsOp::Work(Work::Flush),
-            3 => FsOp::Work(Work::Compact),
+            3 | 9.. => FsOp::Work(Work::Compact),
             4 => FsOp::Work(Work::Intents),
             5 => FsOp::Work(Work::Delete),
             6 => FsOp::Work(Work::Clean { idle: true }),
@@ -68,6 +71,11 @@ impl Generator {
     fn contents(&mut self, history: &History, files: &[Ino]) -> FsOp {
         let Some(ino) = self.one(files) else { return FsOp::Sync };
         let len = history.len(ino);
+        if self.mix.overwrites && len > 0 && !self.rng.one_in(3) {
+            let off = self.rng.below(len);
+            let len = usize::try_from((1 + self.rng.below(1500)).min(len - off)).unwrap_or(1);
+            return FsOp::Write { ino, off, len, seed: self.rng.draw() };
+        }
         match self.rng.below(10) {
             0 => FsOp::Truncate(ino, self.rng.below(len + len / 4 + 2)),
             1 => {
@@ -100,20 +108,46 @@ impl Generator {
         place.map_or(FsOp::Sync, FsOp::Unlink)
     }
 
+    /// Permissions, owners, extended attributes: small values and some that fill pages.
+    fn marks(&mut self, history: &History) -> FsOp {
+        let inodes: Vec<Ino> = [Ino::ROOT].into_iter().chain(inodes(history, FILE)).collect();
+        let ino = inodes[self.rng.index(inodes.len())];
+        let name = [b"user.a", b"user.b"][self.rng.index(2)].to_vec();
+        let has = history.marks().get(&ino).is_some_and(|marks| marks.xattrs.contains_key(&name));
+        let number = |rng: &mut Prng| u32::try_from(rng.below(5)).unwrap_or(0);
+        match self.rng.below(6) {
+            0 => FsOp::Chmod(ino, 0o600 + number(&mut self.rng)),
+            1 => FsOp::Chown(ino, number(&mut self.rng), number(&mut self.rng)),
+            2 if has => FsOp::RemoveXattr(ino, name),
+            n => {
+                let most = if n == 3 { 5000 } else { 40 };
+                let len = usize::try_from(self.rng.below(most)).unwrap_or(0);
+                FsOp::SetXattr(ino, name, len, self.rng.draw())
+            }
+        }
+    }
+
     fn names(&mut self, history: &History) -> FsOp {
         let place = self.place(history);
         let here = history.names().get(&place).map(|(_, kind)| *kind);
         let files = inodes(history, FILE);
         match (self.rng.below(14), here) {
+            (11, None) => self.replace(place),
+            (11, Some(kind)) if kind != DIRECTORY => self.replace(place),
             (12.., None) => self.together(history, place, &files),
             (0..=4, None) => FsOp::Create(place),
             (5, None) => FsOp::Mkdir(place),
             (6, None) => FsOp::Symlink(place, b"some/target".to_vec()),
             (7, None) => self.one(&files).map_or(FsOp::Sync, |ino| FsOp::Link(ino, place)),
             (0..=2, Some(kind)) if kind != DIRECTORY => FsOp::Unlink(place),
-            (0..=2, Some(_)) if empty(history, &place) => FsOp::Rmdir(place),
+            (0..=2, Some(_)) if history.empty_directory(&place) => FsOp::Rmdir(place),
             _ => self.rename(history, place),
         }
+    }
+
+    fn replace(&mut self, place: Place) -> FsOp {
+        let most = if self.rng.one_in(2) { 500 } else { self.mix.write };
+        FsOp::Replace(place, usize::try_from(self.rng.below(most)).unwrap_or(0), self.rng.draw())
     }
 
     /// A transaction: little enough for the smallest memory of a workload.
@@ -168,9 +202,4 @@ fn inodes(history: &History, kind: Code) -> Vec<Ino> {
     all.sort_unstable();
     all.dedup();
     all
-}
-
-fn empty(history: &History, place: &Place) -> bool {
-    let Some((dir, _)) = history.names().get(place) else { return false };
-    !history.names().keys().any(|(parent, _)| parent == dir)
 }

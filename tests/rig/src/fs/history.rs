@@ -1,12 +1,12 @@
 //! Everything that happened to a volume, and which of its states a crash may leave.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use lv::Ino;
 
-use super::op::{FsOp, Outcome, Place, Together, bytes};
-use super::snapshot::{Code, DIRECTORY, Digest, FILE, SYMLINK, Snapshot, digest, sum};
+use super::op::{DIRECTORY_MODE, FILE_MODE, FsOp, Outcome, Place, Together, bytes};
+use super::snapshot::{Code, DIRECTORY, Digest, FILE, Marks, SYMLINK, Snapshot, digest, sum};
 
 /// Number of an operation, from 1; 0 is the beginning.
 type Step = u64;
@@ -44,7 +44,8 @@ struct Joined {
 
 /// What happened, in order, and what a crash may leave of it:
 ///
-/// * the names are as after some prefix of the operations on names that contains all acknowledged by fsync or sync;
+/// * the names, and the permissions, owners and extended attributes of what they lead to, are as after some prefix of
+///   the operations on them that contains all acknowledged by fsync or sync;
 /// * each file's contents are a state it really had, not older than its last fsync or sync, nor than the rename that
 ///   put it in another's place;
 /// * all that a transaction did is there, or nothing of it.
@@ -52,7 +53,7 @@ struct Joined {
 pub struct History {
     step: Step,
     names: BTreeMap<Place, (Ino, Code)>,
-    print: u64,
+    marks: BTreeMap<Ino, Marks>,
     prints: Vec<NamesAt>,
     contents: BTreeMap<Ino, Contents>,
     replaced: Vec<Replacement>,
@@ -63,8 +64,15 @@ pub struct History {
     syncs: Vec<Step>,
 }
 
+/// The fingerprint of all names and of what they lead to, contents left out.
+fn print(names: &BTreeMap<Place, (Ino, Code)>, marks: &BTreeMap<Ino, Marks>) -> u64 {
+    let inodes: BTreeSet<Ino> = names.values().map(|(ino, _)| *ino).chain([Ino::ROOT]).collect();
+    let marked = inodes.iter().filter_map(|ino| Some(marks.get(ino)?.print(*ino)));
+    names.iter().map(|(place, node)| name_print(place, *node)).chain(marked).fold(0, |all, one| all ^ one)
+}
+
 /// What one name adds to the fingerprint of all.
-fn print((dir, name): &Place, (ino, kind): (Ino, Code)) -> u64 {
+fn name_print((dir, name): &Place, (ino, kind): (Ino, Code)) -> u64 {
     let mut key = name.clone();
     key.extend_from_slice(&dir.0.to_le_bytes());
     key.extend_from_slice(&ino.0.to_le_bytes());
@@ -75,9 +83,9 @@ fn print((dir, name): &Place, (ino, kind): (Ino, Code)) -> u64 {
 impl History {
     /// A history that begins with what is on a volume, all of it durable.
     pub fn new(start: &Snapshot) -> Self {
-        let mut history = Self { names: start.names.clone(), ..Self::default() };
-        history.print = start.print();
-        history.prints.push(NamesAt { step: 0, print: history.print });
+        let mut history = Self { names: start.names.clone(), marks: start.marks.clone(), ..Self::default() };
+        history.marks.entry(Ino::ROOT).or_insert_with(|| Marks::new(DIRECTORY_MODE));
+        history.prints.push(NamesAt { step: 0, print: print(&history.names, &history.marks) });
         for (ino, bytes) in &start.bytes {
             let contents = Contents { now: bytes.clone(), states: vec![(0, digest(bytes))], synced: Vec::new() };
             history.contents.insert(*ino, contents);
@@ -102,12 +110,14 @@ impl History {
             FsOp::Mkdir(place) => self.add(place, made.unwrap_or(Ino(0)), DIRECTORY, None),
             FsOp::Link(ino, place) => self.add(place, *ino, FILE, None),
             FsOp::Unlink(place) | FsOp::Rmdir(place) => {
-                self.remove(place);
+                self.names.remove(place);
                 self.names_changed();
             }
             FsOp::Rename(from, to) => self.rename(from, to),
             FsOp::Write { ino, off, len, seed } => self.write(*ino, *off, *len, *seed),
             FsOp::Together(all) => self.together(all, made.unwrap_or(Ino(0))),
+            FsOp::Replace(place, len, seed) => self.replace(place, made.unwrap_or(Ino(0)), bytes(*seed, *len)),
+            FsOp::Chmod(..) | FsOp::Chown(..) | FsOp::SetXattr(..) | FsOp::RemoveXattr(..) => self.mark(op),
             FsOp::Truncate(ino, size) => {
                 self.change(*ino, |now| now.resize(usize::try_from(*size).unwrap_or(usize::MAX), 0));
             }
@@ -138,6 +148,29 @@ impl History {
         });
     }
 
+    fn replace(&mut self, place: &Place, made: Ino, bytes: Vec<u8>) {
+        // All that it ever was under a name is what was written before it had one.
+        self.add(place, made, FILE, Some(bytes));
+    }
+
+    fn mark(&mut self, op: &FsOp) {
+        let (FsOp::Chmod(ino, _) | FsOp::Chown(ino, ..) | FsOp::SetXattr(ino, ..) | FsOp::RemoveXattr(ino, _)) = op
+        else {
+            return;
+        };
+        let marks = self.marks.entry(*ino).or_default();
+        match op {
+            FsOp::Chmod(_, mode) => marks.mode = *mode,
+            FsOp::Chown(_, uid, gid) => (marks.uid, marks.gid) = (*uid, *gid),
+            FsOp::SetXattr(_, name, len, seed) => {
+                marks.xattrs.insert(name.clone(), digest(&bytes(*seed, *len)));
+            }
+            FsOp::RemoveXattr(_, name) => drop(marks.xattrs.remove(name)),
+            _ => {}
+        }
+        self.names_changed();
+    }
+
     fn together(&mut self, all: &Together, made: Ino) {
         self.add(&all.place, made, FILE, Some(bytes(all.bytes.1, all.bytes.0)));
         self.joined.push(Joined { step: self.step, ino: made });
@@ -149,7 +182,7 @@ impl History {
             self.rename(&all.place, over);
         }
         if let Some(place) = &all.unlink {
-            self.remove(place);
+            self.names.remove(place);
             self.names_changed();
         }
     }
@@ -159,7 +192,7 @@ impl History {
     /// # Errors
     /// What differs.
     pub fn judge_live(&self, found: &Snapshot) -> Result<(), String> {
-        if found.names != self.names {
+        if found.print() != print(&self.names, &self.marks) {
             return Err(format!("names: {}", self.difference(found)));
         }
         for (ino, found) in &found.contents {
@@ -238,12 +271,23 @@ impl History {
         &self.names
     }
 
-    pub(super) fn len(&self, ino: Ino) -> u64 {
+    /// The inode behind a name now.
+    pub(crate) fn lookup(&self, place: &Place) -> Option<Ino> {
+        self.names.get(place).map(|(ino, _)| *ino)
+    }
+
+    pub(super) const fn marks(&self) -> &BTreeMap<Ino, Marks> {
+        &self.marks
+    }
+
+    pub(crate) fn len(&self, ino: Ino) -> u64 {
         self.contents.get(&ino).map_or(0, |contents| contents.now.len() as u64)
     }
 
     fn add(&mut self, place: &Place, ino: Ino, kind: Code, bytes: Option<Vec<u8>>) {
-        self.insert(place, (ino, kind));
+        self.names.insert(place.clone(), (ino, kind));
+        let mode = if kind == DIRECTORY { DIRECTORY_MODE } else { FILE_MODE };
+        self.marks.entry(ino).or_insert_with(|| Marks::new(mode));
         if let Some(bytes) = bytes {
             let states = vec![(self.step, digest(&bytes))];
             self.contents.insert(ino, Contents { now: bytes, states, synced: Vec::new() });
@@ -258,30 +302,19 @@ impl History {
         if over.is_some_and(|(ino, _)| ino == node.0) {
             return;
         }
-        self.remove(from);
+        self.names.remove(from);
         if over.is_some_and(|(_, kind)| kind != DIRECTORY) {
             self.replaced.push(Replacement { step: self.step, ino: node.0 });
         }
-        self.remove(to);
-        self.insert(to, node);
+        self.names.remove(to);
+        self.names.insert(to.clone(), node);
         self.names_changed();
-    }
-
-    fn insert(&mut self, place: &Place, node: (Ino, Code)) {
-        self.print ^= print(place, node);
-        self.names.insert(place.clone(), node);
-    }
-
-    fn remove(&mut self, place: &Place) {
-        if let Some(node) = self.names.remove(place) {
-            self.print ^= print(place, node);
-        }
     }
 
     /// What lies between the changes of one operation never was.
     fn names_changed(&mut self) {
         self.prints.pop_if(|last| last.step == self.step);
-        self.prints.push(NamesAt { step: self.step, print: self.print });
+        self.prints.push(NamesAt { step: self.step, print: print(&self.names, &self.marks) });
     }
 
     fn change(&mut self, ino: Ino, change: impl FnOnce(&mut Vec<u8>)) {
@@ -299,13 +332,16 @@ impl History {
                 let _ = write!(text, " {sign}{dir}/{}={}", name.escape_ascii(), node.0);
             }
         }
+        for (ino, found) in found.marks.iter().filter(|(ino, found)| self.marks.get(*ino) != Some(found)).take(4) {
+            let _ = write!(text, " inode {ino}: {found:?} instead of {:?}", self.marks.get(ino));
+        }
         text
     }
 }
 
 impl Snapshot {
     fn print(&self) -> u64 {
-        self.names.iter().fold(0, |all, (place, node)| all ^ print(place, *node))
+        print(&self.names, &self.marks)
     }
 }
 
@@ -331,6 +367,11 @@ mod tests {
             names: names.iter().map(|(name, ino)| (place(name), (Ino(*ino), FILE))).collect(),
             contents: contents.iter().map(|(ino, bytes)| (Ino(*ino), digest(bytes))).collect(),
             bytes: BTreeMap::new(),
+            marks: names
+                .iter()
+                .map(|(_, ino)| (Ino(*ino), Marks::new(FILE_MODE)))
+                .chain([(Ino::ROOT, Marks::new(DIRECTORY_MODE))])
+                .collect(),
         }
     }
 
@@ -385,6 +426,23 @@ mod tests {
         assert!(history.judge(&shown(&[("a", 3)], &[(3, &changed)]), 7, 7).is_err());
         assert!(history.judge(&shown(&[("a", 3), ("new", 4)], &[(3, &old), (4, &made)]), 7, 7).is_err());
         assert!(history.judge(&shown(&[("a", 3), ("new", 4)], &[(3, &changed), (4, b"")]), 7, 7).is_err());
+    }
+
+    #[test]
+    fn permissions_and_attributes_come_with_the_names_of_their_moment() {
+        let mut history = history();
+        let value = bytes(3, 9);
+        history.push(&FsOp::Chmod(Ino(3), 0o600), Outcome::Done(None));
+        history.push(&FsOp::SetXattr(Ino(3), b"user.x".to_vec(), 9, 3), Outcome::Done(None));
+        let mut found = shown(&[("a", 3)], &[(3, &bytes(2, 4))]);
+        assert!(history.judge(&found, 8, 8).is_ok(), "neither was made durable");
+        found.marks.get_mut(&Ino(3)).unwrap().xattrs.insert(b"user.x".to_vec(), digest(&value));
+        assert!(history.judge(&found, 8, 8).is_err(), "the second without the first");
+        found.marks.get_mut(&Ino(3)).unwrap().mode = 0o600;
+        assert!(history.judge(&found, 8, 8).is_ok());
+        history.push(&FsOp::Fsync(Ino(3)), Outcome::Done(None));
+        found.marks.get_mut(&Ino(3)).unwrap().xattrs.clear();
+        assert!(history.judge(&found, 9, 9).is_err(), "an acknowledged attribute is gone");
     }
 
     #[test]

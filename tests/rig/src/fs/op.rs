@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use lv::{Ino, LvError, NewNode, Rename, SetAttr, Transaction, Volume, Work};
+use lv::{Ino, LvError, NewNode, Rename, SetAttr, SetXattr, Transaction, Volume, Work};
 
 use crate::clock::TestClock;
 use crate::prng::Prng;
+
+/// Permission bits of new files and links.
+pub(super) const FILE_MODE: u32 = 0o644;
+/// Permission bits of new folders.
+pub(super) const DIRECTORY_MODE: u32 = 0o755;
 
 /// A directory and a name in it.
 pub type Place = (Ino, Vec<u8>);
@@ -42,6 +47,16 @@ pub enum FsOp {
     Truncate(Ino, u64),
     /// A range becomes zeros.
     Punch(Ino, u64, u64),
+    /// A file or folder gets permission bits.
+    Chmod(Ino, u32),
+    /// A file or folder gets an owner and a group.
+    Chown(Ino, u32, u32),
+    /// A file or folder gets an extended attribute: its name, the length of its value, what decides the value.
+    SetXattr(Ino, Vec<u8>, usize, u64),
+    /// An extended attribute goes.
+    RemoveXattr(Ino, Vec<u8>),
+    /// A nameless file is written (length, what decides its bytes) and then takes a name, from whatever has it.
+    Replace(Place, usize, u64),
     /// Several changes as one.
     Together(Box<Together>),
     /// A file becomes durable, and all earlier names.
@@ -74,7 +89,7 @@ pub struct Together {
 impl Together {
     fn run(&self, tx: &mut Transaction<'_>) -> Result<Ino, LvError> {
         let (dir, name) = &self.place;
-        let made = tx.create(*dir, name, &NewNode::file(0o644))?.ino;
+        let made = tx.create(*dir, name, &NewNode::file(FILE_MODE))?.ino;
         tx.write(made, 0, &bytes(self.bytes.1, self.bytes.0))?;
         if let Some((ino, off, len, seed)) = self.write {
             tx.write(ino, off, &bytes(seed, len))?;
@@ -86,6 +101,48 @@ impl Together {
             tx.unlink(*dir, name)?;
         }
         if self.fails { Err(LvError::Interrupted) } else { Ok(made) }
+    }
+}
+
+impl FsOp {
+    /// The same with other inodes: each that it names becomes what `to` says; `None` when one has become nothing.
+    pub(crate) fn with_inodes(&self, to: &dyn Fn(Ino) -> Option<Ino>) -> Option<Self> {
+        let at = |place: &Place| Some((to(place.0)?, place.1.clone()));
+        Some(match self {
+            Self::Create(place) => Self::Create(at(place)?),
+            Self::Mkdir(place) => Self::Mkdir(at(place)?),
+            Self::Symlink(place, target) => Self::Symlink(at(place)?, target.clone()),
+            Self::Link(ino, place) => Self::Link(to(*ino)?, at(place)?),
+            Self::Unlink(place) => Self::Unlink(at(place)?),
+            Self::Rmdir(place) => Self::Rmdir(at(place)?),
+            Self::Rename(from, new) => Self::Rename(at(from)?, at(new)?),
+            Self::Write { ino, off, len, seed } => Self::Write { ino: to(*ino)?, off: *off, len: *len, seed: *seed },
+            Self::Truncate(ino, size) => Self::Truncate(to(*ino)?, *size),
+            Self::Punch(ino, start, end) => Self::Punch(to(*ino)?, *start, *end),
+            Self::Chmod(ino, mode) => Self::Chmod(to(*ino)?, *mode),
+            Self::Chown(ino, uid, gid) => Self::Chown(to(*ino)?, *uid, *gid),
+            Self::SetXattr(ino, name, len, seed) => Self::SetXattr(to(*ino)?, name.clone(), *len, *seed),
+            Self::RemoveXattr(ino, name) => Self::RemoveXattr(to(*ino)?, name.clone()),
+            Self::Replace(place, len, seed) => Self::Replace(at(place)?, *len, *seed),
+            Self::Together(all) => Self::Together(Box::new(all.with_inodes(to)?)),
+            Self::Fsync(ino) => Self::Fsync(to(*ino)?),
+            Self::Sync | Self::Work(_) | Self::Wait(_) => self.clone(),
+        })
+    }
+}
+
+impl Together {
+    fn with_inodes(&self, to: &dyn Fn(Ino) -> Option<Ino>) -> Option<Self> {
+        let at = |place: &Place| Some((to(place.0)?, place.1.clone()));
+        // What is left out of a transaction makes it smaller, not impossible.
+        Some(Self {
+            place: at(&self.place)?,
+            bytes: self.bytes,
+            write: self.write.and_then(|(ino, off, len, seed)| Some((to(ino)?, off, len, seed))),
+            over: self.over.as_ref().and_then(at),
+            unlink: self.unlink.as_ref().and_then(at),
+            fails: self.fails,
+        })
     }
 }
 
@@ -119,12 +176,20 @@ pub fn apply(volume: &Volume, op: &FsOp, clock: Option<&TestClock>) -> Result<Ou
     }
 }
 
+/// A nameless file that was refused its bytes goes at once.
+fn replace(volume: &Volume, (dir, name): &Place, bytes: &[u8]) -> Result<Ino, LvError> {
+    let made = volume.create_nameless(*dir, &NewNode::file(FILE_MODE))?.ino;
+    let done = volume.write(made, 0, bytes).and_then(|()| volume.give_name(made, *dir, name));
+    volume.release(made)?;
+    done.map(|()| made)
+}
+
 fn run(volume: &Volume, op: &FsOp, clock: Option<&TestClock>) -> Result<Option<Ino>, LvError> {
-    let file = NewNode::file(0o644);
+    let file = NewNode::file(FILE_MODE);
     match op {
         FsOp::Create((dir, name)) => return volume.create(*dir, name, &file).map(|attr| Some(attr.ino)),
         FsOp::Mkdir((dir, name)) => {
-            return volume.mkdir(*dir, name, &NewNode::directory(0o755)).map(|attr| Some(attr.ino));
+            return volume.mkdir(*dir, name, &NewNode::directory(DIRECTORY_MODE)).map(|attr| Some(attr.ino));
         }
         FsOp::Symlink((dir, name), target) => {
             return volume.symlink(*dir, name, target, &file).map(|attr| Some(attr.ino));
@@ -138,6 +203,15 @@ fn run(volume: &Volume, op: &FsOp, clock: Option<&TestClock>) -> Result<Option<I
             volume.setattr(*ino, &SetAttr { size: Some(*size), ..SetAttr::default() }).map(drop)?;
         }
         FsOp::Punch(ino, start, end) => volume.punch(*ino, *start, *end)?,
+        FsOp::Chmod(ino, mode) => {
+            volume.setattr(*ino, &SetAttr { mode: Some(*mode), ..SetAttr::default() }).map(drop)?;
+        }
+        FsOp::Chown(ino, uid, gid) => {
+            volume.setattr(*ino, &SetAttr { uid: Some(*uid), gid: Some(*gid), ..SetAttr::default() }).map(drop)?;
+        }
+        FsOp::SetXattr(ino, name, len, seed) => volume.setxattr(*ino, name, &bytes(*seed, *len), SetXattr::Any)?,
+        FsOp::RemoveXattr(ino, name) => volume.removexattr(*ino, name)?,
+        FsOp::Replace(place, len, seed) => return replace(volume, place, &bytes(*seed, *len)).map(Some),
         FsOp::Together(all) => return volume.transaction(|tx| all.run(tx)).map(Some),
         FsOp::Fsync(ino) => volume.fsync(*ino)?,
         FsOp::Sync => volume.sync()?,

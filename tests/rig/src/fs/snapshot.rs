@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lv::{Attr, Ino, Kind, LvError, Volume};
 
-use super::op::Place;
+use super::op::{FsOp, Place};
+pub(super) use crate::content::sum;
 
 /// Entries asked for at once: few, so that listings are continued.
 const LISTING: usize = 5;
@@ -18,6 +19,48 @@ pub struct Snapshot {
     pub(super) contents: BTreeMap<Ino, Digest>,
     /// The bytes of every file and link's target.
     pub(super) bytes: BTreeMap<Ino, Vec<u8>>,
+    /// Permissions, owners and extended attributes of every inode.
+    pub(super) marks: BTreeMap<Ino, Marks>,
+}
+
+/// What an inode has besides names and contents.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Marks {
+    pub(super) mode: u32,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    pub(super) xattrs: BTreeMap<Vec<u8>, Digest>,
+}
+
+impl Marks {
+    /// Of a new inode.
+    pub(super) fn new(mode: u32) -> Self {
+        Self { mode, ..Self::default() }
+    }
+
+    fn read(volume: &Volume, attr: &Attr) -> Result<Self, LvError> {
+        let mut xattrs = BTreeMap::new();
+        for name in volume.listxattr(attr.ino)? {
+            let value = volume.getxattr(attr.ino, &name)?;
+            xattrs.insert(name, digest(&value));
+        }
+        Ok(Self { mode: attr.mode, uid: attr.uid, gid: attr.gid, xattrs })
+    }
+
+    /// What they add to the fingerprint of all names.
+    pub(super) fn print(&self, ino: Ino) -> u64 {
+        let mut key = Vec::with_capacity(64);
+        key.extend_from_slice(&ino.0.to_le_bytes());
+        for number in [self.mode, self.uid, self.gid] {
+            key.extend_from_slice(&number.to_le_bytes());
+        }
+        for (name, value) in &self.xattrs {
+            key.extend_from_slice(name);
+            key.extend_from_slice(&value.sum.to_le_bytes());
+            key.extend_from_slice(&value.len.to_le_bytes());
+        }
+        sum(&key)
+    }
 }
 
 /// A kind as something ordered.
@@ -38,11 +81,6 @@ pub(super) fn digest(bytes: &[u8]) -> Digest {
     Digest { sum: sum(bytes), len: bytes.len() as u64 }
 }
 
-/// A 64-bit digest.
-pub(super) fn sum(bytes: &[u8]) -> u64 {
-    pv::row_sum(0, bytes).cast_unsigned()
-}
-
 impl Snapshot {
     /// Reads everything.
     ///
@@ -61,6 +99,8 @@ impl Snapshot {
                     "directory {dir}: size {size}, nlink {nlink}, but {there} entries, {below} folders"
                 ));
             }
+            let marks = Marks::read(volume, &attr).map_err(|error| format!("directory {dir}: {error}"))?;
+            found.marks.insert(dir, marks);
             for (name, ino, kind) in entries {
                 if kind == DIRECTORY {
                     dirs.push(ino);
@@ -73,6 +113,9 @@ impl Snapshot {
             let what = |error: LvError| format!("inode {ino}: {error}");
             let attr = volume.getattr(ino).map_err(what)?;
             found.check_attr(&attr, kind)?;
+            if kind != DIRECTORY {
+                found.marks.insert(ino, Marks::read(volume, &attr).map_err(what)?);
+            }
             let bytes = match kind {
                 FILE => read(volume, &attr).map_err(what)?,
                 SYMLINK => volume.readlink(ino).map_err(what)?,
@@ -136,4 +179,15 @@ fn read(volume: &Volume, attr: &Attr) -> Result<Vec<u8>, LvError> {
     }
     bytes.truncate(done);
     Ok(bytes)
+}
+
+/// The inode that an operation made, if what was found shows that it happened.
+pub(crate) fn made(op: &FsOp, found: &Snapshot) -> Option<Ino> {
+    match op {
+        FsOp::Create(place) | FsOp::Mkdir(place) | FsOp::Symlink(place, _) | FsOp::Replace(place, ..) => {
+            found.lookup(place)
+        }
+        FsOp::Together(all) => found.lookup(all.over.as_ref().unwrap_or(&all.place)),
+        _ => None,
+    }
 }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 pub use model::Model;
 pub use spec::{Mode, ParseSpecError, Spec};
 
-use crate::content::Content;
+use crate::content::{Content, sum};
 use crate::log::{Inode, Name, Node, parent};
 
 /// Names and contents of a disk at rest. Cloning costs little per file, whatever its size.
@@ -52,6 +52,20 @@ impl Image {
 
     pub(crate) const fn files(&self) -> &BTreeMap<Inode, Content> {
         &self.files
+    }
+
+    /// What tells this image from others: of all names and contents.
+    pub(crate) fn digest(&self) -> u64 {
+        let mut all = Vec::with_capacity(32 * self.names.len());
+        for (name, node) in &self.names {
+            all.extend_from_slice(name.as_bytes());
+            all.push(0);
+            if let Node::File(inode) = node {
+                let content = self.files.get(inode).map_or(0, Content::digest);
+                all.extend_from_slice(&content.to_le_bytes());
+            }
+        }
+        sum(&all)
     }
 
     /// The contents of the file `name` (an absolute path).

@@ -62,7 +62,7 @@ pub(super) fn options() -> VolumeOptions {
 }
 
 pub(super) fn mix(pool: &Pool) -> Mix {
-    Mix { live: pool.bytes() / 2, file: pool.bytes() / 8, write: 100 << 10, work: 3, sync: 8 }
+    Mix { live: pool.bytes() / 2, file: pool.bytes() / 8, write: 100 << 10, work: 3, sync: 8, overwrites: false }
 }
 
 /// Works until killed, and reports to `out`: `B` before an operation, then `D INODE` (0: none made) or `R` (refused). After

@@ -1,0 +1,56 @@
+//! All short sequences.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyfs_lvm_rig::{Options, Sequences};
+
+use super::arguments::Arguments;
+
+/// Of all kinds of crashes at all points, one in so many is looked at.
+const POINTS: u64 = 80;
+
+/// Runs them and says how it went.
+pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> ExitCode {
+    let repeated = !arguments.options.only.is_empty();
+    let until = Instant::now() + Duration::from_secs(arguments.seconds);
+    let points = if arguments.points_given { arguments.options.one_write_in } else { POINTS };
+    let sequences = Sequences {
+        length: arguments.sequences,
+        start: arguments.start,
+        count: if repeated { 1 } else { u64::MAX },
+        options: Options {
+            one_write_in: 1,
+            one_other_in: 1,
+            one_crash_in: points,
+            deep_one_in: arguments.options.deep_one_in,
+            until: Some(until).filter(|_| arguments.seconds > 0 && !repeated),
+            ..arguments.options.clone()
+        },
+    };
+    let found = match sequences.run() {
+        Ok(found) => found,
+        Err(message) => {
+            let _ = writeln!(out, "explore: {message}");
+            return ExitCode::from(1);
+        }
+    };
+    let _ = write!(out, "{}", found.report.details());
+    if let Some((number, text, message)) = &found.failure {
+        let image = message.split(": ").next().unwrap_or_default();
+        let _ = writeln!(out, "  sequence {number} ({text}): {message}");
+        let (seed, length) = (arguments.options.seed, arguments.sequences);
+        let _ = write!(out, "  repeat: explore --workload seq --seed {seed} --sequences {length} --start {number}");
+        let _ = writeln!(out, " --image {image}");
+    }
+    let all = sequences.all();
+    let verdict = if found.failure.is_some() { "FAILED: " } else { "" };
+    let _ = write!(out, "{verdict}{} of {all} sequences of {} done", found.done, sequences.length);
+    let _ = write!(out, " and {} impossible, 1 crash in {points} of each", found.impossible);
+    if found.next < all {
+        let _ = write!(out, " (go on with --start {})", found.next);
+    }
+    let _ = writeln!(out, ": {}", found.report);
+    ExitCode::from(u8::from(found.failure.is_some()))
+}
