@@ -26,7 +26,7 @@ const LAYERS: [(&str, &[&str]); 6] = [
     ("lv/Cargo.toml", &["pv", "vg"]),
     ("Cargo.toml", &["pv", "vg", "lv"]),
     ("tools/Cargo.toml", &["anyfs-lvm"]),
-    ("tests/rig/Cargo.toml", &["pv", "vg", "lv"]),
+    ("tests/rig/Cargo.toml", &["pv", "vg", "lv", "anyfs-lvm"]),
 ];
 
 fn rust(files: &[Source]) -> impl Iterator<Item = &Source> {

@@ -3,6 +3,7 @@
 //!
 //! * [`Disk`]: files in memory behind a SQLite VFS of its own, [`MemHost`] and [`TestClock`] for what is not SQLite's.
 //! * [`Model`], [`Image`], [`Mode`], [`Spec`]: what is durable, and crash images.
+//! * [`Campaign`]: the model test, against a reference filesystem.
 //! * [`Explorer`]: feeds a log through the model and lets a [`Check`] judge the images, in parallel, also crashes
 //!   during the recovery from a crash.
 //! * [`Toy`]: two files with a right and several wrong commit orders, to see that it looks.
@@ -18,6 +19,7 @@ mod fs;
 mod host;
 mod image;
 mod log;
+mod machine;
 mod prng;
 mod report;
 mod toy;
@@ -34,6 +36,7 @@ pub use fs::{FsOp, Generator, History, Mix, Outcome, Place, Snapshot, apply};
 pub use host::MemHost;
 pub use image::{Image, Mode, Model, ParseSpecError, Spec};
 pub use log::{Inode, Name, NameOp, Node, Op};
+pub use machine::{Campaign, Counts, Failed};
 pub use prng::Prng;
 pub use report::{Failure, Report, Tally};
 pub use toy::Toy;

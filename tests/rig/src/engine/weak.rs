@@ -40,7 +40,7 @@ impl Weakness {
     }
 
     /// The store with the rule off, if it is one of stores.
-    pub(super) fn wrap(self, store: Arc<dyn ExtentStore>, env: &Env, path: &Path) -> Arc<dyn ExtentStore> {
+    pub(crate) fn wrap(self, store: Arc<dyn ExtentStore>, env: &Env, path: &Path) -> Arc<dyn ExtentStore> {
         match self {
             Self::LazyPv => Arc::new(LazyStore { store, waiting: Mutex::new(None) }),
             Self::NoPvFence => Arc::new(UnfencedStore {
@@ -53,7 +53,7 @@ impl Weakness {
     }
 
     /// The options with the rule off, if it is one of the engine's switches.
-    pub(super) fn options(self, options: VolumeOptions) -> VolumeOptions {
+    pub(crate) fn options(self, options: VolumeOptions) -> VolumeOptions {
         let none = TestSwitches::default();
         let switches = match self {
             Self::ReuseAtOnce => TestSwitches { reuse_at_once: true, ..none },
