@@ -3,6 +3,7 @@
 //!
 //! * [`Disk`]: files in memory behind a SQLite VFS of its own, [`MemHost`] and [`TestClock`] for what is not SQLite's.
 //! * [`Model`], [`Image`], [`Mode`], [`Spec`]: what is durable, and crash images.
+//! * [`Campaign`]: the model test, against a reference filesystem.
 //! * [`Explorer`]: feeds a log through the model and lets a [`Check`] judge the images, in parallel, also crashes
 //!   during the recovery from a crash.
 //! * [`FaultCampaign`]: operation 1, 2, 3 and so on of a disk fails, and the engine is judged by what it does then.
@@ -21,6 +22,7 @@ mod fs;
 mod host;
 mod image;
 mod log;
+mod machine;
 mod prng;
 mod processes;
 mod report;
@@ -43,6 +45,7 @@ pub use fs::{FsOp, Generator, History, Mix, Outcome, Place, Snapshot, apply};
 pub use host::MemHost;
 pub use image::{Image, Mode, Model, ParseSpecError, Spec};
 pub use log::{Inode, Name, NameOp, Node, Op};
+pub use machine::{Campaign, Counts, Failed};
 pub use prng::Prng;
 pub use processes::{
     KillCounts, KillLoop, ProcessArguments, Races, Work, ZombieCounts, Zombies, hold_stopped, run_processes, work,

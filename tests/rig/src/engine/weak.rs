@@ -73,7 +73,7 @@ impl Weakness {
     }
 
     /// The store with the rule off, if it is one of stores.
-    pub(super) fn wrap(self, store: Arc<dyn ExtentStore>, env: &Env, path: &Path) -> Arc<dyn ExtentStore> {
+    pub(crate) fn wrap(self, store: Arc<dyn ExtentStore>, env: &Env, path: &Path) -> Arc<dyn ExtentStore> {
         match self {
             Self::LazyPv => Arc::new(LazyStore { store, waiting: Mutex::new(None) }),
             Self::NoPvFence => Arc::new(UnfencedStore {

@@ -1,13 +1,16 @@
 //! Contents of a file, kept as plainly as files with holes allow.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 const PAGE: u64 = 1024;
+/// Longest piece that is compared at once.
+const PIECE: u64 = 64 * 1024;
 
-/// Bytes by pages; a page that is not there is all zeros. Beyond the size every byte is zero.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Bytes by pages; a page that is not there is all zeros. Beyond the size every byte is zero. Clones share pages.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Contents {
-    pages: BTreeMap<u64, Vec<u8>>,
+    pages: BTreeMap<u64, Arc<Vec<u8>>>,
     pub(crate) size: u64,
 }
 
@@ -23,8 +26,8 @@ impl Contents {
         while !rest.is_empty() {
             let inside = index(at % PAGE);
             let (part, tail) = rest.split_at(rest.len().min(index(PAGE) - inside));
-            let page = self.pages.entry(at / PAGE).or_insert_with(|| vec![0; index(PAGE)]);
-            page[inside..inside + part.len()].copy_from_slice(part);
+            let page = self.pages.entry(at / PAGE).or_insert_with(|| Arc::new(vec![0; index(PAGE)]));
+            Arc::make_mut(page)[inside..inside + part.len()].copy_from_slice(part);
             at += part.len() as u64;
             rest = tail;
         }
@@ -46,7 +49,8 @@ impl Contents {
             let base = page * PAGE;
             let (from, to) = (start.clamp(base, base + PAGE), end.clamp(base, base + PAGE));
             if from < to {
-                self.pages.get_mut(&page).unwrap()[index(from - base)..index(to - base)].fill(0);
+                let bytes = Arc::make_mut(self.pages.get_mut(&page).unwrap());
+                bytes[index(from - base)..index(to - base)].fill(0);
             }
         }
     }
@@ -71,9 +75,18 @@ impl Contents {
         out
     }
 
-    /// Where there may be bytes that are not zero.
-    pub(crate) fn runs(&self) -> impl Iterator<Item = (u64, u64)> {
-        self.pages.keys().map(|page| (page * PAGE, (page * PAGE + PAGE).min(self.size))).filter(|(from, to)| from < to)
+    /// Where there may be bytes that are not zero, in pieces of up to [`PIECE`] bytes.
+    pub(crate) fn runs(&self) -> Vec<(u64, u64)> {
+        let mut runs: Vec<(u64, u64)> = Vec::new();
+        for page in self.pages.keys() {
+            let (from, to) = (page * PAGE, (page * PAGE + PAGE).min(self.size));
+            match runs.last_mut() {
+                Some(last) if last.1 == from && to - last.0 <= PIECE => last.1 = to,
+                _ => runs.push((from, to)),
+            }
+        }
+        runs.retain(|(from, to)| from < to);
+        runs
     }
 
     /// Whether `start..end` holds nothing but zeros.
@@ -84,5 +97,19 @@ impl Contents {
                 let (from, to) = (base.max(start), (base + PAGE).min(end));
                 bytes[index(from - base)..index(to - base)].iter().all(|byte| *byte == 0)
             })
+    }
+
+    /// Whether size and all bytes are the same.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        let zeros = |page: &Vec<u8>| page.iter().all(|byte| *byte == 0);
+        let covers = |a: &Self, b: &Self| {
+            a.pages.iter().all(|(at, page)| b.pages.get(at).map_or_else(|| zeros(page), |there| page == there))
+        };
+        self.size == other.size && covers(self, other) && covers(other, self)
+    }
+
+    /// Bytes of the pages that were ever written to: at least as many as any store of them needs.
+    pub(crate) fn weight(&self) -> u64 {
+        self.pages.len() as u64 * PAGE
     }
 }

@@ -1,171 +1,8 @@
-//! What can happen to a volume. Nodes, directories and names are chosen by number among what there is when it happens:
-//! so any part of a failing list can be run, and shrinking may drop whatever is not needed.
+//! Drawing operations, in the proportions that fill a volume and keep it busy.
 
 use proptest::prelude::*;
 
-/// A node, by number among those that are there.
-pub(crate) type Pick = u8;
-
-/// A name in a directory, both by number.
-pub(crate) type Place = (Pick, u8);
-
-/// Offset and length.
-pub(crate) type Range = (u64, u64);
-
-#[derive(Debug, Clone)]
-pub(crate) enum Op {
-    Create {
-        at: Place,
-        kind: u8,
-        mode: u32,
-    },
-    Mkdir {
-        at: Place,
-        mode: u32,
-    },
-    MkdirAll {
-        path: Vec<u8>,
-    },
-    Symlink {
-        at: Place,
-        target: Vec<u8>,
-    },
-    Link {
-        node: Pick,
-        at: Place,
-    },
-    Unlink {
-        at: Place,
-    },
-    Rmdir {
-        at: Place,
-    },
-    Rename {
-        from: Place,
-        to: Place,
-        how: u8,
-    },
-    SetAttr {
-        node: Pick,
-        owner: Option<u32>,
-        mode: Option<u32>,
-        times: Option<i64>,
-        size: Option<u64>,
-    },
-    Write {
-        node: Pick,
-        range: Range,
-        seed: u64,
-    },
-    Append {
-        node: Pick,
-        len: u64,
-        seed: u64,
-    },
-    Replace {
-        node: Pick,
-        len: u64,
-        seed: u64,
-    },
-    Punch {
-        node: Pick,
-        range: Range,
-    },
-    Zero {
-        node: Pick,
-        range: Range,
-        keep: bool,
-    },
-    Allocate {
-        node: Pick,
-        range: Range,
-        keep: bool,
-    },
-    CopyRange {
-        from: (Pick, u64),
-        to: (Pick, u64),
-        len: u64,
-    },
-    CopyFile {
-        from: Pick,
-        to: Pick,
-    },
-    Read {
-        node: Pick,
-        range: Range,
-    },
-    Seek {
-        node: Pick,
-        off: u64,
-    },
-    SetXattr {
-        node: Pick,
-        name: u8,
-        len: usize,
-        how: u8,
-    },
-    RemoveXattr {
-        node: Pick,
-        name: u8,
-    },
-    Open {
-        node: Pick,
-    },
-    Release {
-        node: Pick,
-    },
-    Lookup {
-        at: Place,
-    },
-    Resolve {
-        path: Vec<u8>,
-        follow: bool,
-    },
-    /// Begins to list a directory, or goes on with the listing that has begun.
-    List {
-        dir: Option<Pick>,
-        page: usize,
-    },
-    Look {
-        node: Pick,
-    },
-    Fsync {
-        node: Pick,
-    },
-    Sync,
-    Step {
-        work: u8,
-    },
-    /// Closes the volume and opens it again.
-    Reopen,
-    /// Makes everything durable, ends as a crash does, and opens again.
-    Crash,
-}
-
-/// Bytes of a name, by number: names that are taken again and again, and a few that cannot be.
-pub(crate) fn name(number: u8) -> Vec<u8> {
-    const GOOD: [&[u8]; 6] = [b"a", b"b", b"c", b"\xff\x01", b"a b\n", &[b'n'; 255]];
-    const BAD: [&[u8]; 6] = [b"", b".", b"..", b"x/y", b"nul\0", &[b'n'; 256]];
-    let good = number < 235;
-    let names = if good { GOOD } else { BAD };
-    names[usize::from(number) % names.len()].to_vec()
-}
-
-/// The name of an extended attribute, by number.
-pub(crate) fn xattr(number: u8) -> Vec<u8> {
-    const NAMES: [&[u8]; 9] = [
-        b"user.a",
-        b"user.b",
-        b"user.\xff",
-        b"trusted.c",
-        b"security.d",
-        b"system.posix_acl_access",
-        b"",
-        b"nul\0",
-        &[b'x'; 256],
-    ];
-    NAMES[usize::from(number) % NAMES.len()].to_vec()
-}
+use super::op::{Op, Pick, Place, Range, World, name};
 
 fn path() -> impl Strategy<Value = Vec<u8>> {
     let part = prop_oneof![
@@ -218,15 +55,22 @@ fn set_attr() -> impl Strategy<Value = Op> {
         .prop_map(|(node, owner, mode, times, size)| Op::SetAttr { node, owner, mode, times, size })
 }
 
-fn bytes() -> impl Strategy<Value = Op> {
+fn written_bytes() -> impl Strategy<Value = Op> {
     let (node, seed) = (any::<Pick>(), any::<u64>());
-    let place = || (any::<Pick>(), off());
     prop_oneof![
         8 => (node, written(), seed).prop_map(|(node, range, seed)| Op::Write { node, range, seed }),
         2 => (node, 0u64..9_000, seed).prop_map(|(node, len, seed)| Op::Append { node, len, seed }),
         1 => (node, 0u64..30_000, seed).prop_map(|(node, len, seed)| Op::Replace { node, len, seed }),
-        2 => set_attr(),
         2 => (node, range()).prop_map(|(node, range)| Op::Punch { node, range }),
+    ]
+}
+
+fn bytes() -> impl Strategy<Value = Op> {
+    let node = any::<Pick>();
+    let place = || (any::<Pick>(), off());
+    prop_oneof![
+        13 => written_bytes(),
+        2 => set_attr(),
         1 => (node, range(), any::<bool>()).prop_map(|(node, range, keep)| Op::Zero { node, range, keep }),
         1 => (node, range(), any::<bool>()).prop_map(|(node, range, keep)| Op::Allocate { node, range, keep }),
         2 => (place(), place(), 0u64..40_000).prop_map(|(from, to, len)| Op::CopyRange { from, to, len }),
@@ -236,12 +80,19 @@ fn bytes() -> impl Strategy<Value = Op> {
     ]
 }
 
-fn others() -> impl Strategy<Value = Op> {
+fn xattrs() -> impl Strategy<Value = Op> {
     let (node, xattr) = (any::<Pick>(), any::<u8>());
     let len = prop_oneof![10 => 0usize..200, 1 => Just(65_536), 1 => Just(65_537)];
     prop_oneof![
         2 => (node, xattr, len, 0u8..3).prop_map(|(node, name, len, how)| Op::SetXattr { node, name, len, how }),
         1 => (node, xattr).prop_map(|(node, name)| Op::RemoveXattr { node, name }),
+    ]
+}
+
+fn others() -> impl Strategy<Value = Op> {
+    let node = any::<Pick>();
+    prop_oneof![
+        3 => xattrs(),
         2 => node.prop_map(|node| Op::Open { node }),
         2 => node.prop_map(|node| Op::Release { node }),
         1 => any::<Place>().prop_map(|at| Op::Lookup { at }),
@@ -252,7 +103,7 @@ fn others() -> impl Strategy<Value = Op> {
 }
 
 /// Anything, in the proportions that fill a volume and keep it busy.
-pub(crate) fn op() -> impl Strategy<Value = Op> {
+pub(super) fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         19 => names(),
         23 => bytes(),
@@ -260,7 +111,35 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
         3 => any::<Pick>().prop_map(|node| Op::Fsync { node }),
         1 => Just(Op::Sync),
         6 => (0u8..5).prop_map(|work| Op::Step { work }),
-        1 => Just(Op::Reopen),
-        1 => Just(Op::Crash),
+        2 => together(),
+        8 => world().prop_map(Op::World),
+    ]
+}
+
+/// Operations that a transaction may hold.
+fn together() -> impl Strategy<Value = Op> {
+    let held = prop_oneof![4 => names(), 4 => written_bytes(), 1 => set_attr(), 1 => xattrs()];
+    let held = held.prop_filter("its calls only", |op| !matches!(op, Op::MkdirAll { .. }));
+    (prop::collection::vec(held, 1..5), prop::bool::weighted(0.2)).prop_map(|(ops, fails)| Op::Together { ops, fails })
+}
+
+fn world() -> impl Strategy<Value = World> {
+    let (elsewhere, pv) = (any::<bool>(), any::<u8>());
+    // Mostly near the end: what lies far back is durable.
+    let back = prop_oneof![1 => Just(0u16), 4 => any::<u16>().prop_map(|n| n / 8), 2 => any::<u16>()];
+    prop_oneof![
+        3 => Just(World::Reopen),
+        2 => Just(World::Abandon),
+        3 => Just(World::Kill),
+        10 => (back, any::<u8>(), any::<u64>()).prop_map(|(back, mode, seed)| World::PowerLoss { back, mode, seed }),
+        2 => (1u8..20, elsewhere).prop_map(|(more, elsewhere)| World::Grow { more, elsewhere }),
+        1 => elsewhere.prop_map(|elsewhere| World::AddPv { elsewhere }),
+        1 => (pv, elsewhere).prop_map(|(pv, elsewhere)| World::RemovePv { pv, elsewhere }),
+        2 => (pv, any::<bool>()).prop_map(|(pv, folder)| World::TakeAway { pv, folder }),
+        3 => Just(World::BringBack),
+        6 => (pv, 1u8..20, any::<u64>()).prop_map(|(node, rounds, seed)| World::Churn { node, rounds, seed }),
+        2 => (any::<Place>(), 2_000u16..20_000).prop_map(|(at, chunk)| World::Fill { at, chunk }),
+        2 => prop_oneof![1 => Just(0u32), 4 => 0u32..40_000, 3 => 0u32..3 << 20].prop_map(|free| World::Squeeze { free }),
+        2 => Just(World::Relax),
     ]
 }

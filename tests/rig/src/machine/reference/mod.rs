@@ -1,8 +1,14 @@
 //! A filesystem in memory, written as plainly as its rules: what the volume is compared with. Errors are numbers.
 
-use std::collections::BTreeMap;
+mod data;
+mod node;
+mod walk;
 
-use anyfs_lvm_lv::{Attr, Ino, Kind, Nanos, NewNode, Rename, SetAttr, SetXattr};
+use std::sync::Arc;
+
+use lv::{Attr, Kind, Nanos, NewNode, Rename};
+
+pub(crate) use node::Node;
 
 use super::contents::Contents;
 
@@ -28,69 +34,12 @@ const ENOTEMPTY: Errno = 39;
 const ENODATA: Errno = 61;
 
 #[derive(Debug, Clone)]
-pub(crate) struct Node {
-    pub(crate) kind: Kind,
-    mode: u32,
-    uid: u32,
-    gid: u32,
-    rdev: u64,
-    pub(crate) nlink: u32,
-    pub(crate) contents: Contents,
-    pub(crate) target: Vec<u8>,
-    pub(crate) entries: BTreeMap<Vec<u8>, Id>,
-    pub(crate) parent: Id,
-    pub(crate) xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
-    opens: u32,
-    atime: Nanos,
-    mtime: Nanos,
-    ctime: Nanos,
-    btime: Nanos,
-}
-
-impl Node {
-    fn new(node: &NewNode, parent: Id, now: Nanos) -> Self {
-        Self {
-            kind: node.kind,
-            mode: node.mode & 0o7777,
-            uid: node.uid,
-            gid: node.gid,
-            rdev: if matches!(node.kind, Kind::CharDevice | Kind::BlockDevice) { node.rdev } else { 0 },
-            nlink: if node.kind == Kind::Directory { 2 } else { 1 },
-            contents: Contents::default(),
-            target: Vec::new(),
-            entries: BTreeMap::new(),
-            parent,
-            xattrs: BTreeMap::new(),
-            opens: 0,
-            atime: now,
-            mtime: now,
-            ctime: now,
-            btime: now,
-        }
-    }
-
-    fn changed(&mut self, now: Nanos) {
-        self.mtime = now;
-        self.ctime = now;
-    }
-
-    /// Attributes; how much is stored is not the reference's to know.
-    pub(crate) fn attr(&self, ino: Ino) -> Attr {
-        let size = match self.kind {
-            Kind::Directory => self.entries.len() as u64,
-            Kind::Symlink => self.target.len() as u64,
-            _ => self.contents.size,
-        };
-        let Self { kind, mode, uid, gid, nlink, atime, mtime, ctime, btime, rdev, .. } = *self;
-        Attr { ino, kind, mode, uid, gid, nlink, size, stored: 0, atime, mtime, ctime, btime, rdev }
-    }
-}
-
-#[derive(Debug, Clone)]
 pub(crate) struct Reference {
-    /// By number; `None` when gone.
-    nodes: Vec<Option<Node>>,
+    /// By number; `None` when gone. Clones share what has not changed.
+    nodes: Vec<Option<Arc<Node>>>,
     pub(crate) now: Nanos,
+    /// Files that took another's place since somebody asked: their names never show less than they hold now.
+    replaced: Vec<Id>,
 }
 
 fn check_name(name: &[u8]) -> Result<()> {
@@ -107,15 +56,15 @@ impl Reference {
     pub(crate) fn new(root: &Attr) -> Self {
         let mut node = Node::new(&NewNode::directory(root.mode), ROOT, 0);
         (node.atime, node.mtime, node.ctime, node.btime) = (root.atime, root.mtime, root.ctime, root.btime);
-        Self { nodes: vec![Some(node)], now: 0 }
+        Self { nodes: vec![Some(Arc::new(node))], now: 0, replaced: Vec::new() }
     }
 
     pub(crate) fn get(&self, id: Id) -> Result<&Node> {
-        self.nodes.get(id).and_then(Option::as_ref).ok_or(ENOENT)
+        self.nodes.get(id).and_then(Option::as_deref).ok_or(ENOENT)
     }
 
     fn node(&mut self, id: Id) -> Result<&mut Node> {
-        self.nodes.get_mut(id).and_then(Option::as_mut).ok_or(ENOENT)
+        self.nodes.get_mut(id).and_then(Option::as_mut).map(Arc::make_mut).ok_or(ENOENT)
     }
 
     /// A node, marked as changed.
@@ -218,7 +167,7 @@ impl Reference {
         let id = self.nodes.len();
         let mut made = Node::new(node, parent, self.now);
         made.target = target.to_vec();
-        self.nodes.push(Some(made));
+        self.nodes.push(Some(Arc::new(made)));
         self.insert(parent, name, id)?;
         Ok(id)
     }
@@ -295,6 +244,9 @@ impl Reference {
             }
             self.remove(to.0, to.1)?;
             self.drop_name(old)?;
+            if !is_dir {
+                self.replaced.push(id);
+            }
         }
         self.remove(from.0, from.1)?;
         self.insert(to.0, to.1, id)?;
@@ -319,177 +271,43 @@ impl Reference {
         let now = self.now;
         self.node(first)?.ctime = now;
         self.node(second)?.ctime = now;
+        self.replaced.extend([first, second]);
         Ok(())
     }
 
-    pub(crate) fn set_attr(&mut self, id: Id, set: &SetAttr) -> Result<Id> {
-        if let Some(size) = set.size {
-            self.resize(id, size)?;
-        }
-        let now = self.now;
-        let node = self.node(id)?;
-        node.mode = set.mode.map_or(node.mode, |mode| mode & 0o7777);
-        node.uid = set.uid.unwrap_or(node.uid);
-        node.gid = set.gid.unwrap_or(node.gid);
-        node.atime = set.atime.unwrap_or(node.atime);
-        node.mtime = set.mtime.unwrap_or(node.mtime);
-        node.ctime = now;
-        Ok(id)
-    }
-
-    fn resize(&mut self, id: Id, size: u64) -> Result<()> {
-        self.file(id)?;
-        if size > LARGEST {
-            return Err(EFBIG);
-        }
-        self.touch(id)?.contents.resize(size);
-        Ok(())
-    }
-
-    pub(crate) fn write(&mut self, id: Id, off: Option<u64>, bytes: &[u8]) -> Result<u64> {
-        self.file(id)?;
-        let fits = |off: u64| off.checked_add(bytes.len() as u64).is_some_and(|end| end <= LARGEST);
-        if off.is_some_and(|off| !fits(off)) {
-            return Err(EFBIG);
-        }
-        let off = off.unwrap_or(self.file(id)?.contents.size);
-        if !fits(off) {
-            return Err(EFBIG);
-        }
-        if !bytes.is_empty() {
-            self.touch(id)?.contents.write(off, bytes);
-        }
-        Ok(off)
-    }
-
-    pub(crate) fn replace(&mut self, id: Id, bytes: &[u8]) -> Result<()> {
-        self.file(id)?;
-        let node = self.touch(id)?;
-        node.contents = Contents::default();
-        node.contents.write(0, bytes);
-        Ok(())
-    }
-
-    pub(crate) fn read(&mut self, id: Id, off: u64, len: u64) -> Result<Vec<u8>> {
-        Ok(self.file(id)?.contents.read(off, len))
-    }
-
-    pub(crate) fn punch(&mut self, id: Id, start: u64, end: u64) -> Result<()> {
-        let size = self.file(id)?.contents.size;
-        if start < end.min(size) {
-            self.touch(id)?.contents.zero(start, end);
-        }
-        Ok(())
-    }
-
-    fn range_end(off: u64, len: u64) -> Result<u64> {
-        off.checked_add(len).filter(|end| *end <= LARGEST).ok_or(EFBIG)
-    }
-
-    fn some_range_end(&mut self, id: Id, off: u64, len: u64) -> Result<u64> {
-        self.file(id)?;
-        if len == 0 { Err(EINVAL) } else { Self::range_end(off, len) }
-    }
-
-    pub(crate) fn zero(&mut self, id: Id, off: u64, len: u64, keep: bool) -> Result<()> {
-        let end = self.some_range_end(id, off, len)?;
-        self.punch(id, off, end)?;
-        self.grow(id, end, keep)
-    }
-
-    pub(crate) fn allocate(&mut self, id: Id, off: u64, len: u64, keep: bool) -> Result<()> {
-        let end = self.some_range_end(id, off, len)?;
-        self.grow(id, end, keep)
-    }
-
-    fn grow(&mut self, id: Id, end: u64, keep: bool) -> Result<()> {
-        if keep || self.file(id)?.contents.size >= end { Ok(()) } else { self.resize(id, end) }
-    }
-
-    /// Whether a search for bytes or holes may find anything at all.
-    pub(crate) fn seek(&mut self, id: Id, off: u64) -> Result<()> {
-        if off < self.file(id)?.contents.size { Ok(()) } else { Err(ENXIO) }
-    }
-
-    pub(crate) fn copy_range(&mut self, from: (Id, u64), to: (Id, u64), len: u64) -> Result<u64> {
-        let size = self.file(from.0)?.contents.size;
-        self.file(to.0)?;
-        let len = len.min(size.saturating_sub(from.1));
-        Self::range_end(to.1, len)?;
-        if from.0 == to.0 && from.1.abs_diff(to.1) < len {
-            return Err(EINVAL);
-        }
-        if len > 0 {
-            let bytes = self.read(from.0, from.1, len)?;
-            self.touch(to.0)?.contents.write(to.1, &bytes);
-        }
-        Ok(len)
-    }
-
-    pub(crate) fn copy_file(&mut self, from: Id, to: Id) -> Result<()> {
-        let contents = self.file(from)?.contents.clone();
-        self.file(to)?;
-        if from != to {
-            self.touch(to)?.contents = contents;
-        }
-        Ok(())
-    }
-
-    pub(crate) fn open(&mut self, id: Id) -> Result<()> {
-        self.node(id)?.opens += 1;
-        Ok(())
-    }
-
-    pub(crate) fn release(&mut self, id: Id) -> Result<()> {
-        let node = self.node(id)?;
-        node.opens = node.opens.saturating_sub(1);
-        self.reclaim(id)
-    }
-
-    fn check_xattr(&self, id: Id, name: &[u8]) -> Result<()> {
-        let plain = matches!(self.get(id)?.kind, Kind::File | Kind::Directory);
-        match name {
-            long if long.len() > 255 => Err(ERANGE),
-            name if name.is_empty() || name.contains(&0) => Err(EINVAL),
-            name if name.starts_with(b"user.") && !plain => Err(EPERM),
-            _ => Ok(()),
-        }
-    }
-
-    pub(crate) fn set_xattr(&mut self, id: Id, name: &[u8], value: &[u8], how: SetXattr) -> Result<()> {
-        self.check_xattr(id, name)?;
-        let node = self.get(id)?;
-        match how {
-            _ if value.len() > 65536 => return Err(E2BIG),
-            SetXattr::Create if node.xattrs.contains_key(name) => return Err(EEXIST),
-            SetXattr::Replace if !node.xattrs.contains_key(name) => return Err(ENODATA),
-            _ => {}
-        }
-        let now = self.now;
-        let node = self.node(id)?;
-        node.xattrs.insert(name.to_vec(), value.to_vec());
-        node.ctime = now;
-        Ok(())
-    }
-
-    pub(crate) fn remove_xattr(&mut self, id: Id, name: &[u8]) -> Result<()> {
-        self.check_xattr(id, name)?;
-        let now = self.now;
-        let node = self.node(id)?;
-        node.xattrs.remove(name).ok_or(ENODATA)?;
-        node.ctime = now;
-        Ok(())
+    /// The files that took another's place since the last call.
+    pub(crate) fn take_replaced(&mut self) -> Vec<Id> {
+        std::mem::take(&mut self.replaced)
     }
 
     /// The process ends: nothing is open any more.
     pub(crate) fn reopen(&mut self) {
         for id in 0..self.nodes.len() {
-            if let Some(node) = &mut self.nodes[id] {
-                node.opens = 0;
-                if node.nlink == 0 {
-                    self.nodes[id] = None;
-                }
+            let Ok(node) = self.node(id) else { continue };
+            node.opens = 0;
+            if node.nlink == 0 {
+                self.nodes[id] = None;
             }
+        }
+    }
+
+    /// The files whose contents or times differ from those in `before`, and new ones.
+    pub(crate) fn written_since(&self, before: &Self) -> Vec<Id> {
+        let differs = |id: &Id| match (self.get(*id), before.get(*id)) {
+            (Ok(now), Ok(then)) => now.mtime != then.mtime || !now.contents.same(&then.contents),
+            (now, _) => now.is_ok(),
+        };
+        self.ids().filter(|id| self.get(*id).is_ok_and(|node| node.kind == Kind::File)).filter(differs).collect()
+    }
+
+    /// Puts a file's contents back to what they were in `then`, with their time.
+    pub(crate) fn rewind(&mut self, id: Id, then: &Self) {
+        let (contents, mtime) = match then.get(id) {
+            Ok(node) => (node.contents.clone(), node.mtime),
+            Err(_) => (Contents::default(), 0),
+        };
+        if let Ok(node) = self.node(id) {
+            (node.contents, node.mtime) = (contents, mtime);
         }
     }
 }

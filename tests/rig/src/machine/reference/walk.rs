@@ -1,8 +1,8 @@
 //! Paths in the reference: recursive, one call for each link.
 
-use anyfs_lvm_lv::{Kind, NewNode};
+use lv::{Kind, NewNode};
 
-use super::reference::{EEXIST, EINVAL, ENAMETOOLONG, ENOENT, Errno, Id, ROOT, Reference, Result};
+use super::{EEXIST, EINVAL, ENAMETOOLONG, ENOENT, Errno, Id, ROOT, Reference, Result};
 
 const ELOOP: Errno = 40;
 const LINKS: u32 = 40;
