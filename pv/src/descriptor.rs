@@ -13,7 +13,8 @@ pub const GENERATIONS: usize = 8;
 /// Longest descriptor in bytes.
 pub const MAX_DESCRIPTOR: usize = 4 * 1024 * 1024;
 
-const SELECT: &str = "SELECT epoch, seqno, change_id, parent, body, sum FROM descriptor ORDER BY epoch, seqno";
+const SELECT: &str = "SELECT epoch, seqno, change_id, parent, body, sum FROM descriptor
+    ORDER BY epoch DESC, seqno DESC LIMIT ?1";
 const REPLACE: &str = "INSERT OR REPLACE INTO descriptor (epoch, seqno, change_id, parent, body, sum)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const TRIM: &str = "DELETE FROM descriptor WHERE (epoch, seqno) NOT IN
@@ -53,6 +54,10 @@ impl Descriptors {
     }
 }
 
+fn kept() -> i64 {
+    i64::try_from(GENERATIONS).unwrap_or(i64::MAX)
+}
+
 fn sum(copy: &DescriptorCopy) -> i64 {
     let mut out = Vec::with_capacity(copy.body.len().saturating_add(64));
     out.extend_from_slice(&copy.epoch.0.to_le_bytes());
@@ -78,7 +83,8 @@ fn decode(row: &Row<'_>) -> Option<DescriptorCopy> {
 pub(crate) fn read(conn: &Connection, path: &Path) -> Result<Descriptors> {
     let fail = |e| error(path, "read its descriptor copies", e);
     let mut statement = conn.prepare_cached(SELECT).map_err(fail)?;
-    let mut rows = statement.query([]).map_err(fail)?;
+    // Older ones are not looked at: a file may hold any number.
+    let mut rows = statement.query([kept()]).map_err(fail)?;
     let mut out = Descriptors::default();
     while let Some(row) = rows.next().map_err(fail)? {
         match decode(row) {
@@ -86,6 +92,7 @@ pub(crate) fn read(conn: &Connection, path: &Path) -> Result<Descriptors> {
             None => out.damaged = out.damaged.saturating_add(1),
         }
     }
+    out.copies.reverse();
     Ok(out)
 }
 
@@ -97,7 +104,6 @@ pub(crate) fn write(conn: &Connection, path: &Path, copy: &DescriptorCopy) -> Re
     }
     let number = |n: u64| i64::try_from(n).map_err(|_| refused("a number of the descriptor is too large"));
     let (epoch, seqno) = (number(copy.epoch.0)?, number(copy.seqno.0)?);
-    let kept = i64::try_from(GENERATIONS).unwrap_or(i64::MAX);
     let run = || {
         conn.prepare_cached(REPLACE)?.execute(params![
             epoch,
@@ -107,7 +113,7 @@ pub(crate) fn write(conn: &Connection, path: &Path, copy: &DescriptorCopy) -> Re
             copy.body,
             sum(copy)
         ])?;
-        conn.prepare_cached(TRIM)?.execute([kept])
+        conn.prepare_cached(TRIM)?.execute([kept()])
     };
     run().map(drop).map_err(|e| error(path, "write a descriptor copy", e))
 }

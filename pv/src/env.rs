@@ -112,6 +112,23 @@ pub trait Host: Send + Sync + Debug {
     /// # Errors
     /// As the operating system says.
     fn read(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>>;
+    /// The last `limit` bytes of a file that is not SQLite's database.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn read_end(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = self.read(path, usize::MAX)?;
+        let begin = bytes.len().saturating_sub(limit);
+        Ok(bytes.split_off(begin))
+    }
+    /// Adds bytes to the end of a file that is there, whoever writes to it meanwhile. A host that cannot refuses.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn append(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let _ = (path, bytes);
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Replaces a file durably (temporary file 0600, sync, rename, folder sync).
     ///
     /// # Errors

@@ -4,7 +4,7 @@ mod lock_file;
 mod process;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -119,6 +119,20 @@ impl Host for RealHost {
         let mut bytes = Vec::new();
         File::open(path)?.take(u64::try_from(limit).unwrap_or(u64::MAX)).read_to_end(&mut bytes)?;
         Ok(bytes)
+    }
+
+    fn read_end(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+        let mut file = File::open(path)?;
+        let (len, limit) = (file.metadata()?.len(), u64::try_from(limit).unwrap_or(u64::MAX));
+        file.seek(SeekFrom::Start(len.saturating_sub(limit)))?;
+        let mut bytes = Vec::new();
+        file.take(limit).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn append(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let flags = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0);
+        OpenOptions::new().append(true).custom_flags(flags).open(path)?.write_all(bytes)
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {

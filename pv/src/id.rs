@@ -24,8 +24,10 @@ fn show(bytes: &[u8; 16], f: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 fn parse(text: &str) -> Result<[u8; 16], ParseUuidError> {
     let bad = || ParseUuidError(text.to_owned());
-    let hex: Vec<u8> = text.bytes().filter(|b| *b != b'-').collect();
-    if hex.len() != 32 {
+    // Signs would pass for digits below.
+    let long = text.len() > 64;
+    let hex: Vec<u8> = text.bytes().take(64).filter(|b| *b != b'-').collect();
+    if long || hex.len() != 32 || !hex.iter().all(u8::is_ascii_hexdigit) {
         return Err(bad());
     }
     let mut out = [0u8; 16];
@@ -119,5 +121,6 @@ mod tests {
         assert_eq!(text.split('-').map(str::len).collect::<Vec<_>>(), [6, 4, 4, 4, 4, 4, 6]);
         assert_eq!(text.parse::<PvUuid>().unwrap(), id);
         assert!("nonsense".parse::<PvUuid>().is_err());
+        assert!(text.replace(text.get(..2).unwrap(), "+1").parse::<PvUuid>().is_err());
     }
 }

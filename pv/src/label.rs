@@ -14,6 +14,13 @@ const REPLACE: &str = "INSERT OR REPLACE INTO label (id, pv_uuid, vg_uuid, vg_na
     extent_count, class, compat, ro_compat, incompat, created, holders, sum)
     VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 
+/// Longest uuid and name of a volume group, in bytes.
+const LONGEST_NAME: usize = 255;
+/// Longest class.
+const LONGEST_CLASS: usize = 1024;
+/// Longest list of holders: more than there ever are.
+const LONGEST_HOLDERS: usize = 4096;
+
 /// A PV's place in a volume group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {
@@ -142,6 +149,18 @@ impl Stored {
         })
     }
 
+    /// Whether all texts are as short and plain as those that are written: they end up in messages.
+    fn is_plain(&self) -> bool {
+        let plain =
+            |text: &str, longest: usize| text.len() <= longest && text.bytes().all(|b| matches!(b, b' '..=b'~'));
+        let optional = |text: &Option<String>| text.as_deref().is_none_or(|text| plain(text, LONGEST_NAME));
+        plain(&self.pv, LONGEST_NAME)
+            && optional(&self.vg)
+            && optional(&self.name)
+            && plain(&self.class, LONGEST_CLASS)
+            && plain(&self.holders, LONGEST_HOLDERS)
+    }
+
     fn label(&self) -> Option<Label> {
         let [compat, ro_compat, incompat] = self.features.map(|bits| u64::from_le_bytes(bits.to_le_bytes()));
         Some(Label {
@@ -165,11 +184,11 @@ pub(crate) fn read(conn: &Connection, path: &Path, write: bool) -> Result<Label>
         .prepare_cached(SELECT)
         .and_then(|mut statement| statement.query_row([], Stored::from_row))
         .map_err(|e| error(path, "read its label", e))?;
-    let damaged = || PvError::Damaged { path: path.to_owned(), what: "its label fails its checksum".to_owned() };
-    if stored.sum != row_sum(table::LABEL, &stored.encode()) {
-        return Err(damaged());
+    let damaged = |what: &str| PvError::Damaged { path: path.to_owned(), what: what.to_owned() };
+    if !stored.is_plain() || stored.sum != row_sum(table::LABEL, &stored.encode()) {
+        return Err(damaged("its label fails its checksum"));
     }
-    let label = stored.label().ok_or_else(damaged)?;
+    let label = stored.label().ok_or_else(|| damaged("its label holds a value that cannot be"))?;
     let mut unknown = label.features.incompat & !KNOWN_INCOMPAT;
     if write {
         unknown |= label.features.ro_compat & !KNOWN_RO_COMPAT;

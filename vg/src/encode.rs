@@ -109,7 +109,8 @@ fn hex(bytes: &[u8]) -> String {
 
 fn unhex<const N: usize>(text: &str, field: &'static str) -> Result<[u8; N]> {
     let mut out = [0u8; N];
-    if text.len() != N.saturating_mul(2) || !text.is_ascii() {
+    // Signs would pass for digits below.
+    if text.len() != N.saturating_mul(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(CodecError::Field(field));
     }
     for (slot, pair) in out.iter_mut().zip(text.as_bytes().chunks(2)) {

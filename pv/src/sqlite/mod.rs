@@ -5,10 +5,12 @@
 //! * No query touches a user table before the file's identity and its whole schema were compared with the white list.
 //! * A file appears under its name complete and durable, or not at all.
 //! * A foreign file is never written, not even to roll back its hot journal.
+//! * No journal makes SQLite touch a file that it names.
 
 mod create;
 mod error;
 mod identity;
+mod journal;
 mod open;
 mod settings;
 mod uri;
@@ -20,6 +22,7 @@ pub(crate) mod writeback;
 
 pub use create::{create, replace};
 pub use error::error;
+pub(crate) use journal::unmark;
 pub use open::open;
 pub(crate) use open::{probe, reader_flags, reader_init};
 pub(crate) use uri::{mode, uri};

@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::identity::{cannot_open, check_application, check_schema};
+use super::journal::unmark;
 use super::settings::{harden, journal_mode, tune};
 use super::{Access, Schema, Tuning, error, mode, uri};
 use crate::{Env, PvError, Result};
@@ -29,6 +30,7 @@ pub fn open(env: &Env, path: &Path, schema: &Schema, tuning: &Tuning, access: Ac
     check_version()?;
     if access.writes() {
         probe(env, path, schema, tuning)?;
+        unmark(env, path)?;
     }
     let conn = connect(env, path, access, tuning)?;
     check_application(env, &conn, path, schema)?;

@@ -44,6 +44,7 @@ impl Held<'_> {
     /// Rolls back what an interrupted write of any process left; whether that is certain. Under the PV's lock.
     pub(super) fn settle(&self) -> Result<bool> {
         let Some(conn) = self.conn.as_ref().filter(|_| !self.writer.is_poisoned()) else { return Ok(false) };
+        sqlite::unmark(&self.writer.env, &self.writer.path)?;
         conn.query_row(SETTLE, [], |_| Ok(())).map_err(|e| error(&self.writer.path, "read it", e))?;
         Ok(true)
     }
@@ -94,6 +95,8 @@ impl Writer {
             return Err(PvError::Poisoned { path: self.path.clone() });
         }
         let _lock = lock::take(&self.env, &self.path)?;
+        // The transaction may begin with the rollback of what another process left.
+        sqlite::unmark(&self.env, &self.path)?;
         if let Err(e) = conn.execute_batch(BEGIN) {
             let failed = error(&self.path, WRITE, e);
             if !matches!(failed, PvError::Busy { .. }) {

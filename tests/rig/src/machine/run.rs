@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-use lv::{Attr, Ino, LvError, Volume, Work};
+use lv::{Attr, CheckOptions, Ino, LvError, Volume, Work};
 
 use super::away::Away;
 use super::counts::Counts;
@@ -239,6 +239,8 @@ impl Machine {
         self.relax();
         self.bring_back();
         self.check();
+        let report = self.volume().check(CheckOptions { data: true }).expect("a whole volume can be checked");
+        assert!(report.is_clean(), "{:#?}", report.problems);
         self.reopen();
         self.empty();
         self.counts.cases += 1;
