@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyfs_lvm_rig::{Options, Report, Weakness, Workload, watch};
+use anyfs_lvm_rig::{FileKind, Options, Report, Settings, Weakness, Workload, watch};
 use lv::Rule;
 
 /// Runs that are searched for one loss; most show it in the first, none needed more than thirty.
@@ -14,13 +14,13 @@ mod support {
     use super::*;
 
     /// Explores run after run until something is wrong; what was found, in words.
-    pub(crate) fn search(workload: Workload) -> Result<String, String> {
+    pub(crate) fn search(workload: Workload, settings: Settings) -> Result<String, String> {
         watch(Duration::from_secs(60));
         let mut report = Report::default();
         for seed in 1..=RUNS {
             // Few crashes of many runs: what is wrong shows in one run and not in another.
-            let options =
-                Options { seed, one_write_in: 60, one_other_in: 20, repeats: 1, deep_one_in: 0, ..Options::default() };
+            let points = Options { seed, one_write_in: 60, one_other_in: 20, repeats: 1, ..Options::default() };
+            let options = Options { deep_one_in: 0, shorn: settings.trusted, settings, ..points };
             match workload.explore(options) {
                 Err(message) => return Ok(message),
                 Ok(found) => report.merge(found),
@@ -33,12 +33,29 @@ mod support {
     }
 
     pub(crate) fn must_find(rule: Rule, workload: Workload) {
-        let found = search(Workload { weakness: Weakness::Without(rule), ..workload });
+        let found = search(Workload { weakness: Weakness::Without(rule), ..workload }, Settings::default());
         assert!(found.is_ok(), "{rule:?} is off and nothing was found: {}", found.unwrap_err());
     }
 }
 
-use support::must_find;
+use support::{must_find, search};
+
+/// What SQLite's synchronous=NORMAL leaves out: every sync of one kind of file is needed.
+#[test]
+fn a_sync_that_is_left_out_is_found_for_every_kind_of_file() {
+    for kind in [FileKind::Pv, FileKind::PvJournal, FileKind::MetadataLog, FileKind::Metadata] {
+        let settings = Settings { unsynced: Some(kind), ..Settings::default() };
+        let found = search(Workload::random(), settings);
+        assert!(found.is_ok(), "{kind:?} is never synced and nothing was found: {}", found.unwrap_err());
+    }
+}
+
+/// A commit must not share a sector with an earlier one: a disk that loses power may spoil the sector it writes.
+#[test]
+fn a_log_that_trusts_its_disk_with_neighbouring_bytes_is_found() {
+    let found = search(Workload::random(), Settings { trusted: true, ..Settings::default() });
+    assert!(found.is_ok(), "nothing was found: {}", found.unwrap_err());
+}
 
 #[test]
 fn a_size_that_a_commit_takes_before_its_data_is_found() {

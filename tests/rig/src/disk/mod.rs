@@ -32,11 +32,15 @@ pub struct Settings {
     pub capacity: u64,
     /// Number of the host device it pretends to be.
     pub device: u64,
+    /// Syncs of this kind of file succeed and make nothing durable: as if SQLite had been told not to wait for them.
+    pub unsynced: Option<FileKind>,
+    /// Tells SQLite that a write never damages what lies beside it, whatever the opening asked for.
+    pub trusted: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { sector: 4096, capacity: 1 << 40, device: 1 }
+        Self { sector: 4096, capacity: 1 << 40, device: 1, unsynced: None, trusted: false }
     }
 }
 

@@ -44,6 +44,7 @@ pub(crate) struct State {
     pub(crate) capacity: u64,
     /// Syncs succeed and make nothing durable.
     pub(crate) deaf: bool,
+    unsynced: Option<FileKind>,
     /// Files whose names begin so can be neither read nor written.
     pub(crate) failing: BTreeSet<Name>,
     /// Lock files held, and by whom.
@@ -64,6 +65,7 @@ impl State {
             used: 0,
             capacity: settings.capacity,
             deaf: false,
+            unsynced: settings.unsynced,
             failing: BTreeSet::new(),
             host_locks: BTreeMap::new(),
             next_token: 1,
@@ -304,7 +306,9 @@ impl State {
         let named = self.file(inode)?.named;
         match self.strike(Act::Sync, inode) {
             None => {
-                if named && !self.deaf {
+                let kind = self.file(inode)?.kind;
+                let heard = !self.deaf && (kind.is_none() || kind != self.unsynced);
+                if named && heard {
                     self.push(Op::Sync(inode));
                 }
                 return Ok(());

@@ -62,7 +62,7 @@ pub(super) unsafe extern "C" fn open(
         }
         let psow =
             if flags & ffi::SQLITE_OPEN_URI == 0 { 1 } else { ffi::sqlite3_uri_boolean(name, c"psow".as_ptr(), 1) };
-        let Ok(open) = open_file(&disk, slot, path.as_deref(), flags, psow != 0) else {
+        let Ok(open) = open_file(&disk, slot, path.as_deref(), flags, psow != 0 || disk.settings.trusted) else {
             return ffi::SQLITE_CANTOPEN;
         };
         if !out_flags.is_null() {
