@@ -35,8 +35,6 @@ pub(crate) struct State {
     used: u64,
     /// Bytes that files may have together.
     pub(crate) capacity: u64,
-    /// Syncs succeed and make nothing durable.
-    pub(crate) deaf: bool,
     /// Files whose names begin so can be neither read nor written.
     pub(crate) failing: BTreeSet<Name>,
     /// Lock files held, and by whom.
@@ -54,7 +52,6 @@ impl State {
             log: None,
             used: 0,
             capacity: settings.capacity,
-            deaf: false,
             failing: BTreeSet::new(),
             host_locks: BTreeMap::new(),
             next_token: 1,
@@ -217,7 +214,7 @@ impl State {
 
     pub(crate) fn sync(&mut self, inode: Inode) -> io::Result<()> {
         self.healthy(inode)?;
-        if self.file(inode)?.named && !self.deaf {
+        if self.file(inode)?.named {
             self.push(Op::Sync(inode));
         }
         Ok(())
@@ -225,9 +222,7 @@ impl State {
 
     pub(crate) fn sync_dir(&mut self, dir: &str) -> io::Result<()> {
         self.need_dir(dir)?;
-        if !self.deaf {
-            self.push(Op::SyncDir(dir.into()));
-        }
+        self.push(Op::SyncDir(dir.into()));
         Ok(())
     }
 
