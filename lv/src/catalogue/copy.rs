@@ -43,7 +43,12 @@ pub fn create_catalogue(env: &Env, path: &Path, family: FamilyUuid, lv: LvUuid, 
             .try_for_each(|op| apply(connection, op))
             .map_err(|source| sqlite::error(path, "write the first rows", source))
     })?;
-    Ok(())
+    // The folder may be new itself: without its own name the file's is worth nothing.
+    let Some(above) = path.parent().and_then(Path::parent).filter(|above| !above.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    let io = |source| pv::PvError::Io { path: path.to_owned(), operation: "create it", source };
+    Ok(env.host.sync_dir(above).map_err(io)?)
 }
 
 fn first_rows(family: FamilyUuid, lv: LvUuid, name_key: u64, now: i64) -> Vec<RowOp> {

@@ -231,12 +231,6 @@ impl Disk {
         };
     }
 
-    /// From now on (or no longer) syncs succeed and make nothing durable: a rule switched off, to see that it is
-    /// noticed.
-    pub(crate) fn ignore_syncs(&self, ignore: bool) {
-        self.shared.state().deaf = ignore;
-    }
-
     /// Leaves `bytes` of free space; writers find the disk full after them.
     pub fn set_free(&self, bytes: u64) {
         let mut state = self.shared.state();

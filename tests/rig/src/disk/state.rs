@@ -42,8 +42,6 @@ pub(crate) struct State {
     used: u64,
     /// Bytes that files may have together.
     pub(crate) capacity: u64,
-    /// Syncs succeed and make nothing durable.
-    pub(crate) deaf: bool,
     unsynced: Option<FileKind>,
     /// Files whose names begin so can be neither read nor written.
     pub(crate) failing: BTreeSet<Name>,
@@ -64,7 +62,6 @@ impl State {
             plan: Plan::default(),
             used: 0,
             capacity: settings.capacity,
-            deaf: false,
             unsynced: settings.unsynced,
             failing: BTreeSet::new(),
             host_locks: BTreeMap::new(),
@@ -307,7 +304,7 @@ impl State {
         match self.strike(Act::Sync, inode) {
             None => {
                 let kind = self.file(inode)?.kind;
-                let heard = !self.deaf && (kind.is_none() || kind != self.unsynced);
+                let heard = kind.is_none() || kind != self.unsynced;
                 if named && heard {
                     self.push(Op::Sync(inode));
                 }
@@ -333,9 +330,7 @@ impl State {
     pub(crate) fn sync_dir(&mut self, dir: &str) -> io::Result<()> {
         self.need_dir(dir)?;
         self.check(Act::Sync, FileKind::Folder)?;
-        if !self.deaf {
-            self.push(Op::SyncDir(dir.into()));
-        }
+        self.push(Op::SyncDir(dir.into()));
         Ok(())
     }
 

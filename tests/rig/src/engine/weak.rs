@@ -26,7 +26,7 @@ pub enum Weakness {
     Without(Rule),
     /// The descriptor names a new volume's metadata copies before they are made (R5).
     NameBeforeFiles,
-    /// lvextend returns, and what it gave is used, before the descriptor that says so is durable (R5).
+    /// lvextend returns before the descriptor says so: that happens with the next operation (R5).
     LazyDescriptor,
     /// A new PV or metadata volume is named while its name is not durable in its folder (R7).
     UnsyncedNames,

@@ -74,6 +74,8 @@ pub(super) struct Run {
     pub(super) seed: u64,
     pub(super) settings: VolumeOptions,
     weakness: Weakness,
+    /// What was acknowledged and not done.
+    late: Option<VgOp>,
     /// The worlds from the first on, one more with each step.
     pub(super) worlds: Vec<World>,
     /// The steps.
@@ -89,6 +91,7 @@ impl Descriptor {
             seed: options.seed,
             settings: Workload::random().options,
             weakness: self.weakness,
+            late: None,
             worlds: vec![World::default()],
             ops: Vec::new(),
             files: BTreeMap::new(),
@@ -173,6 +176,9 @@ impl Run {
         let mut next = self.world().clone();
         disk.mark(2 * number + 1);
         let failed = |error: String| format!("{op:?}: {error}");
+        if let Some(late) = self.late.take() {
+            act(&disk.env(), &late, false).map_err(failed)?;
+        }
         let made = match &op {
             None => None,
             Some(VgOp::Fs(op)) => self.fs(disk, op, volume.as_ref(), number + 1).map_err(failed)?,
@@ -223,11 +229,14 @@ impl Run {
 
     /// A change of the group; what the group is then.
     fn change(&mut self, disk: &Disk, op: &VgOp) -> Result<VgState, String> {
-        let lazy = self.weakness == Weakness::LazyDescriptor;
-        disk.ignore_syncs(lazy && matches!(op, VgOp::LvExtend(..)));
-        let done = act(&self.weakness.env(disk), op, self.weakness == Weakness::NameBeforeFiles);
-        disk.ignore_syncs(false);
         let before = self.world().group.clone();
+        if let (Weakness::LazyDescriptor, VgOp::LvExtend(lv, more)) = (self.weakness, op) {
+            self.late = Some(op.clone());
+            let mut after = before;
+            after.lvs.entry(lv_name(*lv)).and_modify(|lv| lv.count += more);
+            return Ok(after);
+        }
+        let done = act(&self.weakness.env(disk), op, self.weakness == Weakness::NameBeforeFiles);
         if let Done::Refused = done? {
             return Ok(before);
         }
