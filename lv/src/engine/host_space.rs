@@ -73,7 +73,8 @@ impl Core {
         Ok(())
     }
 
-    /// Bytes the PVs can take: on their host filesystems, each counted once, and inside their files.
+    /// Bytes the PVs can take: on their host filesystems, each counted once, and inside their files. Without any PV: bytes
+    /// that the metadata can.
     fn host_free(&self) -> Result<u64> {
         let mut devices: BTreeMap<u64, u64> = BTreeMap::new();
         for slot in self.extents.pvs.iter() {
@@ -83,6 +84,13 @@ impl Core {
             let usable = host.free.0.saturating_sub(margin(host.total.0));
             let free = devices.entry(host.device).or_insert(usable);
             *free = free.saturating_add(reusable);
+        }
+        if devices.is_empty() {
+            // No PV is there, so no data is accepted: what still changes is metadata, where its copies lie.
+            for folder in self.wals.iter().filter_map(|wal| wal.parent()) {
+                let Ok(host) = self.env.host.space(folder) else { continue };
+                devices.insert(host.device, host.free.0.saturating_sub(margin(host.total.0)));
+            }
         }
         Ok(devices.values().fold(0u64, |sum, free| sum.saturating_add(*free)))
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyfs_lvm_lv::{Ino, LvError, NewNode, VolumeOptions, Work};
+use anyfs_lvm_lv::{Ino, LvError, NewNode, SetXattr, VolumeOptions, Work};
 use pv::Env;
 
 use super::support::{Rig, contents, pattern};
@@ -112,4 +112,21 @@ fn the_hidden_reserve_is_the_same_after_a_restart_of_a_full_volume() {
     let file = volume.create(Ino::ROOT, b"g", &NewNode::file(0o600)).unwrap().ino;
     volume.write(file, 0, &pattern(2, usize::try_from(total).unwrap())).unwrap();
     assert!(contents(&volume, file) == pattern(2, usize::try_from(total).unwrap()));
+}
+
+#[test]
+fn names_change_while_no_pv_is_there_and_data_is_refused_for_want_of_extents() {
+    let mut rig = Rig::new(1, 16, 65536);
+    rig.open().close().unwrap();
+    let mut slots = rig.extents.pvs.to_vec();
+    slots[0].store = None;
+    rig.extents.pvs = slots.into();
+    let volume = rig.open();
+    let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+    volume.setxattr(file, b"user.a", b"value", SetXattr::Any).unwrap();
+    volume.sync().unwrap();
+    let error = volume.write(file, 0, &pattern(1, 4096)).unwrap_err();
+    assert!(matches!(error, LvError::NoSpace { free: 0, needed: 4096 }), "{error}");
+    volume.close().unwrap();
+    assert_eq!(rig.open().lookup(Ino::ROOT, b"f").unwrap().ino, file);
 }

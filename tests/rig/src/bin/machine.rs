@@ -1,12 +1,14 @@
 //! `machine`: the model test, for as long as asked.
 //!
 //! ```text
-//! machine [--seed N] [--seconds S] [--cases N] [--threads N] [--at-least CASES] [--weakness NAME]
+//! machine [--seed N] [--seconds S] [--cases N] [--threads N] [--at-least CASES] [--calm 0|1]
+//!         [--weakness NAME]
 //! ```
 //!
 //! Each case has a seed of its own: that of the first is `--seed`, the next has the next number. A failure is shrunk and
 //! printed with its seed; `--seed THAT --cases 1` repeats it. Without `--seconds` and `--cases` it runs 100 cases.
-//! `--at-least`: fewer cases than that in the given time are a failure. `--weakness`: a rule of the engine switched
+//! `--at-least`: fewer cases than that in the given time are a failure. `--calm 1`: operations on files alone, many more of them in
+//! the same time. `--weakness`: a rule of the engine switched
 //! off, to see the failure (`reuse-at-once`, `lazy-pv`).
 //!
 //! Exit code 0: nothing wrong; 1: something wrong; 2: wrong arguments.
@@ -59,6 +61,7 @@ fn parse(words: &[String]) -> Result<(Campaign, u64), String> {
             "--cases" => cases = Some(number()?),
             "--threads" => campaign.threads = usize::try_from(number()?).unwrap_or(1),
             "--at-least" => at_least = number()?,
+            "--calm" => campaign.calm = value != "0",
             "--weakness" => {
                 campaign.weakness = Weakness::named(value).ok_or_else(|| format!("no weakness {value}"))?;
             }

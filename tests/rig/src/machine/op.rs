@@ -199,8 +199,8 @@ pub(crate) fn xattr(number: u8) -> Vec<u8> {
 }
 
 impl Op {
-    /// Whether it stores bytes, for which there may be no room.
+    /// Whether it stores bytes, or room for bytes, of which there may be too few.
     pub(crate) fn writes(&self) -> bool {
-        matches!(self, Self::Write { .. } | Self::Append { .. } | Self::Replace { .. })
+        matches!(self, Self::Write { .. } | Self::Append { .. } | Self::Replace { .. } | Self::Allocate { .. })
     }
 }

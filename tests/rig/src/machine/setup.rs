@@ -45,7 +45,7 @@ impl Setup {
 
     /// Extents of the volume on each PV at first.
     pub(super) const fn share(self) -> u32 {
-        if self.large { 24 } else { 36 / self.pvs as u32 + 8 }
+        if self.large { 24 } else { 12 / self.pvs as u32 + 6 }
     }
 
     /// The volume's settings: everything leaves memory soon, and rows do all the time.
