@@ -70,7 +70,7 @@ fn crashes_in_recovery_meet_copies_that_are_behind() {
 
 #[test]
 fn a_failure_shrinks_to_the_steps_that_matter_and_repeats() {
-    let weak = Workload { weakness: Weakness::ReuseAtOnce, ..Workload::tight() };
+    let weak = Workload { weakness: Weakness::Without(lv::Rule::DeferredReuse), ..Workload::tight() };
     let bad = (1..=20).map(|seed| (seed, weak.tell(options(seed, 10, 4), None))).find(|(_, tale)| tale.is_bad());
     let (seed, tale) = bad.expect("the weakness was not found");
     let until = Instant::now() + Duration::from_secs(600);
