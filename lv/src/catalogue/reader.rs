@@ -1,5 +1,6 @@
 //! Reading committed rows, each verified by its checksum.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,10 +13,17 @@ use super::schema::{SCHEMA, TUNING};
 use crate::{Attr, Ino, Kind, LvError, Result};
 
 /// A connection that sees the last commit.
+///
+/// Changes of the state read what they need as they go. One that has changed something and then cannot go on leaves it
+/// half done, so the reader remembers that.
 #[derive(Debug)]
 pub(crate) struct CatalogueReader {
     path: PathBuf,
     connection: Connection,
+    /// Whoever holds the state has changed it.
+    changing: Cell<bool>,
+    /// Something could not be read after that.
+    torn: Cell<bool>,
 }
 
 #[derive(Debug, Clone)]
@@ -258,10 +266,38 @@ impl CatalogueReader {
     pub(crate) fn open(env: &Env, path: PathBuf) -> Result<Self> {
         let connection = sqlite::open(env, &path, &SCHEMA, &TUNING, Access::ReadOnly)?;
         connection.set_prepared_statement_cache_capacity(64);
-        Ok(Self { path, connection })
+        Ok(Self { path, connection, changing: Cell::new(false), torn: Cell::new(false) })
+    }
+
+    /// Somebody takes the state who has changed nothing yet.
+    pub(crate) fn begin(&self) {
+        self.changing.set(false);
+    }
+
+    /// The state is being changed.
+    pub(crate) fn changing(&self) {
+        self.changing.set(true);
+    }
+
+    /// What is needed cannot be read.
+    pub(crate) fn failed(&self) {
+        if self.changing.get() {
+            self.torn.set(true);
+        }
+    }
+
+    /// Whether a change could not go on.
+    pub(crate) fn torn(&self) -> bool {
+        self.torn.get()
+    }
+
+    /// What was half done has been put back.
+    pub(crate) fn mend(&self) {
+        self.torn.set(false);
     }
 
     fn fail(&self, source: rusqlite::Error) -> LvError {
+        self.failed();
         sqlite::error(&self.path, "read", source).into()
     }
 
@@ -287,6 +323,7 @@ impl CatalogueReader {
     }
 
     fn damaged(&self, table: Table, what: &str) -> LvError {
+        self.failed();
         LvError::DamagedRow { file: self.path.clone(), what: format!("a row of {table:?} {what}").to_lowercase() }
     }
 
