@@ -1,5 +1,6 @@
 //! Reading committed rows, each verified by its checksum.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,12 +17,19 @@ use super::schema::{SCHEMA, TUNING};
 use crate::{Ino, LvError, Result};
 
 /// A connection that sees the last commit.
+///
+/// Changes of the state read what they need as they go. One that has changed something and then cannot go on leaves it
+/// half done, so the reader remembers that.
 #[derive(Debug)]
 pub(crate) struct CatalogueReader {
     path: PathBuf,
     pub(super) connection: Connection,
     /// The last commit that may be there.
     newest: AtomicU64,
+    /// Whoever holds the state has changed it.
+    changing: Cell<bool>,
+    /// Something could not be read after that.
+    torn: Cell<bool>,
 }
 
 const INODE: &str = "SELECT * FROM inode WHERE fs=? AND ino=?";
@@ -45,10 +53,39 @@ impl CatalogueReader {
     pub(crate) fn open(env: &Env, path: PathBuf) -> Result<Self> {
         let connection = sqlite::open(env, &path, &SCHEMA, &TUNING, Access::ReadOnly)?;
         connection.set_prepared_statement_cache_capacity(64);
-        Ok(Self { path, connection, newest: AtomicU64::new(u64::MAX) })
+        let (changing, torn) = (Cell::new(false), Cell::new(false));
+        Ok(Self { path, connection, newest: AtomicU64::new(u64::MAX), changing, torn })
+    }
+
+    /// Somebody takes the state who has changed nothing yet.
+    pub(crate) fn begin(&self) {
+        self.changing.set(false);
+    }
+
+    /// The state is being changed.
+    pub(crate) fn changing(&self) {
+        self.changing.set(true);
+    }
+
+    /// What is needed cannot be read.
+    pub(crate) fn failed(&self) {
+        if self.changing.get() {
+            self.torn.set(true);
+        }
+    }
+
+    /// Whether a change could not go on.
+    pub(crate) fn torn(&self) -> bool {
+        self.torn.get()
+    }
+
+    /// What was half done has been put back.
+    pub(crate) fn mend(&self) {
+        self.torn.set(false);
     }
 
     pub(super) fn fail(&self, source: rusqlite::Error) -> LvError {
+        self.failed();
         sqlite::error(&self.path, "read", source).into()
     }
 
@@ -105,6 +142,7 @@ impl CatalogueReader {
     }
 
     fn damaged(&self, table: Table, what: &str) -> LvError {
+        self.failed();
         LvError::DamagedRow { file: self.path.clone(), what: format!("a row of {table:?} {what}").to_lowercase() }
     }
 

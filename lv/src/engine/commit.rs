@@ -64,6 +64,22 @@ impl Core {
         self.commit_through(txg)
     }
 
+    /// Stops the volume after a sync that failed, unless it asked for something that is not there or can simply be asked
+    /// again.
+    pub(crate) fn unsynced(&self, error: LvError) -> LvError {
+        match error {
+            LvError::NoInode { .. }
+            | LvError::Invalid { .. }
+            | LvError::NoSpace { .. }
+            | LvError::HostFull { .. }
+            | LvError::Quota { .. }
+            | LvError::Poisoned { .. }
+            | LvError::Closed
+            | LvError::Pv(pv::PvError::Busy { .. }) => error,
+            other => self.poison(other),
+        }
+    }
+
     /// Returns when commit `txg` has returned, running it if nobody does. Callers that come together share one commit.
     pub(crate) fn commit_through(&self, txg: Txg) -> Result<()> {
         for _ in 0..PLACING_ROUNDS {

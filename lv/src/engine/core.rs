@@ -145,7 +145,12 @@ impl Core {
                 state
             }
         };
+        if state.reader.torn() {
+            let file = state.reader.path().display().to_string();
+            state.poison.get_or_insert_with(|| format!("{file}: cannot read what a change needed"));
+        }
         state.healthy()?;
+        state.reader.begin();
         state.evict(self.options.cached_rows);
         Ok(state)
     }

@@ -174,6 +174,7 @@ impl State {
     fn touch_slice(&mut self, id: SliceId) -> Option<&mut Slice> {
         let txg = self.txg;
         let slice = self.slices.get_mut(&id)?;
+        self.reader.changing();
         slice.stamp = txg;
         self.dirty.slices.insert(id);
         Some(slice)
@@ -181,6 +182,7 @@ impl State {
 
     pub(crate) fn touch_le(&mut self, le: LeIndex) {
         let txg = self.txg;
+        self.reader.changing();
         if let Some(entry) = self.space.get_mut(le) {
             entry.stamp = txg;
             self.dirty.les.insert(le);

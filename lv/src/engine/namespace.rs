@@ -87,6 +87,7 @@ impl State {
         let mark = entry_mark(&entry);
         bucket.entries.push(entry);
         bucket.stamp = txg;
+        self.reader.changing();
         self.dirty.dirents.insert((parent, cookie), true);
         let dir = self.inode_mut(parent)?;
         dir.below = dir.below.wrapping_add(mark);
@@ -105,6 +106,7 @@ impl State {
         bucket.stamp = txg;
         let Some(at) = bucket.entries.iter().position(|entry| entry.name.as_ref() == name) else { return Ok(()) };
         let entry = bucket.entries.remove(at);
+        self.reader.changing();
         self.dirty.dirents.insert((parent, entry.cookie), false);
         let dir = self.inode_mut(parent)?;
         dir.below = dir.below.wrapping_sub(entry_mark(&entry));
@@ -135,6 +137,7 @@ impl State {
         now: Nanos,
     ) -> Attr {
         let ino = Ino(self.fs.next_ino);
+        self.reader.changing();
         self.fs.next_ino = self.fs.next_ino.saturating_add(1);
         self.fs.files = self.fs.files.saturating_add(1);
         self.dirty.fs = true;
@@ -256,11 +259,23 @@ impl State {
         self.required.remove(&ino);
         self.requeue(ino);
         self.orphans.insert(ino);
-        self.bury_some(ino, UNMAP_AT_ONCE)
+        // It has no name any more, whatever is left of its map: the background goes on, and says so if it cannot.
+        let _ = self.bury_some(ino, UNMAP_AT_ONCE);
+        Ok(())
     }
 
     /// Goes on with [`bury`](Self::bury).
     pub(crate) fn bury_some(&mut self, ino: Ino, limit: usize) -> Result<()> {
+        let torn = self.reader.torn();
+        let done = self.take_apart(ino, limit);
+        if !torn {
+            // Each part is read before it is changed, so a failure leaves nothing half done.
+            self.reader.mend();
+        }
+        done
+    }
+
+    fn take_apart(&mut self, ino: Ino, limit: usize) -> Result<()> {
         if !self.unmap_some(ino, limit)? {
             return Ok(());
         }

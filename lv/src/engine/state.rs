@@ -143,6 +143,7 @@ impl State {
     }
 
     pub(crate) fn damaged(&self, what: impl Into<String>) -> LvError {
+        self.reader.failed();
         LvError::DamagedRow { file: self.reader.path().to_owned(), what: what.into() }
     }
 
@@ -177,6 +178,7 @@ impl State {
     pub(crate) fn inode_mut(&mut self, ino: Ino) -> Result<&mut Inode> {
         let txg = self.txg;
         self.inode(ino)?.stamp = txg;
+        self.reader.changing();
         self.note_inode(ino);
         self.dirty.inodes.insert(ino);
         self.inode(ino)

@@ -54,6 +54,8 @@ impl State {
     /// Puts everything pending of a file into its map, data as inline slices.
     pub(crate) fn install_inline(&mut self, ino: Ino) -> Result<()> {
         let Some(inode) = self.inodes.get_mut(&ino) else { return Ok(()) };
+        // From here on the data is on its way from the layers to the map, and in neither as a whole.
+        self.reader.changing();
         self.sealed = self.sealed.saturating_sub(inode.sealed_bytes());
         let mut layers: Vec<_> = inode.sealed.drain(..).map(|sealed| sealed.layer).collect();
         layers.push(Arc::new(std::mem::take(&mut inode.open)));

@@ -133,6 +133,7 @@ impl State {
     /// Ends a transaction: nothing of it stays.
     pub(crate) fn put_back(&mut self) {
         let Some(undo) = self.undo.take() else { return };
+        self.reader.mend();
         for ((parent, base), entries) in undo.buckets {
             let Some(bucket) = self.dirs.get_mut(&parent).and_then(|dir| dir.buckets.get_mut(&base)) else { continue };
             // The next commit may write what has not changed, but nothing that is no longer so.

@@ -305,10 +305,11 @@ impl Volume {
     /// share commits.
     ///
     /// # Errors
-    /// Any failure stops the volume: what was written since the last successful sync is unknown until it is opened
+    /// [`LvError::NoInode`]. [`LvError::NoSpace`], [`LvError::HostFull`] and a busy file: nothing is lost, try again. Any
+    /// other failure stops the volume: what was written since the last successful sync is unknown until it is opened
     /// again.
     pub fn fsync(&self, ino: Ino) -> Result<()> {
-        self.core.fsync(ino)
+        self.core.fsync(ino).map_err(|error| self.core.unsynced(error))
     }
 
     /// Makes everything durable that was done before the call.
@@ -316,7 +317,7 @@ impl Volume {
     /// # Errors
     /// As [`fsync`](Self::fsync).
     pub fn sync(&self) -> Result<()> {
-        self.core.sync()
+        self.core.sync().map_err(|error| self.core.unsynced(error))
     }
 
     /// Space of the volume.

@@ -1,9 +1,12 @@
 //! The engine under faults of its disk, and the proof that a rule of it that is off is found.
 
+use std::path::Path;
 use std::time::Duration;
 
-use anyfs_lvm_rig::{FaultCampaign, FaultKind, FaultOptions, FaultReport, FileKind, Weakness, watch};
-use lv::Rule;
+use anyfs_lvm_rig::{
+    Disk, Fault, FaultCampaign, FaultKind, FaultOptions, FaultReport, FileKind, Pool, Weakness, Workload, watch,
+};
+use lv::{Ino, LvError, NewNode, Rule};
 
 #[cfg(test)]
 mod support {
@@ -62,4 +65,27 @@ fn a_log_that_counts_as_durable_before_it_is_in_its_file_is_found() {
     assert!(report.total().bad > 0, "not found: {report}");
     let report = hunt("replace", FaultKind::SyncLie, Some(FileKind::MetadataLog), Weakness::None);
     assert!(report.total().bad == 0, "{report}");
+}
+
+/// What waits in memory is on its way from a layer into the map when the map cannot be read.
+#[test]
+fn a_sync_that_could_not_read_the_catalogue_is_not_followed_by_one_that_succeeds_without_the_data() {
+    let disk = Disk::default();
+    let workload = Workload::random();
+    let pool = Pool::create(&disk.env(), Path::new("/"), workload.shape).unwrap();
+    let activate = || pool.activate(&disk.env(), workload.options, Weakness::None).unwrap();
+    let volume = activate();
+    let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+    volume.write(file, 0, &[1; 300]).unwrap();
+    volume.close().unwrap();
+    let volume = activate();
+    volume.write(file, 100, &[2; 100]).unwrap();
+    disk.set_fault(Some(Fault { kind: FaultKind::Read, file: None, at: 1, lasting: true }));
+    let failed = volume.sync().unwrap_err();
+    assert!(disk.fault_counts().1 > 0, "{failed}");
+    disk.set_fault(None);
+    let again = volume.sync();
+    assert!(matches!(again, Err(LvError::Poisoned { .. })), "{again:?}: {:?}", volume.read_all(file));
+    volume.abandon();
+    assert_eq!(activate().read_all(file).unwrap(), [1; 300]);
 }
