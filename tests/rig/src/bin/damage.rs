@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyfs_lvm_rig::{DamageKind, DamageOptions, RealCommand, watch};
+use anyfs_lvm_rig::{DamageKind, DamageOptions, RealCommand, TRIALS, watch};
 
 /// Nothing that is looked at takes this long.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -48,7 +48,8 @@ fn main() -> ExitCode {
 
 fn parse(words: &[String]) -> Result<(DamageOptions, u64), String> {
     let fresh = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| u64::from(now.subsec_nanos()));
-    let mut options = DamageOptions { seed: fresh, until: None, trial: None, kind: None, threads: 0, real: None };
+    let mut options =
+        DamageOptions { seed: fresh, until: None, trials: TRIALS, trial: None, kind: None, threads: 0, real: None };
     let (mut at_least, mut dir) = (0, std::env::temp_dir());
     for pair in words.chunks(2) {
         let [name, value] = pair else { return Err(format!("{} needs a value", pair[0])) };

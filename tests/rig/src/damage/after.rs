@@ -27,8 +27,30 @@ impl Changes {
     }
 }
 
+/// What is worse after going on.
+#[derive(Debug, Default)]
+pub(super) struct Worse {
+    /// Errors for what was right before.
+    pub(super) told: Vec<String>,
+    /// Things that are not right and not an error.
+    pub(super) silent: usize,
+    /// All of it in words.
+    pub(super) text: String,
+}
+
+/// Things that are worse: each with the error that says so, if one does.
+type Wrongs = Vec<(String, Option<String>)>;
+
+impl Worse {
+    fn of(wrong: Wrongs) -> Self {
+        let silent = wrong.iter().filter(|(_, error)| error.is_none()).count();
+        let (texts, errors): (Vec<String>, Vec<Option<String>>) = wrong.into_iter().unzip();
+        Self { told: errors.into_iter().flatten().collect(), silent, text: told(&texts) }
+    }
+}
+
 /// Writes, syncs, opens again and compares with what was `found` before.
-pub(super) fn go_on(found: &Tree, disk: &Disk, volume: Volume, rng: &mut Prng) -> Result<(), String> {
+pub(super) fn go_on(found: &Tree, disk: &Disk, volume: Volume, rng: &mut Prng) -> Result<(), Worse> {
     let mut changes = Changes::default();
     let written = write(found, &volume, &mut changes, rng).and_then(|()| volume.sync());
     let done = written.is_ok();
@@ -42,31 +64,32 @@ pub(super) fn go_on(found: &Tree, disk: &Disk, volume: Volume, rng: &mut Prng) -
         Ok(volume) => volume,
         // Damage that was not met before may be met now.
         Err(_) if !done || !found.troubles.is_empty() => return Ok(()),
-        Err(error) => return Err(format!("cannot be opened again: {error}")),
+        Err(error) => return Err(Worse::of(vec![(format!("cannot be opened again: {error}"), Some(error))])),
     };
     let again = Tree::read(&volume);
     volume.abandon();
-    let mut wrong = Vec::new();
+    let mut wrong = Wrongs::new();
     still_right(found, &again, &changes, &mut wrong);
     if done {
         for (path, bytes) in &changes.files {
             let have = again.nodes.get(path);
             let hidden = again.troubled(path, Part::Bytes) || again.troubled(above(path), Part::List);
             if have.map(|node| &node.bytes) != bytes.as_ref() && !hidden {
-                wrong.push(format!("{} is not what was written and synced", shown(path)));
+                wrong.push((format!("{} is not what was written and synced", shown(path)), None));
             }
         }
     }
-    if wrong.is_empty() { Ok(()) } else { Err(told(&wrong)) }
+    if wrong.is_empty() { Ok(()) } else { Err(Worse::of(wrong)) }
 }
 
 /// Everything that was right and was not touched.
-fn still_right(found: &Tree, again: &Tree, changes: &Changes, wrong: &mut Vec<String>) {
+fn still_right(found: &Tree, again: &Tree, changes: &Changes, wrong: &mut Wrongs) {
     for (path, node) in found.nodes.iter().filter(|(path, _)| !changes.touched.contains(*path)) {
         let Some(have) = again.nodes.get(path) else {
-            let why = again.troubles.get(&(path.clone(), Part::Attr)).map_or("", |error| error.text.as_str());
-            if !found.troubled(above(path), Part::List) {
-                wrong.push(format!("{} is gone {why}", shown(path)));
+            let part = if again.troubled(path, Part::Attr) { (path.clone(), Part::Attr) } else { listing(path) };
+            let hidden = !again.nodes.contains_key(above(path)) && above(path) != b"/";
+            if !found.troubled(above(path), Part::List) && !hidden {
+                wrong.push(worse(again, &part, "is gone"));
             }
             continue;
         };
@@ -76,11 +99,20 @@ fn still_right(found: &Tree, again: &Tree, changes: &Changes, wrong: &mut Vec<St
             (Part::Xattrs, have.xattrs == node.xattrs),
         ] {
             if !same && !found.troubled(path, part) {
-                let why = again.troubles.get(&(path.clone(), part)).map_or("", |error| error.text.as_str());
-                wrong.push(format!("{}: {part:?} was right before {why}", shown(path)));
+                wrong.push(worse(again, &(path.clone(), part), "was right before"));
             }
         }
     }
+}
+
+/// The listing that a path is in.
+fn listing(path: &[u8]) -> (Path, Part) {
+    (above(path).to_vec(), Part::List)
+}
+
+fn worse(again: &Tree, part: &(Path, Part), how: &str) -> (String, Option<String>) {
+    let error = again.troubles.get(part).map(|error| error.text.clone());
+    (format!("{}: {:?} {how} {}", shown(&part.0), part.1, error.as_deref().unwrap_or("")), error)
 }
 
 /// Some work. A failure ends it.

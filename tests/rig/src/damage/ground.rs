@@ -101,7 +101,7 @@ fn create(env: &Env, dir: &Path, plan: Plan) -> Result<(), String> {
     let mut group = VolumeGroup::create(env, &name, &paths, &vg).map_err(|error| text(&error))?;
     let lock = group.lock().map_err(|error| text(&error))?;
     let name = LvName::new(LV).map_err(|error| text(&error))?;
-    let count = pv::LeCount(u32::from(plan.pvs) * 60);
+    let count = pv::LeCount(u32::from(plan.pvs) * 150);
     let request = LvRequest { stripes: u32::from(plan.pvs), ..LvRequest::new(Some(name), count) };
     let made = group.lv_create(&lock, &request, |group, lv| {
         for copy in &lv.copies {

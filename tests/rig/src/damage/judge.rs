@@ -8,6 +8,7 @@ use lv::Volume;
 use super::after::go_on;
 use super::ground::{Ground, Opened, file_name, open, options};
 use super::inflict::Damaged;
+use super::kind::Kind;
 use super::tree::{LvText, Node, Part, Tree, above, shown};
 use crate::Disk;
 use crate::prng::Prng;
@@ -25,10 +26,33 @@ pub enum Verdict {
     Older,
     /// Attributes of a file are old; only a check of the whole catalogue notices.
     LeftToCheck,
+    /// Several pages fell back together, so that what vouches fell back with what it vouches for; only a check of the
+    /// whole catalogue notices.
+    OldTogether,
+    /// What was right at first is an error after more was written; a check of the whole catalogue would have noticed.
+    Later,
+}
+
+impl Verdict {
+    /// All of them, each with a word for it.
+    pub const ALL: [(Self, &'static str); 7] = [
+        (Self::Refused, "refused"),
+        (Self::Detected, "detected"),
+        (Self::Harmless, "harmless"),
+        (Self::Older, "older"),
+        (Self::LeftToCheck, "left to check"),
+        (Self::OldTogether, "old together"),
+        (Self::Later, "told later"),
+    ];
 }
 
 /// Judges a damaged pool.
-pub(super) fn judge(ground: &Ground, damaged: &Damaged, disk: &Disk, rng: &mut Prng) -> Result<Verdict, String> {
+pub(super) fn judge(
+    ground: &Ground,
+    (kind, damaged): (Kind, &Damaged),
+    disk: &Disk,
+    rng: &mut Prng,
+) -> Result<Verdict, String> {
     let Opened { volume, notices } = open(&disk.env(), Path::new("/"), options());
     for text in &notices {
         check_text(text)?;
@@ -51,7 +75,8 @@ pub(super) fn judge(ground: &Ground, damaged: &Damaged, disk: &Disk, rng: &mut P
     let found = Tree::read(&volume);
     for ((path, _), error) in &found.troubles {
         check_text(&error.text)?;
-        if !names(&error.text, damaged) && !error.text.contains(&shown(path)) {
+        let own = names_of(path, &ground.now).iter().any(|name| error.text.contains(name));
+        if !own && !names(&error.text, damaged) {
             return Err(format!("{}: names no object: {}", shown(path), error.text));
         }
     }
@@ -67,11 +92,18 @@ pub(super) fn judge(ground: &Ground, damaged: &Damaged, disk: &Disk, rng: &mut P
         return match known.find(Vec::is_empty) {
             Some(_) => Ok(Verdict::Older),
             None if attributes_only(&found, &ground.now) && checked(damaged)? => Ok(Verdict::LeftToCheck),
+            None if kind == Kind::StaleSome && checked(damaged)? => Ok(Verdict::OldTogether),
             None => Err(told(&wrong)),
         };
     }
     let told = !found.troubles.is_empty() || !notices.is_empty();
-    go_on(&found, disk, volume, rng).map_err(|error| format!("going on: {error}"))?;
+    match go_on(&found, disk, volume, rng) {
+        Ok(()) => {}
+        Err(worse) if worse.told.iter().all(|text| names(text, damaged)) && worse.silent == 0 && checked(damaged)? => {
+            return Ok(Verdict::Later);
+        }
+        Err(worse) => return Err(format!("going on: {}", worse.text)),
+    }
     Ok(if told { Verdict::Detected } else { Verdict::Harmless })
 }
 
@@ -163,6 +195,13 @@ fn lookups(volume: &Volume, ground: &Ground, found: &Tree) -> Result<(), String>
         }
     }
     Ok(())
+}
+
+/// A path, and with it the other names that the same file may have.
+fn names_of(path: &[u8], right: &Tree) -> Vec<String> {
+    let own = right.nodes.get(path).filter(|node| node.attr.nlink > 1);
+    let twins = right.nodes.iter().filter(|(_, node)| own.is_some_and(|own| *own == **node));
+    std::iter::once(shown(path)).chain(twins.map(|(path, _)| shown(path))).collect()
 }
 
 /// What was found and is not so; what an error stands for is not wrong.

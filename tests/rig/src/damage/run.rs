@@ -16,7 +16,7 @@ use crate::prng::Prng;
 use crate::watch::watched;
 use crate::{Disk, Settings};
 
-/// Damages of one pool.
+/// Damages of one pool, unless something else is asked for.
 pub const TRIALS: u64 = 120;
 /// Failures kept in full.
 const KEPT: usize = 10;
@@ -28,6 +28,8 @@ pub struct DamageOptions {
     pub seed: u64,
     /// Stop when this is over, after at least one pool.
     pub until: Option<Instant>,
+    /// Damages of one pool.
+    pub trials: u64,
     /// This trial only.
     pub trial: Option<u64>,
     /// This kind only.
@@ -65,15 +67,13 @@ impl DamageReport {
     pub fn table(&self) -> String {
         let mut out = String::new();
         for (kind, name) in Kind::ALL {
-            let count = |verdict| self.tally.get(&(kind, verdict)).copied().unwrap_or(0);
-            let (refused, detected) = (count(Verdict::Refused), count(Verdict::Detected));
-            let (harmless, older) = (count(Verdict::Harmless), count(Verdict::Older));
-            let check = count(Verdict::LeftToCheck);
-            if refused + detected + harmless + older + check > 0 {
-                out = format!(
-                    "{out}{name:17} {refused:6} refused {detected:6} detected {harmless:6} harmless {older:6} older \
-                     {check:6} left to check\n"
-                );
+            let counts = Verdict::ALL.map(|(verdict, word)| {
+                let count = self.tally.get(&(kind, verdict)).copied().unwrap_or(0);
+                if count > 0 { format!(" {count} {word},") } else { String::new() }
+            });
+            let counts = counts.concat();
+            if !counts.is_empty() {
+                out = format!("{out}{name:17}{}\n", counts.trim_end_matches(','));
             }
         }
         out
@@ -88,7 +88,7 @@ impl fmt::Display for DamageReport {
         write!(
             f,
             "{} pools, {} damages: {} refused, {} detected, {} harmless, {} an older state that nothing could tell, \
-             {} left to check, {} wrong",
+             {} left to check, {} old together, {} told later, {} wrong",
             self.pools,
             self.trials(),
             self.count(Verdict::Refused),
@@ -96,6 +96,8 @@ impl fmt::Display for DamageReport {
             self.count(Verdict::Harmless),
             self.count(Verdict::Older),
             self.count(Verdict::LeftToCheck),
+            self.count(Verdict::OldTogether),
+            self.count(Verdict::Later),
             self.bad
         )
     }
@@ -124,7 +126,7 @@ impl DamageOptions {
     }
 
     fn pool(&self, seed: u64, ground: &Ground, report: &mut DamageReport) {
-        let (first, end) = self.trial.map_or((0, TRIALS), |trial| (trial, trial + 1));
+        let (first, end) = self.trial.map_or((0, self.trials), |trial| (trial, trial + 1));
         let next = AtomicU64::new(first);
         let shared = Mutex::new(std::mem::take(report));
         let work = || {
@@ -167,7 +169,7 @@ impl DamageOptions {
                 return real.judge(ground, &damaged, number, &mut rng);
             }
             let disk = Disk::from_image(&damaged.image, Settings::default());
-            judge(ground, &damaged, &disk, &mut rng)
+            judge(ground, (kind, &damaged), &disk, &mut rng)
         }));
         let judged = judged.unwrap_or_else(|_| Err("panicked".to_owned()));
         let outcome = judged.map_err(|message| {
