@@ -10,6 +10,7 @@ mod catalogue;
 mod engine;
 mod error;
 mod fs;
+mod limits;
 mod path;
 mod volume;
 

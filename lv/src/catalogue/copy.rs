@@ -172,6 +172,9 @@ impl Copy {
         if sum_of(Table::State, &values) != sum {
             return Err(self.damaged("the state row does not match its checksum"));
         }
+        if numbers.iter().any(|number| *number < 0) {
+            return Err(self.damaged("a number of the state row is below zero"));
+        }
         let [epoch, txg, next_slice, running] = numbers.map(i64::cast_unsigned);
         Ok(CopyState {
             family: FamilyUuid::from_bytes(family),

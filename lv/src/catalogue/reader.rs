@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use pv::sqlite::{self, Access};
-use pv::{Env, Epoch, FlushNo, LeIndex, PvUuid, SliceId};
+use pv::{Env, Epoch, ExtentSize, FlushNo, LeIndex, PvUuid, SliceId};
 use rusqlite::{Connection, Params, Row};
 
 use super::row::{Table, Value, sum_of};
 use super::schema::{SCHEMA, TUNING};
+use crate::limits::{ATTRIBUTES_MAX, check_name, is_attribute};
 use crate::{Attr, Ino, Kind, LvError, Result};
 
 /// A connection that sees the last commit.
@@ -114,6 +115,8 @@ const LES: &str = "SELECT * FROM le";
 const PVS: &str = "SELECT * FROM pv";
 const FS: &str = "SELECT * FROM fs WHERE fs=?";
 const ORPHANS: &str = "SELECT ino FROM inode WHERE nlink=0 AND fs=?";
+const LAST_INODE: &str = "SELECT coalesce(max(ino), 0) FROM inode WHERE fs=?";
+const LAST_SLICE: &str = "SELECT coalesce(max(id), 0) FROM slice";
 
 /// One row's columns, taken in order.
 struct Columns<'a>(std::slice::Iter<'a, Value>);
@@ -126,6 +129,10 @@ impl Columns<'_> {
         }
     }
     fn u64(&mut self) -> Option<u64> {
+        u64::try_from(self.int()?).ok()
+    }
+    /// A number of which every bit means something.
+    fn bits(&mut self) -> Option<u64> {
         self.int().map(i64::cast_unsigned)
     }
     fn u32(&mut self) -> Option<u32> {
@@ -162,7 +169,7 @@ fn inode_from(mut c: Columns<'_>) -> Option<InodeRow> {
         mtime: c.int()?,
         ctime: c.int()?,
         btime: c.int()?,
-        rdev: c.u64()?,
+        rdev: c.bits()?,
     };
     let (generation, flags, project) = (c.u64()?, c.u64()?, c.u64()?);
     let parent = Ino(c.u64()?);
@@ -172,7 +179,9 @@ fn inode_from(mut c: Columns<'_>) -> Option<InodeRow> {
 
 fn dirent_from(mut c: Columns<'_>) -> Option<DirentRow> {
     let (_fs, _parent) = (c.int()?, c.u64()?);
-    Some(DirentRow { cookie: c.u64()?, name: c.blob()?, ino: Ino(c.u64()?), kind: Kind::from_code(c.int()?)? })
+    let row = DirentRow { cookie: c.u64()?, name: c.blob()?, ino: Ino(c.u64()?), kind: Kind::from_code(c.int()?)? };
+    // Whoever makes files of the host by these names relies on it.
+    check_name(&row.name).is_ok().then_some(row)
 }
 
 fn map_from(mut c: Columns<'_>) -> Option<MapRow> {
@@ -193,8 +202,13 @@ fn slice_from(mut c: Columns<'_>) -> Option<SliceRow> {
     }
     let data_txg = c.u64()?;
     let whole = blocks.len().checked_mul(pv::BLOCK / 4)? >= usize::try_from(stored).ok()?;
-    let placed = le.is_some() != data.is_some();
-    (whole && placed).then_some(SliceRow {
+    // As it is, and never longer than an extent: what is read at once stays small whatever a row says.
+    let plain = codec == 0 && stored == raw && raw <= ExtentSize::MAX.get();
+    let placed = match &data {
+        None => le.is_some(),
+        Some(data) => le.is_none() && u32::try_from(data.len()).is_ok_and(|len| len == stored),
+    };
+    (whole && plain && placed).then_some(SliceRow {
         id,
         epoch,
         le,
@@ -234,12 +248,13 @@ fn fs_from(mut c: Columns<'_>) -> Option<FsRow> {
         c.int()?;
     }
     let _born = c.int()?;
-    Some(FsRow { lv, name_key: c.u64()?, next_ino: c.u64()?, files: c.u64()? })
+    Some(FsRow { lv, name_key: c.bits()?, next_ino: c.u64()?, files: c.u64()? })
 }
 
 fn xattr_from(mut c: Columns<'_>) -> Option<XattrRow> {
     let (_fs, _ino) = (c.int()?, c.int()?);
-    Some(XattrRow { name: c.blob()?, value: c.blob()? })
+    let row = XattrRow { name: c.blob()?, value: c.blob()? };
+    is_attribute(&row.name, row.value.len()).then_some(row)
 }
 
 fn values_of(row: &Row<'_>) -> rusqlite::Result<Vec<Value>> {
@@ -270,7 +285,7 @@ impl CatalogueReader {
         table: Table,
         sql: &str,
         params: impl Params,
-        from: impl Fn(Columns<'_>) -> Option<T>,
+        mut from: impl FnMut(Columns<'_>) -> Option<T>,
     ) -> Result<Vec<T>> {
         let mut statement = self.connection.prepare_cached(sql).map_err(|e| self.fail(e))?;
         let mut rows = statement.query(params).map_err(|e| self.fail(e))?;
@@ -341,7 +356,13 @@ impl CatalogueReader {
     }
 
     pub(crate) fn xattrs(&self, fs: i64, ino: Ino) -> Result<Vec<XattrRow>> {
-        self.rows(Table::Xattr, XATTRS, (fs, ino.0.cast_signed()), xattr_from)
+        // They are in memory together: no more of them than could have been set.
+        let mut left = ATTRIBUTES_MAX;
+        self.rows(Table::Xattr, XATTRS, (fs, ino.0.cast_signed()), |columns| {
+            let row = xattr_from(columns)?;
+            left = left.checked_sub(row.name.len())?.checked_sub(row.value.len())?;
+            Some(row)
+        })
     }
 
     pub(crate) fn slice(&self, id: SliceId) -> Result<Option<SliceRow>> {
@@ -364,6 +385,21 @@ impl CatalogueReader {
             .query_row(INLINE_BYTES, [i64::from(tiny)], |row| row.get::<_, i64>(0))
             .map(i64::cast_unsigned)
             .map_err(|e| self.fail(e))
+    }
+
+    /// The highest inode number in use.
+    pub(crate) fn last_inode(&self, fs: i64) -> Result<u64> {
+        self.highest(LAST_INODE, [fs])
+    }
+
+    /// The highest slice number in use.
+    pub(crate) fn last_slice(&self) -> Result<u64> {
+        self.highest(LAST_SLICE, [])
+    }
+
+    fn highest(&self, sql: &str, params: impl Params) -> Result<u64> {
+        let found = self.connection.query_row(sql, params, |row| row.get::<_, i64>(0)).map_err(|e| self.fail(e))?;
+        Ok(u64::try_from(found).unwrap_or(0))
     }
 
     pub(crate) fn les(&self) -> Result<Vec<LeRow>> {

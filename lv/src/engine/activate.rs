@@ -18,7 +18,7 @@ use super::host_space::{HostRoom, release_reserve, restore_reserve};
 use super::space::Space;
 use super::state::{Dirty, FS, State, TINY};
 use crate::catalogue::{CatalogueReader, Copy, CopyPlace, CopyState, activate_copies};
-use crate::{LvError, Result};
+use crate::{Ino, Kind, LvError, Result};
 
 /// Rows deleted by one transaction of the cleaning up.
 const SWEEP_BATCH: usize = 512;
@@ -87,6 +87,20 @@ fn check_ages(
     Ok(highest)
 }
 
+/// Refuses a catalogue whose next numbers are in use, or that has no root: what is made next would take the place of
+/// what is there.
+fn check_ground(reader: &CatalogueReader, state: &CopyState) -> Result<()> {
+    let damaged = |what: &str| LvError::DamagedRow { file: reader.path().to_owned(), what: what.to_owned() };
+    let fs = reader.fs(FS)?.ok_or_else(|| damaged("its filesystem is missing"))?;
+    if fs.next_ino <= reader.last_inode(FS)? || state.next_slice.0 <= reader.last_slice()? {
+        return Err(damaged("a number that is to be given out next is in use"));
+    }
+    let root = reader.inode(FS, Ino::ROOT)?.is_some_and(|row| {
+        row.attr.kind == Kind::Directory && row.attr.nlink > 0 && row.parent == Ino::ROOT && row.attr.ino == Ino::ROOT
+    });
+    if root { Ok(()) } else { Err(damaged("its root, inode 1, is no directory")) }
+}
+
 /// Deletes the extents of one PV that no commit names: flushed by an owner that never committed them.
 fn sweep(
     core: &Core,
@@ -124,7 +138,7 @@ fn first_state(
     known: HashMap<PvUuid, (Epoch, FlushNo)>,
     next_slice: &Arc<AtomicU64>,
 ) -> Result<State> {
-    let mut space = Space::new(extents);
+    let mut space = Space::new(extents)?;
     reader.les()?.iter().for_each(|row| space.load(row));
     space.loaded();
     Ok(State {
@@ -178,6 +192,7 @@ impl Activation<'_> {
         let places = copies.places();
         let first = places.first().map(|place| place.path.clone()).unwrap_or_default();
         let reader = CatalogueReader::open(env, first)?;
+        check_ground(&reader, &state)?;
         let known: HashMap<_, _> = reader.pvs()?.into_iter().map(|row| (row.pv, (row.epoch, row.flush))).collect();
         let highest = check_ages(&extents, &reader, &known, state.txg)?.max(state.epoch);
         let epoch = highest.next().ok_or(LvError::Invalid { what: "the volume has been activated too often" })?;

@@ -10,6 +10,7 @@ mod commit;
 mod compact;
 mod core;
 mod directory;
+mod entry;
 mod file_map;
 mod flush;
 mod held;
