@@ -11,6 +11,7 @@ mod check;
 mod engine;
 mod error;
 mod fs;
+mod limits;
 mod path;
 mod volume;
 

@@ -113,11 +113,12 @@ impl State {
                 let Some((found, kind)) = self.find(way.at, &name)? else {
                     return Ok(Walk::Missing { parent: Parent { ino: way.at, name }, linked });
                 };
+                let target = self.entered(way.at, (found, kind))?.target.clone();
                 if kind != Kind::Symlink || (way.todo.is_empty() && !follow_last) {
                     way.at = found;
                 } else {
-                    let target = self.inode(found)?.target.clone().unwrap_or_default();
-                    way.follow(&target)?;
+                    let none = || self.damaged(format!("symbolic link {found} leads nowhere"));
+                    way.follow(&target.filter(|target| !target.is_empty()).ok_or_else(none)?)?;
                 }
             }
         }

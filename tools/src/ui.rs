@@ -3,6 +3,7 @@
 //! Normal lines go to standard output, two blanks first as LVM writes them; errors, warnings and prompts to standard
 //! error. A closed standard output (`| head`) is remembered, not reported: the command ends quietly.
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 use std::io::{self, BufRead, Write};
 
@@ -35,6 +36,20 @@ impl Debug for Ui<'_> {
     }
 }
 
+/// A line with escapes in place of what steers a terminal: names of files and what files say end up in messages. Line
+/// breaks are the command's own.
+fn harmless(line: &str) -> Cow<'_, str> {
+    let steers = |c: char| c.is_control() && c != '\n' && c != '\t';
+    if !line.chars().any(steers) {
+        return line.into();
+    }
+    let mut out = String::with_capacity(line.len());
+    for c in line.chars() {
+        if steers(c) { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out.into()
+}
+
 impl<'a> Ui<'a> {
     /// A user behind these streams.
     pub(crate) fn new(out: &'a mut dyn Write, err: &'a mut dyn Write, input: &'a mut dyn BufRead) -> Self {
@@ -44,6 +59,7 @@ impl<'a> Ui<'a> {
     /// A normal line.
     pub(crate) fn say(&mut self, line: &str) {
         if self.manner.quiet == 0 {
+            let line = harmless(line);
             self.raw(format!("  {line}\n").as_bytes());
         }
     }
@@ -67,6 +83,7 @@ impl<'a> Ui<'a> {
     /// A line on standard error.
     pub(crate) fn complain(&mut self, line: &str) {
         self.flush();
+        let line = harmless(line);
         // Nobody is left to tell when standard error itself is gone.
         let _ = self.err.write_all(format!("  {line}\n").as_bytes());
     }
@@ -82,6 +99,7 @@ impl<'a> Ui<'a> {
             // LVM (through getopt) names the command at the left edge in these.
             if let Some(line) = line.strip_prefix('\u{1}') {
                 self.flush();
+                let line = harmless(line);
                 let _ = self.err.write_all(format!("{line}\n").as_bytes());
             } else {
                 self.complain(line);

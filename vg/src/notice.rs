@@ -95,7 +95,9 @@ impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing { vg, uuid, hint } if hint.is_empty() => write!(f, "VG {vg} is missing PV {uuid}."),
-            Self::Missing { vg, uuid, hint } => write!(f, "VG {vg} is missing PV {uuid} (last written to {hint})."),
+            Self::Missing { vg, uuid, hint } => {
+                write!(f, "VG {vg} is missing PV {uuid} (last written to {}).", hint.escape_debug())
+            }
             Self::Stale { path, seqno: Some(seqno), newest } => {
                 write!(f, "ignoring metadata seqno {seqno} on {} for seqno {newest}", path.display())
             }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use pv::{Access, Env, PvUuid, VgUuid};
 
 use crate::quorum::{Choice, Replica, Undecided, choose};
+use crate::replica::DescriptorReplica;
 use crate::scan::{Scan, ScannedPv, files, scan};
 use crate::{Descriptor, Notice, Result, VgError, VgName};
 
@@ -59,7 +60,7 @@ pub(crate) fn locate(env: &Env, pool: &PoolFiles, options: &OpenOptions) -> Resu
     let mut found = scan(env, &paths, options.access)?;
     if let (PoolFiles::Pv(path), None) = (pool, found.pvs().next()) {
         // Says why the one file that was named cannot be used.
-        pv::Pv::open(env, path, options.access)?;
+        DescriptorReplica::read(&pv::Pv::open(env, path, options.access)?)?;
     }
     let vg = match group(&found, options.vg.as_ref(), paths.first().map(PathBuf::as_path)) {
         Err(VgError::NotFound(_) | VgError::NoGroup(_)) => {

@@ -58,10 +58,15 @@ fn rangelike(part: &str) -> bool {
 }
 
 fn parse_range(part: &str) -> Option<PeRange> {
+    let range = parse_any_range(part)?;
+    // The largest number is no extent: it is how many there can be.
+    range.start.0.checked_add(range.count.0).filter(|_| range.count.0 > 0).map(|_| range)
+}
+
+fn parse_any_range(part: &str) -> Option<PeRange> {
     let number = |text: &str| text.parse::<u32>().ok();
     if let Some((start, count)) = part.split_once('+') {
         let (start, count) = (number(start)?, number(count).filter(|count| *count > 0)?);
-        start.checked_add(count)?;
         return Some(PeRange::new(start, count));
     }
     let Some((start, last)) = part.split_once('-') else {
@@ -113,7 +118,18 @@ mod tests {
         assert_eq!(ranges("a.db:7"), [(7, 1)]);
         assert_eq!(ranges("a.db:0-1:4-5:8+2"), [(0, 2), (4, 2), (8, 2)]);
         assert_eq!(PvArg::parse("c:x/a.db:3").unwrap().name, "c:x/a.db");
-        for bad in ["a.db:9-0", "a.db:1+0", "a.db:4294967295+1", "a.db:99999999999", "a.db:1-2-3", "", ":1"] {
+        for bad in [
+            "a.db:9-0",
+            "a.db:1+0",
+            "a.db:4294967295+1",
+            "a.db:4294967295",
+            "a.db:4294967295-",
+            "a.db:5-4294967295",
+            "a.db:99999999999",
+            "a.db:1-2-3",
+            "",
+            ":1",
+        ] {
             assert!(PvArg::parse(bad).is_err(), "{bad}");
         }
     }

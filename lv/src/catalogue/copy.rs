@@ -170,6 +170,9 @@ pub(crate) fn state_of(connection: &Connection, path: &Path) -> Result<CopyState
     if sum_of(Table::State, &values) != sum {
         return Err(damaged("the state row does not match its checksum"));
     }
+    if numbers.iter().take(4).any(|number| *number < 0) {
+        return Err(damaged("a number of the state row is below zero"));
+    }
     let [epoch, txg, next_slice, running, inodes, slices, les, others] = numbers.map(i64::cast_unsigned);
     Ok(CopyState {
         family: FamilyUuid::from_bytes(family),

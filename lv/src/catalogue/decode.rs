@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use pv::{Epoch, FlushNo, LeIndex, PvUuid, SliceId};
+use pv::{Epoch, ExtentSize, FlushNo, LeIndex, PvUuid, SliceId};
 use rusqlite::Row;
 
 use super::row::Value;
+use crate::limits::{check_name, is_attribute};
 use crate::{Attr, Ino, Kind};
 
 #[derive(Debug, Clone)]
@@ -118,6 +119,11 @@ impl<'a> Columns<'a> {
         }
     }
     pub(crate) fn u64(&mut self) -> Option<u64> {
+        u64::try_from(self.int()?).ok()
+    }
+
+    /// A number of which every bit means something.
+    pub(crate) fn bits(&mut self) -> Option<u64> {
         self.int().map(i64::cast_unsigned)
     }
     fn u32(&mut self) -> Option<u32> {
@@ -154,18 +160,20 @@ pub(crate) fn inode_from(mut c: Columns<'_>) -> Option<InodeRow> {
         mtime: c.int()?,
         ctime: c.int()?,
         btime: c.int()?,
-        rdev: c.u64()?,
+        rdev: c.bits()?,
     };
     let (generation, flags, project) = (c.u64()?, c.u64()?, c.u64()?);
     let parent = Ino(c.u64()?);
     let target = if c.null() { None } else { Some(c.blob()?) };
-    let (below, xattr_sum, _row_txg) = (c.u64()?, c.u64()?, c.u64()?);
-    Some(InodeRow { attr, generation, flags, project, parent, target, below, xattr_sum, sum: c.u64()? })
+    let (below, xattr_sum, _row_txg) = (c.bits()?, c.bits()?, c.u64()?);
+    Some(InodeRow { attr, generation, flags, project, parent, target, below, xattr_sum, sum: c.bits()? })
 }
 
 pub(crate) fn dirent_from(mut c: Columns<'_>) -> Option<DirentRow> {
     let (_fs, _parent) = (c.int()?, c.u64()?);
-    Some(DirentRow { cookie: c.u64()?, name: c.blob()?, ino: Ino(c.u64()?), kind: Kind::from_code(c.int()?)? })
+    let row = DirentRow { cookie: c.u64()?, name: c.blob()?, ino: Ino(c.u64()?), kind: Kind::from_code(c.int()?)? };
+    // Whoever makes files of the host by these names relies on it.
+    check_name(&row.name).is_ok().then_some(row)
 }
 
 pub(crate) fn map_from(mut c: Columns<'_>) -> Option<MapRow> {
@@ -186,8 +194,13 @@ pub(crate) fn slice_from(mut c: Columns<'_>) -> Option<SliceRow> {
     }
     let data_txg = c.u64()?;
     let whole = blocks.len().checked_mul(pv::BLOCK / 4)? >= usize::try_from(stored).ok()?;
-    let placed = le.is_some() != data.is_some();
-    (whole && placed).then_some(SliceRow {
+    // As it is, and never longer than an extent: what is read at once stays small whatever a row says.
+    let plain = codec == 0 && stored == raw && raw <= ExtentSize::MAX.get();
+    let placed = match &data {
+        None => le.is_some(),
+        Some(data) => le.is_none() && u32::try_from(data.len()).is_ok_and(|len| len == stored),
+    };
+    (whole && plain && placed).then_some(SliceRow {
         id,
         epoch,
         le,
@@ -202,7 +215,7 @@ pub(crate) fn slice_from(mut c: Columns<'_>) -> Option<SliceRow> {
         blocks,
         data,
         data_txg,
-        sum: c.u64()?,
+        sum: c.bits()?,
     })
 }
 
@@ -214,13 +227,13 @@ pub(crate) fn le_from(mut c: Columns<'_>) -> Option<LeRow> {
         live: c.u64()?,
         fill: c.u32()?,
         since: if c.null() { None } else { Some(c.u64()?) },
-        sum: c.u64()?,
+        sum: c.bits()?,
     })
 }
 
 pub(crate) fn pv_from(mut c: Columns<'_>) -> Option<PvRow> {
     let pv = <[u8; 16]>::try_from(c.blob()?.as_ref()).ok()?;
-    Some(PvRow { pv: PvUuid::from_bytes(pv), epoch: Epoch(c.u64()?), flush: FlushNo(c.u64()?), sum: c.u64()? })
+    Some(PvRow { pv: PvUuid::from_bytes(pv), epoch: Epoch(c.u64()?), flush: FlushNo(c.u64()?), sum: c.bits()? })
 }
 
 pub(crate) fn fs_from(mut c: Columns<'_>) -> Option<FsRow> {
@@ -229,13 +242,14 @@ pub(crate) fn fs_from(mut c: Columns<'_>) -> Option<FsRow> {
         c.int()?;
     }
     let _born = c.int()?;
-    let (name_key, next_ino, files, _row_txg) = (c.u64()?, c.u64()?, c.u64()?, c.u64()?);
-    Some(FsRow { lv, name_key, next_ino, files, sum: c.u64()? })
+    let (name_key, next_ino, files, _row_txg) = (c.bits()?, c.u64()?, c.u64()?, c.u64()?);
+    Some(FsRow { lv, name_key, next_ino, files, sum: c.bits()? })
 }
 
 pub(crate) fn xattr_from(mut c: Columns<'_>) -> Option<XattrRow> {
     let (_fs, _ino) = (c.int()?, c.int()?);
-    Some(XattrRow { name: c.blob()?, value: c.blob()? })
+    let row = XattrRow { name: c.blob()?, value: c.blob()? };
+    is_attribute(&row.name, row.value.len()).then_some(row)
 }
 
 pub(crate) fn values_of(row: &Row<'_>) -> rusqlite::Result<Vec<Value>> {

@@ -14,6 +14,7 @@ use super::decode::{
 };
 use super::row::{Table, Value, sum_of};
 use super::schema::{SCHEMA, TUNING};
+use crate::limits::ATTRIBUTES_MAX;
 use crate::{Ino, LvError, Result};
 
 /// A connection that sees the last commit.
@@ -48,6 +49,8 @@ const LES: &str = "SELECT * FROM le";
 const PVS: &str = "SELECT * FROM pv";
 const FS: &str = "SELECT * FROM fs WHERE fs=?";
 const ORPHANS: &str = "SELECT ino FROM inode WHERE nlink=0 AND fs=?";
+const LAST_INODE: &str = "SELECT coalesce(max(ino), 0) FROM inode WHERE fs=?";
+const LAST_SLICE: &str = "SELECT coalesce(max(id), 0) FROM slice";
 
 impl CatalogueReader {
     pub(crate) fn open(env: &Env, path: PathBuf) -> Result<Self> {
@@ -94,7 +97,7 @@ impl CatalogueReader {
         table: Table,
         sql: &str,
         params: impl Params,
-        from: impl Fn(Columns<'_>) -> Option<T>,
+        from: impl FnMut(Columns<'_>) -> Option<T>,
     ) -> Result<Vec<T>> {
         let mut out = Vec::new();
         self.each(table, sql, params, from, |row| out.push(row))?;
@@ -107,7 +110,7 @@ impl CatalogueReader {
         table: Table,
         sql: &str,
         params: impl Params,
-        from: impl Fn(Columns<'_>) -> Option<T>,
+        mut from: impl FnMut(Columns<'_>) -> Option<T>,
         mut to: impl FnMut(T),
     ) -> Result<()> {
         let mut statement = self.connection.prepare_cached(sql).map_err(|e| self.fail(e))?;
@@ -197,7 +200,13 @@ impl CatalogueReader {
     }
 
     pub(crate) fn xattrs(&self, fs: i64, ino: Ino) -> Result<Vec<XattrRow>> {
-        self.rows(Table::Xattr, XATTRS, (fs, ino.0.cast_signed()), xattr_from)
+        // They are in memory together: no more of them than could have been set.
+        let mut left = ATTRIBUTES_MAX;
+        self.rows(Table::Xattr, XATTRS, (fs, ino.0.cast_signed()), |columns| {
+            let row = xattr_from(columns)?;
+            left = left.checked_sub(row.name.len())?.checked_sub(row.value.len())?;
+            Some(row)
+        })
     }
 
     pub(crate) fn slice(&self, id: SliceId) -> Result<Option<SliceRow>> {
@@ -220,6 +229,21 @@ impl CatalogueReader {
             .query_row(INLINE_BYTES, [i64::from(tiny)], |row| row.get::<_, i64>(0))
             .map(i64::cast_unsigned)
             .map_err(|e| self.fail(e))
+    }
+
+    /// The highest inode number in use.
+    pub(crate) fn last_inode(&self, fs: i64) -> Result<u64> {
+        self.highest(LAST_INODE, [fs])
+    }
+
+    /// The highest slice number in use.
+    pub(crate) fn last_slice(&self) -> Result<u64> {
+        self.highest(LAST_SLICE, [])
+    }
+
+    fn highest(&self, sql: &str, params: impl Params) -> Result<u64> {
+        let found = self.connection.query_row(sql, params, |row| row.get::<_, i64>(0)).map_err(|e| self.fail(e))?;
+        Ok(u64::try_from(found).unwrap_or(0))
     }
 
     pub(crate) fn les(&self) -> Result<Vec<LeRow>> {

@@ -22,8 +22,8 @@ pub(crate) struct WindowRow {
 
 pub(crate) fn window_from(mut c: Columns<'_>) -> Option<WindowRow> {
     let (_fs, _ino) = (c.int()?, c.int()?);
-    let (window, below, _row_txg) = (c.u64()?, c.u64()?, c.u64()?);
-    Some(WindowRow { window, below, sum: c.u64()? })
+    let (window, below, _row_txg) = (c.u64()?, c.bits()?, c.u64()?);
+    Some(WindowRow { window, below, sum: c.bits()? })
 }
 
 impl CatalogueReader {

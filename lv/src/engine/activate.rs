@@ -22,7 +22,7 @@ use super::rules::{Rule, TestSwitches};
 use super::space::Space;
 use super::state::{Dirty, FS, State, TINY};
 use crate::catalogue::{CatalogueReader, Copy, CopyPlace, CopySet, CopyState, activate_copies};
-use crate::{LvError, Result};
+use crate::{Ino, Kind, LvError, Result};
 
 /// Rows deleted by one transaction of the cleaning up.
 const SWEEP_BATCH: usize = 512;
@@ -72,6 +72,20 @@ fn check_ages(
     Ok(highest)
 }
 
+/// Refuses a catalogue whose next numbers are in use, or that has no root: what is made next would take the place of
+/// what is there.
+fn check_ground(reader: &CatalogueReader, state: &CopyState) -> Result<()> {
+    let damaged = |what: &str| LvError::DamagedRow { file: reader.path().to_owned(), what: what.to_owned() };
+    let fs = reader.fs(FS)?.ok_or_else(|| damaged("its filesystem is missing"))?;
+    if fs.next_ino <= reader.last_inode(FS)? || state.next_slice.0 <= reader.last_slice()? {
+        return Err(damaged("a number that is to be given out next is in use"));
+    }
+    let root = reader.inode(FS, Ino::ROOT)?.is_some_and(|row| {
+        row.attr.kind == Kind::Directory && row.attr.nlink > 0 && row.parent == Ino::ROOT && row.attr.ino == Ino::ROOT
+    });
+    if root { Ok(()) } else { Err(damaged("its root, inode 1, is no directory")) }
+}
+
 /// Deletes the extents of one PV that no commit names: flushed by an owner that never committed them.
 fn sweep(
     core: &Core,
@@ -109,7 +123,7 @@ fn first_state(
     (known, pv_sums): (HashMap<PvUuid, (Epoch, FlushNo)>, HashMap<PvUuid, u64>),
     next_slice: &Arc<AtomicU64>,
 ) -> Result<State> {
-    let mut space = Space::new(extents);
+    let mut space = Space::new(extents)?;
     let (les, fs) = (reader.les()?, reader.fs(FS)?);
     let fs = fs.ok_or(LvError::NoMetadata { missing: "its filesystem".to_owned() })?;
     let all = |sums: &mut dyn Iterator<Item = u64>| sums.fold(0u64, u64::wrapping_add);
@@ -217,6 +231,7 @@ impl Activation<'_> {
         let first = copies.places().first().map(|place| place.path.clone()).unwrap_or_default();
         let reader = CatalogueReader::open(env, first)?;
         reader.expect(state.txg);
+        check_ground(&reader, &state)?;
         let pvs = reader.pvs()?;
         let known: HashMap<_, _> = pvs.iter().map(|row| (row.pv, (row.epoch, row.flush))).collect();
         let pv_sums: HashMap<_, _> = pvs.iter().map(|row| (row.pv, row.sum)).collect();

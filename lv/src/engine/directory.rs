@@ -11,7 +11,7 @@ use twox_hash::XxHash3_64;
 
 use super::state::{FS, State};
 use crate::catalogue::{DirentRow, entry_mark};
-use crate::{Attr, Ino, Kind, LvError, Result};
+use crate::{Ino, Kind, Result};
 
 /// Directories of up to this many entries come into memory as a whole.
 const WHOLE: u64 = 256;
@@ -106,16 +106,6 @@ impl State {
         self.entries = self.entries.saturating_add(loaded.buckets.len());
         self.dirs.insert(ino, loaded);
         Ok((count, sum))
-    }
-
-    /// Attributes of an inode that a name leads to: if there is none, the catalogue contradicts itself.
-    pub(crate) fn named(&mut self, ino: Ino, kind: Kind) -> Result<Attr> {
-        match self.inode(ino).map(|inode| inode.shown()) {
-            Ok(attr) if attr.kind == kind => Ok(attr),
-            Ok(_) => Err(self.damaged(format!("a name leads to inode {ino} as to something else than it is"))),
-            Err(LvError::NoInode { .. }) => Err(self.damaged(format!("a name leads to inode {ino}, which is missing"))),
-            Err(error) => Err(error),
-        }
     }
 }
 

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::directory::{Bucket, Directory, LAST_NUMBER, VERIFIED, bucket_of};
+use super::entry::Climb;
 use super::inode::Inode;
 use super::rules::Rule;
 use super::state::{FS, State};
 use crate::catalogue::{DirentRow, InodeRow, entry_mark};
+use crate::limits::{NAME_MAX, check_name};
 use crate::{Attr, DirEntry, Ino, Kind, LvError, Nanos, NewNode, Rename, Result, SetAttr};
 
-/// Longest name in bytes.
-pub(crate) const NAME_MAX: usize = 255;
 /// Map entries an unlink takes apart at once; the rest is done in the background.
 pub(crate) const UNMAP_AT_ONCE: usize = 1024;
 /// Largest file size: offsets are stored as signed integers.
@@ -18,18 +18,6 @@ pub(crate) const SIZE_MAX: u64 = i64::MAX as u64;
 
 /// Set-group-id.
 const SET_GID: u32 = 0o2000;
-
-pub(crate) fn check_name(name: &[u8]) -> Result<()> {
-    if name.len() > NAME_MAX {
-        return Err(LvError::NameTooLong { name: name.to_owned() });
-    }
-    let bad = name.is_empty() || name == b"." || name == b".." || name.iter().any(|b| *b == b'/' || *b == 0);
-    if bad {
-        Err(LvError::Invalid { what: "a name must be 1 to 255 bytes without '/' and NUL, and not . or .." })
-    } else {
-        Ok(())
-    }
-}
 
 impl State {
     /// The bucket that `base` names, loaded when it is not in memory.
@@ -65,7 +53,7 @@ impl State {
         let base = bucket_of(self.fs.name_key, name);
         let found = self.bucket(parent, base)?.find(name).map(|entry| (entry.ino, entry.kind));
         if let Some((ino, kind)) = found {
-            self.named(ino, kind)?;
+            self.entered(parent, (ino, kind))?;
         }
         Ok(found)
     }
@@ -300,11 +288,21 @@ impl State {
         if kind != Kind::Directory {
             return Err(LvError::NotDirectory { name: name.to_owned() });
         }
-        if self.inode(ino)?.attr.size > 0 {
-            return Err(LvError::NotEmpty { name: name.to_owned() });
-        }
+        self.empty(ino, name)?;
         self.unlink_entry(parent, name, now)?;
         self.drop_directory(parent, ino, now)
+    }
+
+    /// Refuses a directory with entries. One that counts entries and has none is damaged: whoever takes them out first
+    /// would never be done.
+    fn empty(&mut self, ino: Ino, name: &[u8]) -> Result<()> {
+        if self.inode(ino)?.attr.size == 0 {
+            return Ok(());
+        }
+        if self.list(ino, 0, 1)?.is_empty() {
+            return Err(self.damaged(format!("directory {ino} counts entries that it does not have")));
+        }
+        Err(LvError::NotEmpty { name: name.to_owned() })
     }
 
     fn drop_directory(&mut self, parent: Ino, ino: Ino, now: Nanos) -> Result<()> {
@@ -317,6 +315,7 @@ impl State {
 
     /// Whether `below` is `above` or lies under it.
     fn lies_under(&mut self, mut below: Ino, above: Ino) -> Result<bool> {
+        let mut climb = Climb::from(below);
         loop {
             if below == above {
                 return Ok(true);
@@ -324,7 +323,7 @@ impl State {
             if below == Ino::ROOT {
                 return Ok(false);
             }
-            below = self.inode(below)?.parent;
+            below = self.climb(&mut climb, below)?;
         }
     }
 
@@ -365,9 +364,7 @@ impl State {
         }
         match old {
             Some((old, Kind::Directory)) if moves_dir => {
-                if self.inode(old)?.attr.size > 0 {
-                    return Err(LvError::NotEmpty { name: to.1.to_owned() });
-                }
+                self.empty(old, to.1)?;
                 self.unlink_entry(to.0, to.1, now)?;
                 self.drop_directory(to.0, old, now)?;
             }
@@ -469,7 +466,12 @@ impl State {
     /// As [`list`](Self::list), with the attributes of what the entries name.
     pub(crate) fn list_plus(&mut self, ino: Ino, cookie: u64, limit: usize) -> Result<Vec<(DirEntry, Attr)>> {
         let entries = self.list(ino, cookie, limit)?;
-        entries.into_iter().map(|entry| self.named(entry.ino, entry.kind).map(|attr| (entry, attr))).collect()
+        entries
+            .into_iter()
+            .map(|entry| {
+                self.entered(ino, (entry.ino, entry.kind)).map(|inode| inode.shown()).map(|attr| (entry, attr))
+            })
+            .collect()
     }
 
     /// Changes attributes.

@@ -2,10 +2,10 @@
 
 use super::core::Core;
 use super::inode::Inode;
-use super::namespace::check_name;
 use super::state::State;
 use super::txg::INTENT_MAX;
 use super::write::regular;
+use crate::limits::check_name;
 use crate::{Attr, Ino, Kind, LvError, Nanos, NewNode, Result};
 
 /// Contents of up to this many bytes are replaced in memory; larger ones are placed first, aside.

@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, VecDeque};
 use pv::{Epoch, FlushNo, LeIndex, Txg};
 use vg::VolumeExtents;
 
+use crate::{LvError, Result};
+
 /// State of an LE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LeState {
@@ -95,29 +97,37 @@ pub fn hidden_reserve(count: u32) -> u32 {
     u32::try_from(share).unwrap_or(u32::MAX).max(4).min(count)
 }
 
+/// Most LEs of an active volume: about 5 GB of memory. A descriptor can claim any number.
+const LE_MAX: u32 = 1 << 26;
+
 impl Space {
     /// All LEs free. Those on missing PVs are away.
-    pub(crate) fn new(extents: &VolumeExtents) -> Self {
-        let les = (0..extents.count().0)
-            .map(|le| {
-                let places = extents.places(LeIndex(le));
-                let slot = |place: &vg::StripeLeg| extents.pvs.iter().position(|pv| pv.uuid == place.pv);
-                let here = places.iter().all(|place| extents.pv(place.pv).is_some_and(|pv| pv.store.is_some()));
-                Le {
-                    state: if here && !places.is_empty() { LeState::Free } else { LeState::Away },
-                    live: 0,
-                    fill: 0,
-                    epoch: Epoch(0),
-                    flush: FlushNo(0),
-                    since: 0,
-                    damaged: false,
-                    stamp: Txg(0),
-                    row_sum: 0,
-                    pv: places.first().and_then(slot).unwrap_or(usize::MAX),
-                }
-            })
-            .collect();
-        Self {
+    pub(crate) fn new(extents: &VolumeExtents) -> Result<Self> {
+        let count = extents.count().0;
+        if count > LE_MAX {
+            return Err(LvError::Invalid { what: "a volume of more than 67108864 extents cannot be activated" });
+        }
+        let mut les = Vec::new();
+        les.try_reserve_exact(usize::try_from(count).unwrap_or(usize::MAX))
+            .map_err(|_| LvError::Invalid { what: "the volume has more extents than there is memory for" })?;
+        les.extend((0..count).map(|le| {
+            let places = extents.places(LeIndex(le));
+            let slot = |place: &vg::StripeLeg| extents.pvs.iter().position(|pv| pv.uuid == place.pv);
+            let here = places.iter().all(|place| extents.pv(place.pv).is_some_and(|pv| pv.store.is_some()));
+            Le {
+                state: if here && !places.is_empty() { LeState::Free } else { LeState::Away },
+                live: 0,
+                fill: 0,
+                epoch: Epoch(0),
+                flush: FlushNo(0),
+                since: 0,
+                damaged: false,
+                stamp: Txg(0),
+                row_sum: 0,
+                pv: places.first().and_then(slot).unwrap_or(usize::MAX),
+            }
+        }));
+        Ok(Self {
             les,
             free: BTreeMap::new(),
             dead: VecDeque::new(),
@@ -125,7 +135,7 @@ impl Space {
             live_total: 0,
             away: 0,
             extent: extents.extent_size.bytes(),
-        }
+        })
     }
 
     /// Takes over a row of the `le` table.

@@ -1,6 +1,7 @@
 //! From an inode back to a path.
 
 use super::directory::bucket_at;
+use super::entry::Climb;
 use super::state::{FS, State};
 use crate::{Ino, Result};
 
@@ -50,6 +51,7 @@ impl State {
     pub(crate) fn find_path(&mut self, ino: Ino) -> Result<Option<Vec<u8>>> {
         let mut parts: Vec<Vec<u8>> = Vec::new();
         let mut at = ino;
+        let mut climb = Climb::from(at);
         while at != Ino::ROOT {
             let parent = self.inode(at)?.parent;
             let found = match self.name_in(parent, at)? {
@@ -58,6 +60,9 @@ impl State {
             };
             let Some((parent, name)) = found else { return Ok(None) };
             parts.push(name);
+            if !climb.step(parent) {
+                return Err(self.damaged(format!("directory {at} is above itself")));
+            }
             at = parent;
         }
         Ok(Some(joined(&parts)))

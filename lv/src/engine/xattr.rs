@@ -3,16 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::namespace::NAME_MAX;
 use super::state::{FS, State};
 use super::write::clear_set_id;
 use crate::catalogue::xattr_mark;
+use crate::limits::{ATTRIBUTES_MAX, NAME_MAX, VALUE_MAX};
 use crate::{Ino, Kind, LvError, Nanos, Result, SetXattr};
 
-/// Longest value, and longest list of names, in bytes: what Linux can hand to a program.
-const VALUE_MAX: usize = 64 * 1024;
-/// Bytes of names and values that one inode may have in all: they are in memory together.
-const ALL_MAX: usize = 1024 * 1024;
 /// The capabilities of a program.
 const CAPABILITY: &[u8] = b"security.capability";
 /// Flag of an inode row: it has extended attributes.
@@ -91,8 +87,8 @@ impl State {
         }
         let (list, all) = (listed(have), weight(have));
         let grown = all.saturating_add(name.len()).saturating_add(value.len()).saturating_sub(old.unwrap_or(0));
-        if grown > ALL_MAX || (old.is_none() && list.saturating_add(name.len()).saturating_add(1) > VALUE_MAX) {
-            let (free, needed) = (ALL_MAX.saturating_sub(all), name.len().saturating_add(value.len()));
+        if grown > ATTRIBUTES_MAX || (old.is_none() && list.saturating_add(name.len()).saturating_add(1) > VALUE_MAX) {
+            let (free, needed) = (ATTRIBUTES_MAX.saturating_sub(all), name.len().saturating_add(value.len()));
             let bytes = |n| u64::try_from(n).unwrap_or(u64::MAX);
             return Err(LvError::NoSpace { free: bytes(free), needed: bytes(needed) });
         }

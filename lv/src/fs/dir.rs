@@ -91,7 +91,12 @@ impl Filesystem {
             levels.push(Level { parent, name, ino });
             for entry in page {
                 if entry.kind == Kind::Directory {
-                    levels.push(Level { parent: ino, name: entry.name, ino: entry.ino });
+                    // The volume refuses one that is not below this: in a circle nothing is ever empty.
+                    match self.volume.lookup(ino, &entry.name) {
+                        Ok(found) => levels.push(Level { parent: ino, name: entry.name, ino: found.ino }),
+                        Err(LvError::NotFound { .. }) => {}
+                        Err(error) => return Err(error),
+                    }
                     continue;
                 }
                 match self.volume.unlink(ino, &entry.name) {

@@ -114,7 +114,7 @@ impl Volume {
     pub fn lookup(&self, parent: Ino, name: &[u8]) -> Result<Attr> {
         let mut state = self.core.state()?;
         let found = state.find(parent, name)?.ok_or_else(|| LvError::NotFound { name: name.to_owned() })?;
-        Ok(state.inode(found.0)?.shown())
+        Ok(state.entered(parent, found)?.shown())
     }
 
     /// The inode that a path leads to; the last symbolic link is followed when `follow`.

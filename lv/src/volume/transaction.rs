@@ -60,7 +60,7 @@ impl Transaction<'_> {
     pub fn lookup(&mut self, parent: Ino, name: &[u8]) -> Result<Attr> {
         let state = self.held.state();
         let found = state.find(parent, name)?.ok_or_else(|| LvError::NotFound { name: name.to_owned() })?;
-        Ok(state.inode(found.0)?.shown())
+        Ok(state.entered(parent, found)?.shown())
     }
 
     /// As [`Volume::resolve`].

@@ -92,7 +92,7 @@ fn every_contradiction_of_sound_rows_is_found_and_named() {
     let cases = [
         (DIRENT, small, (4, int(99)), "leads to nothing"),
         (DIRENT, small, (5, int(2)), "says another kind than the inode"),
-        (DIRENT, small, (3, Value::Blob(b"a/b".to_vec())), "has a name that cannot be"),
+        (DIRENT, small, (3, Value::Blob(b"a/b".to_vec())), "holds impossible values"),
         (DIRENT, small, (3, Value::Blob(b"renamed".to_vec())), "is filed where it cannot be found"),
         (DIRENT, small, (1, int(5)), "/dir/other: it has entries and is no directory"),
         (DIRENT, dir, (1, int(3)), "cannot be reached from the root"),

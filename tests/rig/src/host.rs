@@ -133,6 +133,15 @@ impl Host for MemHost {
         Ok(bytes)
     }
 
+    fn read_end(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+        let state = self.shared.state();
+        let content = &state.file(state.lookup(&plain(path)?)?)?.content;
+        let begin = content.len().saturating_sub(limit as u64);
+        let mut bytes = vec![0; usize::try_from(content.len() - begin).unwrap_or(limit)];
+        content.read(begin, &mut bytes);
+        Ok(bytes)
+    }
+
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let path = plain(path)?;
         let temporary = format!("{path}.tmp");

@@ -1,5 +1,6 @@
 //! `ls`.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fmt::Write;
 
@@ -74,7 +75,10 @@ impl Ls {
             first = false;
             let entries = self.entries(mount, &path, ino)?;
             if self.recursive {
+                let mut entered = HashSet::new();
                 let below = entries.iter().rev().filter(|(_, attr)| attr.kind == Kind::Directory);
+                // By one name only: see `Walk`.
+                let below = below.filter(|(_, attr)| entered.insert(attr.ino));
                 open.extend(below.map(|(name, attr)| (join(&path, name), attr.ino)));
             }
             ui.raw(self.lines(mount, entries)?.as_bytes());
@@ -87,7 +91,8 @@ impl Ls {
         let mut out = Vec::new();
         for entry in mount.entries(ino).map_err(failed)? {
             if self.all || !entry.name.starts_with(b".") {
-                out.push((entry.name, mount.volume.getattr(entry.ino).map_err(failed)?));
+                let attr = mount.volume.lookup(ino, &entry.name).map_err(failed)?;
+                out.push((entry.name, attr));
             }
         }
         out.sort_unstable_by(|a, b| a.0.cmp(&b.0));

@@ -90,7 +90,11 @@ fn tree(mount: &Mount, root: Level, stop: &Stop, path: &[u8]) -> Done {
         stop.check()?;
         let here = level.ino;
         match level.left.pop() {
-            Some((name, ino, Kind::Directory)) => levels.push(open(here, name, ino)?),
+            // The volume refuses a directory that is not below this one: in a circle nothing is ever empty.
+            Some((name, _, Kind::Directory)) => {
+                let ino = mount.volume.lookup(here, &name).map_err(failed)?.ino;
+                levels.push(open(here, name, ino)?);
+            }
             Some((name, ..)) => mount.volume.unlink(here, &name).map_err(failed)?,
             None => {
                 mount.volume.rmdir(level.parent, &level.name).map_err(failed)?;

@@ -254,8 +254,15 @@ fn walk<S: Side, D: Side>(
         match shared.source.list(&dir.from) {
             Err(trouble) => shared.failed(&dir.shown, trouble),
             Ok(names) => {
+                let before = open.len();
                 for name in names {
                     visit(shared, &dir, (&name, &name), jobs, &mut open, made);
+                }
+                // A directory is gone into by one name only, or a volume with two could make this last for ever.
+                let mut entered = HashSet::new();
+                for twice in open.extract_if(before.., |below| !entered.insert(below.from.clone())) {
+                    let text = format!("{}: damaged metadata: another name of a directory", twice.shown);
+                    shared.failed(&twice.shown, Failure::new(text).into());
                 }
             }
         }

@@ -14,7 +14,7 @@ pub(crate) mod value;
 pub(crate) mod volume;
 pub(crate) mod walk;
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::io::{self, Read, Write};
 use std::sync::OnceLock;
 
@@ -200,7 +200,7 @@ fn before_hole(buffer: &mut [u8], at: u64, data_until: u64) -> &mut [u8] {
 /// One side of a copy.
 pub(crate) trait Side: Sync {
     /// A directory.
-    type Dir: Clone + Send + Sync + PartialEq;
+    type Dir: Clone + Send + Sync + Eq + Hash;
     /// An open file.
     type Reader: Sparse + Send;
     /// A file being made; dropped unfinished it leaves nothing.

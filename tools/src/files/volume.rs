@@ -102,6 +102,11 @@ impl Mount {
         }
     }
 
+    /// What a directory that two names of another lead to means for the user.
+    pub(crate) fn second_name(&self, path: &[u8]) -> Failure {
+        Failure::new(format!("{}: damaged metadata: another name of a directory", self.shown(path)))
+    }
+
     fn res<T>(&self, result: Result<T, LvError>) -> Res<T> {
         result.map_err(|error| self.trouble(&error))
     }

@@ -2,6 +2,11 @@
 //!
 //! Without recursion, because trees may be of any depth; symbolic links are met, never followed. One path is kept for
 //! the whole walk and grows and shrinks by a name, so that a deep tree does not cost the square of its depth.
+//!
+//! A directory is gone into by one name only: the volume says that it is below the one that names it, and among the names
+//! there the first counts. So a walk ends, whatever a volume says.
+
+use std::collections::HashSet;
 
 use anyfs_lvm::lv::{Attr, DirEntry, Ino, Kind};
 
@@ -42,6 +47,9 @@ pub(crate) struct Walk<'a> {
 /// A directory that was gone into.
 #[derive(Debug)]
 struct Level {
+    ino: Ino,
+    /// Directories in it that were gone into.
+    entered: HashSet<Ino>,
     /// What is left of it, the first name last.
     left: Vec<DirEntry>,
     /// Length of its path.
@@ -88,12 +96,14 @@ impl<'a> Walk<'a> {
             return Some(Ok(self.met(root)));
         }
         if let Some(dir) = self.enter.take() {
-            let entries = self.mount.entries(dir);
-            let failure = entries.as_ref().err().map(|error| self.mount.failure(&self.path, error));
-            let mut left = entries.unwrap_or_default();
+            let entries = self.entries(dir);
+            let (mut left, failure) = match entries {
+                Ok(entries) => (entries, None),
+                Err(failure) => (Vec::new(), Some(failure)),
+            };
             left.retain(self.shown);
             left.sort_unstable_by(|a, b| b.name.cmp(&a.name));
-            self.levels.push(Level { left, path: self.path.len() });
+            self.levels.push(Level { ino: dir, entered: HashSet::new(), left, path: self.path.len() });
             if let Some(failure) = failure {
                 return Some(Err(failure));
             }
@@ -111,6 +121,19 @@ impl<'a> Walk<'a> {
         }
         self.path.extend_from_slice(&entry.name);
         Some(Ok(self.met(Node { ino: entry.ino, kind: entry.kind, depth, last })))
+    }
+
+    /// The entries of the directory met last.
+    fn entries(&mut self, dir: Ino) -> Result<Vec<DirEntry>, Failure> {
+        let name = self.name().to_vec();
+        if let Some(above) = self.levels.last_mut() {
+            let found = self.mount.volume.lookup(above.ino, &name);
+            found.map_err(|error| self.mount.failure(&self.path, &error))?;
+            if !above.entered.insert(dir) {
+                return Err(self.mount.second_name(&self.path));
+            }
+        }
+        self.mount.entries(dir).map_err(|error| self.mount.failure(&self.path, &error))
     }
 
     fn met(&mut self, node: Node) -> Step {

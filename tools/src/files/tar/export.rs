@@ -1,10 +1,10 @@
 //! From a volume into a tar stream.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 
 use ::tar::EntryType;
-use anyfs_lvm::lv::{Attr, Ino, Kind as LvKind, LvError, Seek};
+use anyfs_lvm::lv::{Attr, DirEntry, Ino, Kind as LvKind, LvError, Seek};
 
 use super::header::Head;
 use super::sparse::{self, Map, PIECES};
@@ -129,13 +129,40 @@ impl Export<'_> {
         match self.mount.entries(attr.ino) {
             Ok(mut entries) => {
                 entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-                Ok(entries.into_iter().map(|entry| (entry.ino, [&prefix, entry.name.as_slice()].concat())).collect())
+                Ok(self.enterable(attr.ino, &prefix, entries))
             }
             Err(error) => {
                 self.failed(shown, &error);
                 Ok(Vec::new())
             }
         }
+    }
+
+    /// Inodes and paths of entries, without directories that are not below this one or have a second name in it: see
+    /// `Walk`.
+    fn enterable(&mut self, dir: Ino, prefix: &[u8], entries: Vec<DirEntry>) -> Vec<(Ino, Vec<u8>)> {
+        let mut entered = HashSet::new();
+        let mut below = Vec::new();
+        for entry in entries {
+            let name = [prefix, entry.name.as_slice()].concat();
+            if entry.kind == LvKind::Directory {
+                match self.mount.volume.lookup(dir, &entry.name) {
+                    // Gone meanwhile.
+                    Err(LvError::NotFound { .. }) => continue,
+                    Err(error) => {
+                        self.failed(&show::name(&name), &error);
+                        continue;
+                    }
+                    Ok(attr) if !entered.insert(attr.ino) => {
+                        self.told.failures.push(self.mount.second_name(&name));
+                        continue;
+                    }
+                    Ok(_) => {}
+                }
+            }
+            below.push((entry.ino, name));
+        }
+        below
     }
 
     /// A header without contents.
