@@ -234,11 +234,12 @@ impl FaultCampaign {
         for (workload, prepared) in prepared.iter().enumerate() {
             // Judges it too: without a fault nothing may fail.
             self.one(prepared, never);
-            let disk = self.live(prepared, never).ok()?.disk;
+            // Counted before it is dropped, which closes the volume.
+            let live = self.live(prepared, never).ok()?;
             for &kind in &kinds {
                 for (file, lasting) in patterns(&self.options) {
                     let fault = Fault { kind, file, at: 1, lasting };
-                    let operations = disk.operations(&fault);
+                    let operations = live.disk.operations(&fault);
                     if operations > 0 {
                         all.push(Series { workload, fault, operations });
                     }
