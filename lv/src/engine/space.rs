@@ -86,8 +86,10 @@ pub(crate) struct Space {
     dead: VecDeque<LeIndex>,
     next_pv: usize,
     live_total: u64,
-    /// LEs on missing PVs that hold nothing: no room for anybody.
+    /// LEs on missing PVs: what they do not hold is no room for anybody, nor what they hold no longer.
     away: u32,
+    /// Live bytes on them.
+    away_live: u64,
     extent: u64,
 }
 
@@ -134,6 +136,7 @@ impl Space {
             next_pv: 0,
             live_total: 0,
             away: 0,
+            away_live: 0,
             extent: extents.extent_size.bytes(),
         })
     }
@@ -161,7 +164,10 @@ impl Space {
             match le.state {
                 LeState::Free => self.free.entry(le.pv).or_default().push_back(LeIndex(index)),
                 LeState::Dead { .. } => dead.push((le.since, LeIndex(index))),
-                LeState::Away if le.live == 0 => self.away = self.away.saturating_add(1),
+                LeState::Away => {
+                    self.away = self.away.saturating_add(1);
+                    self.away_live = self.away_live.saturating_add(le.live);
+                }
                 _ => {}
             }
         }
@@ -187,9 +193,9 @@ impl Space {
         self.extent.saturating_mul(u64::from(usable))
     }
 
-    /// Bytes of extents that nobody can write to while their PVs are missing.
+    /// Bytes without live data that nobody can write to while their PVs are missing.
     pub(crate) fn away(&self) -> u64 {
-        self.extent.saturating_mul(u64::from(self.away))
+        self.extent.saturating_mul(u64::from(self.away)).saturating_sub(self.away_live)
     }
 
     /// Bytes per extent.
@@ -250,7 +256,9 @@ impl Space {
     pub(crate) fn add_live(&mut self, le: LeIndex, bytes: u64) {
         if let Some(entry) = self.get_mut(le) {
             entry.live = entry.live.saturating_add(bytes);
+            let away = entry.state == LeState::Away;
             self.live_total = self.live_total.saturating_add(bytes);
+            self.away_live = self.away_live.saturating_add(if away { bytes } else { 0 });
         }
     }
 
@@ -260,7 +268,9 @@ impl Space {
         let gone = bytes.min(entry.live);
         entry.live = entry.live.saturating_sub(gone);
         let empty = entry.live == 0 && entry.state == LeState::Live;
+        let away = entry.state == LeState::Away;
         self.live_total = self.live_total.saturating_sub(gone);
+        self.away_live = self.away_live.saturating_sub(if away { gone } else { 0 });
         empty
     }
 

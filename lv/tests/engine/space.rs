@@ -130,3 +130,41 @@ fn names_change_while_no_pv_is_there_and_data_is_refused_for_want_of_extents() {
     volume.close().unwrap();
     assert_eq!(rig.open().lookup(Ino::ROOT, b"f").unwrap().ino, file);
 }
+
+#[test]
+fn what_is_accepted_while_a_pv_is_away_can_be_synced() {
+    let mut rig = Rig::new(2, 24, 4096);
+    let volume = rig.open();
+    let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+    // Over both PVs, half of all there is.
+    let len = usize::try_from(volume.statfs().unwrap().total / 2).unwrap();
+    volume.write(file, 0, &pattern(1, len)).unwrap();
+    volume.close().unwrap();
+    let whole = rig.extents.pvs.clone();
+    let mut slots = whole.to_vec();
+    slots[1].store = None;
+    rig.extents.pvs = slots.into();
+
+    let volume = rig.open();
+    // What is overwritten on the PV that is away gives no room until it is back.
+    let mut refused = 0;
+    for at in (0..len).step_by(1024) {
+        let seed = u64::try_from(at).unwrap();
+        match volume.write(file, seed, &pattern(seed, 1024)) {
+            Ok(()) => {}
+            Err(LvError::NoSpace { free, needed: 1024 }) if free < 1024 => refused += 1,
+            Err(error) => panic!("byte {at}: {error}"),
+        }
+        volume.step(Work::Flush).unwrap_or_else(|error| panic!("flush at byte {at}: {error}"));
+    }
+    volume.sync().unwrap();
+    assert!(refused < len / 1024, "nothing could be overwritten");
+    volume.close().unwrap();
+
+    rig.extents.pvs = whole;
+    let volume = rig.open();
+    volume.unlink(Ino::ROOT, b"f").unwrap();
+    volume.sync().unwrap();
+    let space = volume.statfs().unwrap();
+    assert_eq!(space.free, space.total);
+}

@@ -20,6 +20,8 @@ use crate::watch::watched;
 
 /// Longest sequence of operations.
 const LONGEST: usize = 80;
+/// Milliseconds that the search for a shorter case may take.
+const SHRINK: u32 = 60_000;
 
 /// Any operation may follow any other: they choose what they work on when they run.
 #[derive(Debug)]
@@ -129,7 +131,13 @@ impl Campaign {
 
     /// One case.
     fn case(&self, seed: u64) -> (Counts, Option<Failed>) {
-        let config = Config { cases: 1, max_shrink_iters: self.shrink, failure_persistence: None, ..Config::default() };
+        let config = Config {
+            cases: 1,
+            max_shrink_iters: self.shrink,
+            max_shrink_time: SHRINK,
+            failure_persistence: None,
+            ..Config::default()
+        };
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
