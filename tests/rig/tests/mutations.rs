@@ -32,13 +32,17 @@ mod support {
         Err(report.to_string())
     }
 
-    pub(crate) fn must_find(rule: Rule, workload: Workload) {
-        let found = search(Workload { weakness: Weakness::Without(rule), ..workload }, Settings::default());
-        assert!(found.is_ok(), "{rule:?} is off and nothing was found: {}", found.unwrap_err());
+    pub(crate) fn must_find(weakness: Weakness, workload: Workload) {
+        let found = search(Workload { weakness, ..workload }, Settings::default());
+        assert!(found.is_ok(), "{weakness:?} and nothing was found: {}", found.unwrap_err());
+    }
+
+    pub(crate) fn without(rule: Rule) -> Weakness {
+        Weakness::Without(rule)
     }
 }
 
-use support::{must_find, search};
+use support::{must_find, search, without};
 
 /// What SQLite's synchronous=NORMAL leaves out: every sync of one kind of file is needed.
 #[test]
@@ -58,31 +62,41 @@ fn a_log_that_trusts_its_disk_with_neighbouring_bytes_is_found() {
 }
 
 #[test]
+fn without_the_pv_barrier_the_explorer_fails() {
+    must_find(Weakness::LazyPv, Workload::random());
+}
+
+#[test]
+fn without_the_deferred_reuse_the_explorer_fails() {
+    must_find(without(Rule::DeferredReuse), Workload::tight());
+}
+
+#[test]
 fn a_size_that_a_commit_takes_before_its_data_is_found() {
-    must_find(Rule::SizeWithData, Workload::random());
+    must_find(without(Rule::SizeWithData), Workload::random());
 }
 
 #[test]
 fn a_rename_that_a_commit_takes_before_the_data_is_found() {
-    must_find(Rule::RenameWithData, Workload::random());
+    must_find(without(Rule::RenameWithData), Workload::random());
 }
 
 #[test]
 fn a_transaction_that_commits_split_is_found() {
-    must_find(Rule::WholeTransactions, Workload::random());
+    must_find(without(Rule::WholeTransactions), Workload::random());
 }
 
 #[test]
 fn names_that_miss_a_commit_are_found() {
-    must_find(Rule::NamesInOrder, Workload::random());
+    must_find(without(Rule::NamesInOrder), Workload::random());
 }
 
 #[test]
 fn what_was_never_committed_and_is_not_swept_is_found() {
-    must_find(Rule::Sweep, Workload::random());
+    must_find(without(Rule::Sweep), Workload::random());
 }
 
 #[test]
 fn copies_that_are_not_made_equal_are_found() {
-    must_find(Rule::EqualCopies, Workload::copies());
+    must_find(without(Rule::EqualCopies), Workload::copies());
 }
