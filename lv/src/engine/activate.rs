@@ -207,15 +207,11 @@ impl Activation<'_> {
     fn take(&self, owned: &Owned, dropped: &mut Dropped<'_>) -> Result<Taken> {
         let former = owned.former.as_ref();
         for _ in 0..TRIES {
-            match self.try_take(owned, dropped) {
-                Ok(Some(taken)) => return Ok(taken),
-                // Its owner has committed between two looks.
-                Ok(None) if former.is_some() => {}
-                Ok(None) => break,
-                Err(error) => return Err(error),
+            // `None`: an owner has committed between two looks, one that was passed over or that lost its locks.
+            if let Some(taken) = self.try_take(owned, dropped)? {
+                return Ok(taken);
             }
         }
-        // Without locks to go by, only another activation can have come in between.
         let other = former.cloned().unwrap_or(Holder { pid: None, state: ProcessState::Unknown });
         Err(LvError::InUse { owner: other })
     }

@@ -46,9 +46,20 @@ fn a_volume_is_what_the_reference_says_whatever_happens_around_it() {
 }
 
 #[test]
+fn files_alone_are_what_the_reference_says() {
+    watch(Duration::from_secs(120));
+    let (counts, failed) = Campaign { calm: true, ..Campaign::new(1, 400) }.run();
+    if let Some(failed) = failed {
+        panic!("{failed}");
+    }
+    assert!(counts.operations > 20_000 && counts.remounts > 400, "{counts}");
+}
+
+#[test]
 fn a_seed_repeats_its_case() {
     let [one, two] = [(); 2].map(|()| run(77, 12, Weakness::None));
-    assert!(one.1.is_none() && two.1.is_none());
+    let whole = |failed: &Option<Failed>| failed.as_ref().map(ToString::to_string);
+    assert_eq!((whole(&one.1), whole(&two.1)), (None, None));
     assert_eq!(one.0, two.0);
 }
 

@@ -52,6 +52,30 @@ fn faults_repeats_one_run_and_says_what_was_run() {
 }
 
 #[test]
+fn machine_counts_its_cases_and_fails_when_they_are_too_few() {
+    let (code, text) = run(env!("CARGO_BIN_EXE_machine"), &["--cases", "3", "--seed", "5", "--at-least", "3"]);
+    assert!(code == Some(0) && text.contains("\n3 cases, ") && text.ends_with("nothing wrong\n"), "{text}");
+    let (code, text) = run(env!("CARGO_BIN_EXE_machine"), &["--cases", "1", "--at-least", "2"]);
+    assert!(code == Some(1) && text.contains("fewer than 2 cases"), "{text}");
+    let (code, text) = run(env!("CARGO_BIN_EXE_machine"), &["--seed", "5", "--seed"]);
+    assert_eq!((code, text.trim()), (Some(2), "machine: --seed needs a value"));
+}
+
+#[test]
+fn a_failing_case_is_shrunk_and_repeats() {
+    let arguments = ["--weakness", "lazy-pv", "--seed", "1", "--cases", "200"];
+    let (code, text) = run(env!("CARGO_BIN_EXE_machine"), &arguments);
+    assert!(code == Some(1) && text.contains("\nSetup { "), "{text}");
+    let seed = text.split("case with --seed ").nth(1).and_then(|rest| rest.split(':').next()).unwrap();
+    let (again, second) =
+        run(env!("CARGO_BIN_EXE_machine"), &["--weakness", "lazy-pv", "--seed", seed, "--cases", "1"]);
+    let shrunk = |text: &str| {
+        text.split("\nSetup { ").nth(1).and_then(|rest| rest.split("\nmachine:").next()).map(str::to_owned)
+    };
+    assert_eq!((again, shrunk(&second)), (Some(1), shrunk(&text)), "{text}\n{second}");
+}
+
+#[test]
 fn wrong_arguments_are_named() {
     let (code, text) = run(env!("CARGO_BIN_EXE_faults"), &["--fault", "write:any:1"]);
     assert!(code == Some(2) && text.contains("write:any:1 is no fault"), "{text}");

@@ -142,8 +142,11 @@ impl Campaign {
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
         let mut runner = TestRunner::new_with_rng(config, rng);
-        let strategy =
-            if self.calm { Calm::sequential_strategy(1..LONGEST) } else { Anything::sequential_strategy(1..LONGEST) };
+        let strategy = if self.calm {
+            Calm::sequential_strategy(1..2 * LONGEST)
+        } else {
+            Anything::sequential_strategy(1..LONGEST)
+        };
         let counts = RefCell::new(Counts::default());
         QUIET.set(true);
         let done = runner.run(&strategy, |(setup, ops, mut seen)| {

@@ -159,6 +159,13 @@ impl Ground {
         self.group.as_ref().expect("the group is open")
     }
 
+    /// Which PVs are missing, and what was found out of order.
+    pub(super) fn lacks(&self) -> Option<String> {
+        let group = self.group();
+        let notices: Vec<String> = group.notices().iter().map(ToString::to_string).collect();
+        group.partial().then(|| notices.join("; "))
+    }
+
     /// What matters of it.
     pub(super) fn shape(&self) -> Group {
         let group = self.group();

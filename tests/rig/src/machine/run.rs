@@ -230,6 +230,9 @@ impl Machine {
 
     /// The volume is open.
     pub(super) fn opened(&mut self, volume: Volume) {
+        if let Some(notices) = self.ground.lacks() {
+            assert!(self.away.is_some(), "all PVs are there, and the group says: {notices}");
+        }
         self.opened_with = self.ground.shape().extents;
         self.volume = Some(volume);
     }

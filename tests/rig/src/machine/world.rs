@@ -126,6 +126,12 @@ impl Machine {
         self.ground.next_process();
         self.tape.push(self.ground.disk.take_log());
         self.tape.settle();
+        if self.away.is_some() {
+            // What lies on it cannot be judged without it.
+            self.put_back();
+            let _ = self.ground.disk.take_log();
+            self.tape = Tape::new(&self.ground.disk.image());
+        }
         let volume = self.activate();
         self.adopt(volume, (done, begun));
     }
@@ -146,6 +152,8 @@ impl Machine {
 
     /// Takes over what was found, if a crash was allowed to leave it: all of it is durable now.
     fn adopt(&mut self, volume: Volume, (done, begun): (usize, usize)) {
+        let lacks = self.ground.lacks().filter(|_| self.away.is_none());
+        assert_eq!(lacks, None, "after a crash with all PVs there");
         let found = Found::read(&volume).unwrap_or_else(|error| panic!("after a crash: {error}"));
         let shape = self.ground.shape();
         let verdict = self.past.judge(&self.inos, (&found, &shape), (done, begun));
