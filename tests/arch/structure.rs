@@ -140,16 +140,18 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn the_durability_contract_names_tests_that_exist() {
+fn documents_name_tests_that_exist() {
     let files = files();
-    let contract = files.iter().find(|file| file.path == "src/docs/durability.md").unwrap();
-    let tests: Vec<&str> = quoted(&contract.text).filter(|word| word.matches('_').count() > 2).collect();
-    assert!(tests.len() > 10, "no tests were found in the contract");
-    let unknown = tests.iter().filter(|name| {
-        let head = format!("fn {name}(");
-        !rust(&files).any(|file| file.text.contains(&head))
-    });
-    none("the contract names tests that do not exist", &unknown.map(ToString::to_string).collect::<Vec<_>>());
+    for path in ["src/docs/durability.md", "src/docs/testing.md"] {
+        let document = files.iter().find(|file| file.path == path).unwrap();
+        let tests: Vec<&str> = quoted(&document.text).filter(|word| word.matches('_').count() > 2).collect();
+        assert!(tests.len() > 10, "no tests were found in {path}");
+        let unknown = tests.iter().filter(|name| {
+            let head = format!("fn {name}(");
+            !rust(&files).any(|file| file.text.contains(&head))
+        });
+        none(&format!("{path} names tests that do not exist"), &unknown.map(ToString::to_string).collect::<Vec<_>>());
+    }
 }
 
 #[test]

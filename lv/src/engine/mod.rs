@@ -26,6 +26,7 @@ mod pipeline;
 mod place;
 mod range;
 mod read;
+mod rename;
 mod replace;
 mod rules;
 mod space;
