@@ -17,6 +17,7 @@ pub mod mutate;
 pub mod rows;
 mod source;
 pub mod targets;
+mod vouch;
 pub mod walk;
 mod watch;
 

@@ -6,9 +6,10 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, Result};
 
+use crate::vouch;
+
 /// Tables of a metadata volume whose last column is a sum, with their numbers.
-const CATALOGUE: [(&str, u8); 9] = [
-    ("state", 1),
+const CATALOGUE: [(&str, u8); 10] = [
     ("pv", 2),
     ("fs", 3),
     ("inode", 4),
@@ -17,6 +18,9 @@ const CATALOGUE: [(&str, u8); 9] = [
     ("slice", 7),
     ("le", 8),
     ("xattr", 9),
+    ("window", 11),
+    // Last: it vouches for the others.
+    ("state", 1),
 ];
 
 /// Tables of a PV with sums, with their numbers.
@@ -32,7 +36,14 @@ type Row = (Vec<String>, Vec<Value>);
 pub fn reseal(conn: &Connection) -> Result<()> {
     let is_pv = conn.prepare("SELECT 1 FROM extent LIMIT 1").is_ok();
     let tables: &[(&str, u8)] = if is_pv { &PV } else { &CATALOGUE };
+    if !is_pv {
+        // Files whose tables were replaced are left alone.
+        let _ = vouch::below(conn);
+    }
     for (table, number) in tables {
+        if *table == "state" {
+            let _ = vouch::totals(conn);
+        }
         let Ok(rows) = rows(conn, table) else { continue };
         for row in rows {
             seal(conn, table, *number, is_pv, &row)?;

@@ -9,7 +9,11 @@ const fn meta(name: &'static str, sql: &'static str, says: &'static str) -> Case
 pub(super) const CASES: &[Case] = &[
     // State.
     meta("no state", "DELETE FROM state", ".meta"),
-    meta("state twice", "INSERT INTO state SELECT 1, family, epoch + 1, txg, next_slice, running, 0 FROM state", ""),
+    meta(
+        "state twice",
+        "INSERT INTO state SELECT 1, family, epoch + 1, txg, next_slice, running, 0, 0, 0, 0, 0 FROM state",
+        "",
+    ),
     meta("state of a family of three bytes", "UPDATE state SET family = x'010203'", ".meta"),
     meta("state of another family", "UPDATE state SET family = zeroblob(16)", "another volume"),
     meta("the last epoch of the state", "UPDATE state SET epoch = 9223372036854775807", ""),
@@ -110,12 +114,12 @@ pub(super) const CASES: &[Case] = &[
     meta("device that is every device", "UPDATE inode SET kind = 7, rdev = -1 WHERE ino = {pipe}", ""),
     meta(
         "five thousand orphans",
-        "WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 6000) INSERT INTO inode SELECT 1, i, kind, mode, uid, gid, 0, size, stored, atime, mtime, ctime, btime, rdev, generation, flags, project, parent, target, row_txg, 0 FROM n, (SELECT * FROM inode WHERE ino = {tiny}); UPDATE fs SET next_ino = 200000",
+        "WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 6000) INSERT INTO inode SELECT 1, i, kind, mode, uid, gid, 0, size, stored, atime, mtime, ctime, btime, rdev, generation, flags, project, parent, target, 0, 0, row_txg, 0 FROM n, (SELECT * FROM inode WHERE ino = {tiny}); UPDATE fs SET next_ino = 200000",
         "",
     ),
     meta(
         "inode of a negative number",
-        "INSERT INTO inode SELECT 1, -5, kind, mode, uid, gid, nlink, size, stored, atime, mtime, ctime, btime, rdev, generation, flags, project, parent, target, row_txg, 0 FROM inode WHERE ino = {tiny}; INSERT INTO dirent VALUES (1, 1, {cookie:neg}, CAST('neg' AS BLOB), -5, 1, 0, 0)",
+        "INSERT INTO inode SELECT 1, -5, kind, mode, uid, gid, nlink, size, stored, atime, mtime, ctime, btime, rdev, generation, flags, project, parent, target, 0, 0, row_txg, 0 FROM inode WHERE ino = {tiny}; INSERT INTO dirent VALUES (1, 1, {cookie:neg}, CAST('neg' AS BLOB), -5, 1, 0, 0)",
         "",
     ),
     // Cycles.
@@ -152,7 +156,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     meta(
         "directory with two names",
-        "INSERT INTO dirent VALUES (1, {sub}, {cookie:two}, CAST('two' AS BLOB), {low}, 2, 0, 0)",
+        "INSERT INTO dirent VALUES (1, {sub}, {cookie:two}, CAST('two' AS BLOB), {low}, 2, 0, 0); UPDATE inode SET size = size + 1 WHERE ino = {sub}",
         "another name",
     ),
     meta(
@@ -221,7 +225,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     meta(
         "a full bucket",
-        "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 127) INSERT INTO dirent SELECT 1, 1, {cookie:made} + i, CAST('n' || i AS BLOB), {tiny}, 1, 0, 0 FROM n",
+        "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 127) INSERT INTO dirent SELECT 1, 1, {cookie:made} + i, CAST('n' || i AS BLOB), {tiny}, 1, 0, 0 FROM n; UPDATE inode SET size = size + 128 WHERE ino = 1",
         "equal hashes",
     ),
     // Extended attributes.
