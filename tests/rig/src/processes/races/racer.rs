@@ -285,11 +285,12 @@ impl Racer {
         for (name, file, content) in all {
             let from = format!("{}:/{file}", self.lv(&name));
             let mut ran = self.run(&["cat"], std::slice::from_ref(&from))?;
-            for _ in 0..20 {
-                if ran.ok() || !(ran.err.contains("not found") || ran.err.contains("Failed to find")) {
+            for _ in 0..200 {
+                let passing = ["not found", "Failed to find", "in use by process"];
+                if ran.ok() || !passing.iter().any(|text| ran.err.contains(text)) {
                     break;
                 }
-                // The group has another name by now.
+                // The group has another name by now, or another racer's `df` has a look at all volumes.
                 ran = self.run(&["cat"], &[format!("{}:/{file}", self.lv(&name))])?;
             }
             if !ran.ok() || ran.out != content.bytes() {
