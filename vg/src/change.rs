@@ -32,13 +32,28 @@ impl VolumeGroup {
         })
     }
 
-    /// Completes what an interrupted command left: the last change, removals, labels and copies that are behind.
+    /// Completes what an interrupted command left: the last change, removals, labels and copies that are behind. A PV
+    /// that was about to leave, and stayed, carries a copy of the descriptor again.
     ///
     /// # Errors
     /// As [`VolumeGroup::change`].
     pub fn settle(&mut self, lock: &VgLock) -> Result<()> {
-        self.commit(lock, &mut |descriptor| Ok(descriptor.clone()))?;
+        let away = self.away();
+        self.commit(lock, &mut |descriptor| Ok(with_holders(descriptor, &away)))?;
         self.sweep(lock)
+    }
+
+    /// Whether the last change is complete: a majority has it, and as many PVs as may carry copies do.
+    pub fn settled(&self) -> bool {
+        self.choice.acknowledged()
+            && self.descriptor.prior_holders.is_empty()
+            && with_holders(&self.descriptor, &self.away()).holders() == self.descriptor.holders()
+    }
+
+    /// PVs that carry no copy of the descriptor and cannot be given one now.
+    fn away(&self) -> Vec<PvUuid> {
+        let carries = |uuid| self.descriptor.pv(uuid).is_some_and(|record| record.holder);
+        self.members.iter().filter(|member| !member.present() && !carries(member.uuid)).map(|pv| pv.uuid).collect()
     }
 
     /// As [`VolumeGroup::settle`], without a majority: the reachable copies become the truth, and copies that are
@@ -136,6 +151,12 @@ pub(crate) fn relabel(pv: &pv::Pv, place: &Place, leave: bool) -> Result<()> {
     change.set_place(place)?;
     change.commit()?;
     Ok(())
+}
+
+fn with_holders(descriptor: &Descriptor, unfit: &[PvUuid]) -> Descriptor {
+    let mut next = descriptor.clone();
+    choose_holders(&mut next, unfit);
+    next
 }
 
 /// Makes up to seven PVs holders: those that are and stay, then the others in order, missing ones last.

@@ -147,11 +147,6 @@ impl VolumeGroup {
         self.choice.majority()
     }
 
-    /// Whether the last change is complete: a majority has it.
-    pub fn settled(&self) -> bool {
-        self.choice.acknowledged() && self.descriptor.prior_holders.is_empty()
-    }
-
     /// Its free extents. O(n log n) in segments.
     pub fn free_map(&self) -> FreeMap {
         FreeMap::of(&self.descriptor)

@@ -279,6 +279,35 @@ fn a_stale_copy_is_noticed_and_repaired_by_the_next_change_only() {
 }
 
 #[test]
+fn a_pv_whose_leaving_was_interrupted_carries_a_copy_again_once_it_is_there() {
+    let dir = TempDir::new().unwrap();
+    let (mut vg, paths) = group(dir.path(), 4);
+    let lock = vg.lock().unwrap();
+    // The first half of vgreduce.
+    vg.change(&lock, |next| {
+        next.pvs[3].holder = false;
+        Ok(())
+    })
+    .unwrap();
+    assert!(!vg.settled());
+    drop(lock);
+    let away = dir.path().join("away");
+    std::fs::rename(&paths[3], &away).unwrap();
+    let mut part = open(&paths[0]).unwrap();
+    let lock = part.lock().unwrap();
+    part.settle(&lock).unwrap();
+    assert_eq!(part.descriptor().holders().len(), 3, "a copy that cannot be written would only cost the majority");
+    assert!(part.settled());
+    drop(lock);
+    std::fs::rename(&away, &paths[3]).unwrap();
+    let mut whole = open(&paths[0]).unwrap();
+    let lock = whole.lock().unwrap();
+    whole.settle(&lock).unwrap();
+    assert!(whole.settled());
+    assert_eq!(open(&paths[3]).unwrap().descriptor().holders().len(), 4);
+}
+
+#[test]
 fn every_change_archives_the_descriptor_before_it() {
     let dir = TempDir::new().unwrap();
     let (_, paths) = group(dir.path(), 1);
