@@ -45,6 +45,33 @@ fn a_missing_pv_is_named_once_and_intact_files_read() {
 }
 
 #[test]
+fn a_copy_beside_a_pv_is_told_and_neither_is_used() {
+    let place = Place::new();
+    place.run("vgcreate --setphysicalvolumesize 8m vg0 a.db b.db c.db").ok();
+    place.run("lvcreate -n home -L 4m vg0").ok();
+    place.input("put vg0/home:/small", b"inline");
+    fs::copy(place.path("b.db"), place.path("copy.db")).unwrap();
+    for command in ["lvs", "cat vg0/home:/small", "df"] {
+        let ran = place.run(&format!("{command} --pool ."));
+        let twins: Vec<_> = ran.err.lines().filter(|line| line.contains("Not using")).collect();
+        assert!(twins.len() == 1 && ran.code == 0, "{ran:?}");
+        assert!(twins.iter().all(|line| line.contains("b.db and") && line.contains("copy.db: both are PV")), "{ran:?}");
+    }
+    let refused = place.run("lvcreate -n x -L 1m vg0 --pool .");
+    assert!(
+        refused.code == 5 && refused.err.contains("  Cannot change VG vg0 while PVs are missing.\n"),
+        "{refused:?}"
+    );
+    fs::remove_file(place.path("copy.db")).unwrap();
+    place.run("lvcreate -n x -L 4m vg0 --pool .").ok();
+    for pv in ["a", "b", "c"] {
+        fs::copy(place.path(&format!("{pv}.db")), place.path(&format!("{pv}2.db"))).unwrap();
+    }
+    let ran = place.run("cat vg0/home:/small --pool .");
+    assert!(ran.code == 5 && ran.err.contains("\"vg0\" not found") && ran.err.contains("a2.db"), "{ran:?}");
+}
+
+#[test]
 fn a_moved_pool_opens_and_heals_the_list() {
     let place = Place::new();
     fs::create_dir(place.path("one")).unwrap();
@@ -85,14 +112,6 @@ fn other_databases_in_the_folder_are_left_alone() {
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     assert!(ran.out.contains("notes.db"), "{}", ran.out);
     assert!(before == place.contents());
-}
-
-#[test]
-fn a_copy_of_a_pv_is_told_apart() {
-    let place = Place::with_home();
-    fs::copy(place.path("a.db"), place.path("copy.db")).unwrap();
-    let ran = place.run("--pool . vgs");
-    assert!(ran.err.contains("Not using") && ran.err.contains("copy.db"), "{ran:?}");
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! What a session sees: volume groups, free PVs, files that are none.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyfs_lvm::lv::{LvError, VolumeOptions};
@@ -26,23 +25,18 @@ pub(crate) fn vg_failure(error: &VgError) -> Failure {
     failure
 }
 
-/// Warnings, each said once however many groups report it.
-#[derive(Debug, Default)]
-struct Told(BTreeSet<String>);
-
-impl Told {
-    fn tell(&mut self, ui: &mut Ui<'_>, session: &Session, notices: &[Notice]) {
-        for notice in notices {
-            // A folder may hold databases of other programs: only `pvs -a` shows them.
-            let foreign = matches!(notice, Notice::Unusable { error } if matches!(**error, PvError::Foreign { .. }));
-            // The system's reason is the cause of the error, not part of its text.
-            let text = match notice {
-                Notice::Unusable { error } => chain(&**error),
-                other => other.to_string(),
-            };
-            if !(foreign && session.is_folder()) && self.0.insert(text.clone()) {
-                ui.warn(&text);
-            }
+/// Says what is out of order.
+fn tell(ui: &mut Ui<'_>, session: &Session, notices: &[Notice]) {
+    for notice in notices {
+        // A folder may hold databases of other programs: only `pvs -a` shows them.
+        let foreign = matches!(notice, Notice::Unusable { error } if matches!(**error, PvError::Foreign { .. }));
+        // The system's reason is the cause of the error, not part of its text.
+        let text = match notice {
+            Notice::Unusable { error } => chain(&**error),
+            other => other.to_string(),
+        };
+        if !(foreign && session.is_folder()) {
+            ui.warn(&text);
         }
     }
 }
@@ -72,14 +66,14 @@ impl Session {
             Some(first) if !self.is_files() => PoolFiles::Pv(first.clone()),
             _ => PoolFiles::Files(members),
         };
-        VolumeGroup::open(&self.env, &files, &self.options(access))
+        let options = OpenOptions { refused: scan.refused().clone(), ..self.options(access) };
+        VolumeGroup::open(&self.env, &files, &options)
     }
 
     /// The picture that reports show.
     pub(crate) fn model(&self, ui: &mut Ui<'_>, access: Access) -> Done<Model> {
         let scan = self.scan(access)?;
-        let mut told = Told::default();
-        told.tell(ui, self, &scan.notices);
+        tell(ui, self, &scan.notices);
         if scan.notices.iter().any(is_interrupted) {
             ui.complain("hint: a report changes nothing; roll it back with: anyfs-lvm df");
         }
@@ -96,7 +90,7 @@ impl Session {
                     continue;
                 }
             };
-            told.tell(ui, self, group.notices());
+            tell(ui, self, group.notices());
             let files = files(&group);
             seen.extend(files.iter().map(|(uuid, found)| (*uuid, found.path.clone())));
             let active = |lv: &vg::LvRecord| Some(group.activation_lock_paths(lv).iter().any(|path| is_held(path)));
@@ -120,7 +114,7 @@ impl Session {
     /// The volume group of that name, with what is out of order told to the user.
     pub(crate) fn group(&self, ui: &mut Ui<'_>, name: &str, access: Access) -> Done<VolumeGroup> {
         let (group, notices) = self.find_group(name, access)?;
-        Told::default().tell(ui, self, &notices);
+        tell(ui, self, &notices);
         Ok(group)
     }
 
@@ -148,11 +142,17 @@ impl Session {
         }
         let Some(group) = found else {
             scan.refuse_locked().map_err(|error| vg_failure(&error))?;
-            return Err(group_not_found(name));
+            // The only files of the group may be those that are not used.
+            let twins = scan.notices.iter().filter(|notice| matches!(notice, Notice::Duplicate { .. }));
+            return Err(twins.fold(group_not_found(name), |failure, twin| failure.line(twin.to_string())));
         };
         let ours = |notice: &&Notice| !matches!(notice, Notice::Unusable { .. });
-        let recovered = scan.notices.iter().filter(|notice| matches!(notice, Notice::Recovered { .. }));
-        let notices = recovered.chain(group.notices().iter().filter(ours)).cloned().collect();
+        let seen = scan.notices.iter().filter(|notice| match notice {
+            Notice::Recovered { .. } => true,
+            Notice::Duplicate { uuid, .. } => group.descriptor().pv(*uuid).is_some(),
+            _ => false,
+        });
+        let notices = seen.chain(group.notices().iter().filter(ours)).cloned().collect();
         let seen: Vec<_> = files(&group).into_iter().map(|(uuid, found)| (uuid, found.path)).collect();
         self.heal(&seen)?;
         Ok((group, notices))

@@ -4,6 +4,7 @@
 //! error. A closed standard output (`| head`) is remembered, not reported: the command ends quietly.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt::Debug;
 use std::io::{self, BufRead, Write};
 
@@ -26,6 +27,7 @@ pub(crate) struct Ui<'a> {
     err: &'a mut dyn Write,
     input: &'a mut dyn BufRead,
     broken: Option<io::Error>,
+    warned: HashSet<String>,
     /// Set from the command line once it is read.
     pub(crate) manner: Manner,
 }
@@ -53,7 +55,7 @@ fn harmless(line: &str) -> Cow<'_, str> {
 impl<'a> Ui<'a> {
     /// A user behind these streams.
     pub(crate) fn new(out: &'a mut dyn Write, err: &'a mut dyn Write, input: &'a mut dyn BufRead) -> Self {
-        Self { out, err, input, broken: None, manner: Manner::default() }
+        Self { out, err, input, broken: None, warned: HashSet::new(), manner: Manner::default() }
     }
 
     /// A normal line.
@@ -88,9 +90,11 @@ impl<'a> Ui<'a> {
         let _ = self.err.write_all(format!("  {line}\n").as_bytes());
     }
 
-    /// A warning.
+    /// A warning, said once however often it is found out.
     pub(crate) fn warn(&mut self, line: &str) {
-        self.complain(&format!("WARNING: {line}"));
+        if self.warned.insert(line.to_owned()) {
+            self.complain(&format!("WARNING: {line}"));
+        }
     }
 
     /// A failure: its lines, then the hint.

@@ -92,9 +92,11 @@ impl VolumeGroup {
                 |found| Member::attached(found.pv.clone(), found.file),
             )
         };
+        // What was seen twice stays refused when the VG is read again, from wherever that starts.
+        let options = OpenOptions { refused: scan.refused().clone(), ..options.clone() };
         Ok(Self {
             env: env.clone(),
-            options: options.clone(),
+            options,
             members: descriptor.pvs.iter().map(member).collect(),
             descriptor,
             choice,

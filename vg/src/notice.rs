@@ -108,7 +108,8 @@ impl fmt::Display for Notice {
                 write!(f, "{} was removed from VG {vg} while it was away; it is not used", path.display())
             }
             Self::Duplicate { uuid, first, second } => {
-                write!(f, "Not using {} and {}: both are PV {uuid}.", first.display(), second.display())
+                let (first, second) = (first.display(), second.display());
+                write!(f, "Not using {first} and {second}: both are PV {uuid}; move the one that is a copy away")
             }
             Self::SameFile { used, other } => {
                 write!(f, "{} is another name of {}; counted once", other.display(), used.display())

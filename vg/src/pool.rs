@@ -8,7 +8,7 @@ use pv::{Access, Env, PvUuid, VgUuid};
 
 use crate::quorum::{Choice, Replica, Undecided, choose};
 use crate::replica::DescriptorReplica;
-use crate::scan::{Scan, ScannedPv, files, scan};
+use crate::scan::{Scan, ScannedPv, files};
 use crate::{Descriptor, Notice, Result, VgError, VgName};
 
 /// Where a VG is looked for.
@@ -35,11 +35,20 @@ pub struct OpenOptions {
     pub command: String,
     /// Wait for other commands that change the VG.
     pub wait: bool,
+    /// PVs of which several files were seen before: none of them is used ([`Scan::refused`]).
+    pub refused: BTreeSet<PvUuid>,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { access: Access::ReadWrite, vg: None, archive: None, command: String::new(), wait: true }
+        Self {
+            access: Access::ReadWrite,
+            vg: None,
+            archive: None,
+            command: String::new(),
+            wait: true,
+            refused: BTreeSet::new(),
+        }
     }
 }
 
@@ -57,7 +66,8 @@ pub(crate) fn locate(env: &Env, pool: &PoolFiles, options: &OpenOptions) -> Resu
         PoolFiles::Pv(path) | PoolFiles::Dir(path) => (vec![path.clone()], true),
         PoolFiles::Files(paths) => (paths.clone(), false),
     };
-    let mut found = scan(env, &paths, options.access)?;
+    let mut found = Scan::without(&options.refused);
+    found.look_at(env, &paths, options.access)?;
     if let (PoolFiles::Pv(path), None) = (pool, found.pvs().next()) {
         // Says why the one file that was named cannot be used.
         DescriptorReplica::read(&pv::Pv::open(env, path, options.access)?)?;

@@ -53,12 +53,7 @@ pub struct Scan {
 /// [`VgError::Host`] when a folder cannot be listed. What is wrong with a file is a notice.
 pub fn scan(env: &Env, paths: &[PathBuf], access: Access) -> Result<Scan, VgError> {
     let mut out = Scan::default();
-    for path in paths {
-        match files(env, path)? {
-            Some(files) => files.iter().for_each(|file| out.look(env, file, access)),
-            None => out.look(env, path, access),
-        }
-    }
+    out.look_at(env, paths, access)?;
     Ok(out)
 }
 
@@ -120,6 +115,28 @@ impl Scan {
     pub fn groups(&self) -> BTreeMap<VgUuid, String> {
         let member = |pv: &ScannedPv| pv.pv.label().membership.clone();
         self.pvs().filter_map(member).map(|member| (member.vg, member.name)).collect()
+    }
+
+    /// Nothing seen yet, and files of these PVs are not to be used.
+    pub(crate) fn without(refused: &BTreeSet<PvUuid>) -> Self {
+        Self { refused: refused.clone(), ..Self::default() }
+    }
+
+    /// The PVs of which several files were seen. Which is the right one cannot be told from what they hold, so that
+    /// none of them is used.
+    pub fn refused(&self) -> &BTreeSet<PvUuid> {
+        &self.refused
+    }
+
+    /// As [`scan`], on top of what was seen.
+    pub(crate) fn look_at(&mut self, env: &Env, paths: &[PathBuf], access: Access) -> Result<(), VgError> {
+        for path in paths {
+            match files(env, path)? {
+                Some(files) => files.iter().for_each(|file| self.look(env, file, access)),
+                None => self.look(env, path, access),
+            }
+        }
+        Ok(())
     }
 
     /// Looks at one more file. One that was looked at is not looked at again.

@@ -243,6 +243,23 @@ fn copies_links_and_strangers_are_told_apart() {
 }
 
 #[test]
+fn a_pv_with_a_copy_beside_it_stays_unused_until_one_is_gone() {
+    let dir = TempDir::new().unwrap();
+    let (_, paths) = group(dir.path(), 3);
+    let copy = dir.path().join("copy.db");
+    std::fs::copy(&paths[1], &copy).unwrap();
+    let files = PoolFiles::Dir(dir.path().to_owned());
+    let mut vg = VolumeGroup::open(&Env::system(), &files, &OpenOptions::default()).unwrap();
+    let lost = |vg: &VolumeGroup| vg.pvs().iter().filter(|pv| !pv.present()).count();
+    assert_eq!(lost(&vg), 1);
+    let _lock = vg.lock().unwrap();
+    vg.refresh().unwrap();
+    assert_eq!(lost(&vg), 1, "its own hint leads to one of the two files");
+    std::fs::remove_file(&copy).unwrap();
+    assert_eq!(lost(&VolumeGroup::open(&Env::system(), &files, &OpenOptions::default()).unwrap()), 0);
+}
+
+#[test]
 fn another_pv_under_the_old_name_is_not_taken_for_the_lost_one() {
     let dir = TempDir::new().unwrap();
     let (_, paths) = group(dir.path(), 3);
