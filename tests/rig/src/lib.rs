@@ -23,6 +23,7 @@ mod host;
 mod image;
 mod log;
 mod machine;
+mod manual;
 mod prng;
 mod processes;
 mod report;
@@ -46,6 +47,7 @@ pub use host::MemHost;
 pub use image::{Image, Mode, Model, ParseSpecError, Spec};
 pub use log::{Inode, Name, NameOp, Node, Op};
 pub use machine::{Campaign, Counts, Failed};
+pub use manual::manual;
 pub use prng::Prng;
 pub use processes::{
     KillCounts, KillLoop, ProcessArguments, Races, Work, ZombieCounts, Zombies, hold_stopped, run_processes, work,

@@ -15,18 +15,21 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyfs_lvm_rig::{DamageKind, DamageOptions, RealCommand, TRIALS, watch};
+use anyfs_lvm_rig::{DamageKind, DamageOptions, RealCommand, TRIALS, manual, watch};
 
 /// Nothing that is looked at takes this long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
+    if manual(include_str!("damage.rs")) {
+        return ExitCode::SUCCESS;
+    }
     let mut out = stdout().lock();
     let words: Vec<String> = std::env::args().skip(1).collect();
     let (options, at_least) = match parse(&words) {
         Ok(parsed) => parsed,
         Err(message) => {
-            let _ = writeln!(out, "damage: {message}");
+            let _ = writeln!(out, "damage: {message} (--help tells more)");
             return ExitCode::from(2);
         }
     };

@@ -16,17 +16,20 @@ use std::io::{Write, stdout};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyfs_lvm_rig::{FaultCampaign, FaultKind, FaultOptions, FileKind, Weakness, watch};
+use anyfs_lvm_rig::{FaultCampaign, FaultKind, FaultOptions, FileKind, Weakness, manual, watch};
 
 /// No run takes this long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
+    if manual(include_str!("faults.rs")) {
+        return ExitCode::SUCCESS;
+    }
     let mut out = stdout().lock();
     let (options, least) = match parse(std::env::args().skip(1)) {
         Ok(parsed) => parsed,
         Err(message) => {
-            let _ = writeln!(out, "faults: {message}");
+            let _ = writeln!(out, "faults: {message} (--help tells more)");
             return ExitCode::from(2);
         }
     };

@@ -12,9 +12,12 @@
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 
-use anyfs_lvm_rig::{ProcessArguments, Races, run_processes};
+use anyfs_lvm_rig::{ProcessArguments, Races, manual, run_processes};
 
 fn main() -> ExitCode {
+    if manual(include_str!("races.rs")) {
+        return ExitCode::SUCCESS;
+    }
     let words: Vec<String> = std::env::args().skip(1).collect();
     run_processes("races", &words, &mut stdout(), &mut run)
 }

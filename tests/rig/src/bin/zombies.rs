@@ -13,9 +13,12 @@ use std::io::{Write, stdout};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use anyfs_lvm_rig::{ProcessArguments, Work, Zombies, hold_stopped, run_processes, work};
+use anyfs_lvm_rig::{ProcessArguments, Work, Zombies, hold_stopped, manual, run_processes, work};
 
 fn main() -> ExitCode {
+    if manual(include_str!("zombies.rs")) {
+        return ExitCode::SUCCESS;
+    }
     let words: Vec<String> = std::env::args().skip(1).collect();
     if let Some(("--child", rest)) = words.split_first().map(|(first, rest)| (first.as_str(), rest)) {
         let done = Work::read(rest).ok_or("wrong words".to_owned()).and_then(|todo| work(&todo, &mut stdout()));

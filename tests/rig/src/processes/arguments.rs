@@ -71,7 +71,7 @@ pub fn run_processes(
     let mut arguments = match ProcessArguments::read(words) {
         Ok(arguments) => arguments,
         Err(message) => {
-            let _ = writeln!(out, "{name}: {message}");
+            let _ = writeln!(out, "{name}: {message} (--help tells more)");
             return ExitCode::from(2);
         }
     };

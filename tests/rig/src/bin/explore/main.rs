@@ -29,7 +29,7 @@ use std::io::{Write, stdout};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyfs_lvm_rig::{Descriptor, Options, Report, Toy, Workload, watch};
+use anyfs_lvm_rig::{Descriptor, Options, Report, Toy, Workload, manual, watch};
 
 use arguments::{Arguments, parse};
 use stories::tell;
@@ -38,11 +38,14 @@ use stories::tell;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
+    if manual(include_str!("main.rs")) {
+        return ExitCode::SUCCESS;
+    }
     let mut out = stdout().lock();
     let arguments = match parse(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
         Err(message) => {
-            let _ = writeln!(out, "explore: {message}");
+            let _ = writeln!(out, "explore: {message} (--help tells more)");
             return ExitCode::from(2);
         }
     };
