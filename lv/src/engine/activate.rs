@@ -80,7 +80,7 @@ fn check_ground(reader: &CatalogueReader, state: &CopyState) -> Result<()> {
     if fs.next_ino <= reader.last_inode(FS)? || state.next_slice.0 <= reader.last_slice()? {
         return Err(damaged("a number that is to be given out next is in use"));
     }
-    let root = reader.inode(FS, Ino::ROOT)?.is_some_and(|row| {
+    let root = reader.inode(FS, Ino::ROOT)?.is_some_and(|(row, _)| {
         row.attr.kind == Kind::Directory && row.attr.nlink > 0 && row.parent == Ino::ROOT && row.attr.ino == Ino::ROOT
     });
     if root { Ok(()) } else { Err(damaged("its root, inode 1, is no directory")) }

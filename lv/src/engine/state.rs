@@ -13,6 +13,7 @@ use super::directory::Directory;
 use super::inode::Inode;
 use super::rules::TestSwitches;
 use super::space::Space;
+use super::xattr::Xattrs;
 use crate::catalogue::{CatalogueReader, FsRow, SliceRow, Totals};
 use crate::{Ino, LvError, Result};
 
@@ -154,13 +155,17 @@ impl State {
     /// The inode, loaded when it is not in memory. Deleted ones are not found.
     pub(crate) fn inode(&mut self, ino: Ino) -> Result<&mut Inode> {
         if !self.inodes.contains_key(&ino) {
-            let row = match self.reader.inode(FS, ino)? {
-                Some(row) => row,
+            let (row, xattrs) = match self.reader.inode(FS, ino)? {
+                Some(found) => found,
                 None if ino == Ino::ROOT => return Err(self.damaged("its root directory is missing")),
                 None => return Err(LvError::NoInode { ino }),
             };
             let committed = self.committed;
-            self.inodes.insert(ino, Inode::new(row, false, committed));
+            let mut inode = Inode::new(row, false, committed);
+            if !xattrs && inode.xattr_sum == 0 {
+                inode.xattrs = Some(Xattrs::new());
+            }
+            self.inodes.insert(ino, inode);
             self.entries += 1;
         }
         let inode = self.inodes.get_mut(&ino).filter(|inode| !inode.gone).ok_or(LvError::NoInode { ino })?;

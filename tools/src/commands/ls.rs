@@ -88,13 +88,9 @@ impl Ls {
 
     fn entries(&self, mount: &Mount, path: &[u8], ino: Ino) -> Done<Vec<(Vec<u8>, Attr)>> {
         let failed = |error| mount.failure(path, &error);
-        let mut out = Vec::new();
-        for entry in mount.entries(ino).map_err(failed)? {
-            if self.all || !entry.name.starts_with(b".") {
-                let attr = mount.volume.lookup(ino, &entry.name).map_err(failed)?;
-                out.push((entry.name, attr));
-            }
-        }
+        let all = mount.entries_plus(ino).map_err(failed)?.into_iter();
+        let shown = all.filter(|(entry, _)| self.all || !entry.name.starts_with(b"."));
+        let mut out: Vec<_> = shown.map(|(entry, attr)| (entry.name, attr)).collect();
         out.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         Ok(out)
     }

@@ -147,6 +147,19 @@ impl Mount {
         }
     }
 
+    /// All entries of a directory, with the attributes of what they name.
+    pub(crate) fn entries_plus(&self, dir: Ino) -> Result<Vec<(DirEntry, Attr)>, LvError> {
+        let mut all: Vec<(DirEntry, Attr)> = Vec::new();
+        loop {
+            let cookie = all.last().map_or(0, |(entry, _)| entry.cookie);
+            let more = self.volume.readdir_plus(dir, cookie, LISTED)?;
+            if more.is_empty() {
+                return Ok(all);
+            }
+            all.extend(more);
+        }
+    }
+
     /// The inode `name`, if there is one.
     pub(crate) fn find(&self, dir: Ino, name: &[u8]) -> Result<Option<Attr>, LvError> {
         match self.volume.lookup(dir, name) {
