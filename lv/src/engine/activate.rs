@@ -16,6 +16,7 @@ use quick_cache::sync::Cache;
 use vg::VolumeExtents;
 
 use super::core::{ByBytes, Core, VolumeOptions};
+use super::gather::Gathering;
 use super::host_space::{HostRoom, release_reserve, restore_reserve};
 use super::own::{Owned, lock_file, name_former, own};
 use super::rules::{Rule, TestSwitches};
@@ -170,6 +171,7 @@ fn first_state(
         poison: None,
         phase: super::state::Phase::Running,
         committing: false,
+        gathering: Gathering::default(),
         entries: 0,
         evict_above: 0,
         reader,
@@ -274,6 +276,7 @@ impl Activation<'_> {
             wals: places.iter().map(|place| log_of(&place.path)).collect(),
             state: Mutex::new(state),
             changed: Condvar::new(),
+            arrived: Condvar::new(),
             work: Condvar::new(),
             host_known: Mutex::new(HostRoom::default()),
             locks: Mutex::new(locks),

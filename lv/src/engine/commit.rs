@@ -1,11 +1,12 @@
 //! Committing a transaction group to all copies of the catalogue; what fsync and sync wait for.
 
 use std::sync::PoisonError;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pv::{Env, Txg};
 
 use super::core::{Core, lock};
+use super::gather::gather;
 use super::rules::Rule;
 use super::state::State;
 use super::txg::INTENT_MAX;
@@ -111,6 +112,9 @@ impl Core {
     /// the flush lock.
     pub(crate) fn commit_inline(&self, txg: Txg) -> Result<()> {
         let mut state = self.state()?;
+        if txg == state.txg && state.gathering.join() {
+            self.arrived.notify_one();
+        }
         while state.committing && state.committed < txg {
             // Whoever commits now takes along what it froze; all who wait here share the next commit.
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -120,6 +124,9 @@ impl Core {
             return Ok(());
         }
         state.committing = true;
+        if self.env.threads {
+            state = gather(&self.arrived, state);
+        }
         drop(state);
         let done = self.commit_now();
         lock(&self.state).committing = false;
@@ -138,11 +145,13 @@ impl Core {
         }
         state.now = self.running(state.running_base);
         let commit = state.freeze();
+        state.gathering.frozen(Instant::now());
         drop(state);
         let fence = self.options.switches.keep(Rule::CatalogueFence);
         copies.commit(&commit, fence).map_err(|error| self.poison(error))?;
         let mut state = lock(&self.state);
         state.committed(&commit);
+        state.gathering.returned(Instant::now());
         drop(state);
         drop(copies);
         if !self.env.threads {

@@ -111,6 +111,8 @@ pub(crate) struct Core {
     pub(crate) state: Mutex<State>,
     /// Something was placed, committed or stopped.
     pub(crate) changed: Condvar,
+    /// All who shared the last commit wait for the next.
+    pub(crate) arrived: Condvar,
     /// The background has something to do.
     pub(crate) work: Condvar,
     pub(crate) host_known: Mutex<super::host_space::HostRoom>,

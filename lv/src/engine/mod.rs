@@ -13,6 +13,7 @@ mod directory;
 mod entry;
 mod file_map;
 mod flush;
+mod gather;
 mod held;
 mod host_space;
 mod inode;

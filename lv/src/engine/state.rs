@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use pv::{Epoch, FamilyUuid, FlushNo, LeIndex, PvUuid, SliceId, Txg};
 
 use super::directory::Directory;
+use super::gather::Gathering;
 use super::inode::Inode;
 use super::rules::TestSwitches;
 use super::space::Space;
@@ -122,6 +123,7 @@ pub(crate) struct State {
     pub(crate) phase: Phase,
     /// Somebody runs a commit.
     pub(crate) committing: bool,
+    pub(crate) gathering: Gathering,
     pub(crate) reader: CatalogueReader,
     /// Rows in memory, about, and the number above which the next eviction pass runs.
     pub(crate) entries: usize,
