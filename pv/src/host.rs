@@ -9,6 +9,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use crate::{Bytes, Env, FileId, Host, HostLock, HostSpace, ProcessState, SystemClock};
@@ -26,6 +27,8 @@ impl Env {
 /// Locks are held by the open lock file, so two holders inside one process exclude each other as well.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct RealHost;
+
+const NO_FILE: &str = "it is a folder, pipe, socket or device where a file belongs";
 
 /// Size of the pieces in which a file is filled where the filesystem cannot reserve blocks.
 const PIECE: usize = 1024 * 1024;
@@ -45,6 +48,23 @@ fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).mode(0o600);
     options
+}
+
+/// Opens a regular file. A pool may come from elsewhere: a pipe in the place of a file would let whoever opens it wait
+/// for ever, and a link would let this process write to whatever file it leads to, so that with `follow` off none is
+/// followed.
+fn open_regular(options: &mut OpenOptions, path: &Path, follow: bool) -> io::Result<File> {
+    let refused = |what: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    let flags = if follow { OFlags::NONBLOCK } else { OFlags::NONBLOCK | OFlags::NOFOLLOW };
+    match options.custom_flags(i32::try_from(flags.bits()).unwrap_or(0)).open(path) {
+        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+            refused("it is a symbolic link where a file belongs")
+        }
+        // A pipe that nobody reads, or a socket.
+        Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => refused(NO_FILE),
+        Ok(file) if !file.metadata()?.is_file() => refused(NO_FILE),
+        other => other,
+    }
 }
 
 impl Host for RealHost {
@@ -117,12 +137,13 @@ impl Host for RealHost {
 
     fn read(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        File::open(path)?.take(u64::try_from(limit).unwrap_or(u64::MAX)).read_to_end(&mut bytes)?;
+        let file = open_regular(OpenOptions::new().read(true), path, true)?;
+        file.take(u64::try_from(limit).unwrap_or(u64::MAX)).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 
     fn read_end(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>> {
-        let mut file = File::open(path)?;
+        let mut file = open_regular(OpenOptions::new().read(true), path, true)?;
         let (len, limit) = (file.metadata()?.len(), u64::try_from(limit).unwrap_or(u64::MAX));
         file.seek(SeekFrom::Start(len.saturating_sub(limit)))?;
         let mut bytes = Vec::new();
@@ -131,8 +152,7 @@ impl Host for RealHost {
     }
 
     fn append(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let flags = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0);
-        OpenOptions::new().append(true).custom_flags(flags).open(path)?.write_all(bytes)
+        open_regular(OpenOptions::new().append(true), path, false)?.write_all(bytes)
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -156,7 +176,7 @@ impl Host for RealHost {
     }
 
     fn allocate(&self, path: &Path, bytes: Bytes) -> io::Result<()> {
-        let mut file = private_file().create(true).truncate(false).open(path)?;
+        let mut file = open_regular(private_file().create(true).truncate(false), path, false)?;
         match reserve(&file, bytes.get()) {
             Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => fill(&mut file, bytes.get())?,
             other => other?,

@@ -74,6 +74,21 @@ fn a_missing_pv_is_a_problem_of_the_group_and_of_the_files_on_it() {
 }
 
 #[test]
+fn names_of_pvs_do_not_steer_the_terminal() {
+    let place = Place::new();
+    let odd = "q\u{1b}[2J\n x.db";
+    let args = ["vgcreate", "--setphysicalvolumesize", "8m", "vg0", odd];
+    assert!(place.command().args(args).status().unwrap().success());
+    place.run("vgextend --setphysicalvolumesize 8m vg0 b.db c.db").ok();
+    place.run("lvcreate -n home -l 100%FREE vg0").ok();
+    place.input("put vg0/home:/big", &vec![7; 12 << 20]);
+    fs::rename(place.path(odd), place.path("aside")).unwrap();
+    let ran = place.run("check vg0");
+    assert!(ran.out.contains("/big: some of its bytes lie in ") && ran.out.contains("q\\u{1b}[2J\\n x.db"), "{ran:?}");
+    assert!(!ran.out.contains('\u{1b}') && !ran.err.contains('\u{1b}'), "{ran:?}");
+}
+
+#[test]
 fn a_name_that_is_none_is_refused() {
     let place = filled();
     place.run("check vg0/none").fails(5, "  Failed to find logical volume \"vg0/none\"\n");

@@ -11,6 +11,59 @@ fn pipe(place: &Place, name: &str) {
     rustix::fs::mknodat(CWD, place.path(name), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
 }
 
+/// All files beside the PVs, as names in the place.
+fn side_files(place: &Place) -> Vec<String> {
+    let mut found = Vec::new();
+    for name in ["a.db-journal", "b.db-journal"] {
+        found.push(name.to_owned());
+    }
+    for dir in ["a.db.d", "b.db.d"] {
+        let names = fs::read_dir(place.path(dir)).unwrap().map(|entry| entry.unwrap().file_name());
+        found.extend(names.map(|name| format!("{dir}/{}", name.to_str().unwrap())));
+        found.extend(["pv.lock", "vg.lock", "reserve"].map(|name| format!("{dir}/{name}")));
+    }
+    let logs: Vec<_> = found.iter().filter(|name| name.contains(".meta")).cloned().collect();
+    found.extend(logs.iter().flat_map(|name| [format!("{name}-wal"), format!("{name}-shm")]));
+    found.sort();
+    found.dedup();
+    found
+}
+
+#[test]
+fn what_lies_beside_a_pv_leads_nowhere_else_and_makes_nobody_wait() {
+    let home = || {
+        let place = Place::new();
+        place.run("vgcreate --setphysicalvolumesize 8m vg0 a.db b.db").ok();
+        place.run("lvcreate -n home -l 100%FREE --metadatacopies 2 vg0").ok();
+        place.input("put vg0/home:/f", &vec![1; 300_000]);
+        place
+    };
+    let count = side_files(&home()).len();
+    assert!(count >= 12);
+    for at in 0..count {
+        let place = home();
+        let name = &side_files(&place)[at];
+        let file = place.path(name);
+        let away = |it: &std::path::Path| {
+            let _ = fs::remove_file(it);
+        };
+        fs::write(place.path("victim"), "precious").unwrap();
+        away(&file);
+        symlink(place.path("victim"), &file).unwrap();
+        for line in ["check vg0", "ls vg0/home:/", "lvs", "put vg0/home:/g"] {
+            place.input(line, &vec![2; 200_000]);
+        }
+        assert_eq!(fs::read_to_string(place.path("victim")).unwrap(), "precious", "{name}");
+        away(&file);
+        pipe(&place, name);
+        for line in ["check vg0", "ls vg0/home:/", "lvs", "put vg0/home:/g"] {
+            // It ends, whatever it says.
+            place.input(line, &vec![2; 200_000]);
+        }
+        assert!(fs::symlink_metadata(&file).is_ok_and(|kind| kind.file_type().is_fifo()) || name.ends_with("reserve"));
+    }
+}
+
 #[test]
 fn test_mode_is_refused_where_it_would_change_files() {
     let place = Place::with_home();

@@ -223,13 +223,18 @@ fn files(group: &VolumeGroup) -> Files {
     group.pvs().iter().filter_map(found).collect()
 }
 
+/// Longest note in a lock file.
+const NOTE: usize = 64;
+
 /// Whether a living process holds the lock file. A lock whose note names a dead process is not even tried: trying
 /// could make an activation that begins at this moment fail.
 fn is_held(path: &Path) -> bool {
     if RealHost.lock_holder(path).is_some() {
         return true;
     }
-    let Ok(note) = std::fs::read_to_string(path) else { return false };
+    // What can be read is a regular file, and opening it below waits for nobody.
+    let Ok(note) = RealHost.read(path, NOTE) else { return false };
+    let note = String::from_utf8_lossy(&note);
     let pid =
         note.split_whitespace().next_back().and_then(|word| word.parse().ok()).and_then(rustix::process::Pid::from_raw);
     let alive = pid.is_none_or(|pid| match rustix::process::test_kill_process(pid) {

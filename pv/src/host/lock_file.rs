@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use super::{RealHost, private_file};
+use super::{RealHost, open_regular, private_file};
 use crate::HostLock;
 use crate::holder::Holder;
 
@@ -45,7 +45,7 @@ enum Waited {
 /// Locks the file at `path`, made when it is missing.
 pub(super) fn take(path: &Path, wait: bool, note: &str) -> io::Result<Option<Box<dyn HostLock>>> {
     loop {
-        let mut file = private_file().create(true).truncate(false).open(path)?;
+        let mut file = open_regular(private_file().create(true).truncate(false), path, false)?;
         match file.try_lock() {
             Ok(()) => {}
             // What is not there any more is no lock, held or not.

@@ -62,14 +62,25 @@ pub(super) fn check_version() -> Result<()> {
 
 pub(super) fn connect(env: &Env, path: &Path, access: Access, tuning: &Tuning) -> Result<Connection> {
     // Opening a pipe would wait for its other end.
-    if env.host.stat(path).is_ok_and(|file| !file.regular) {
-        let what = "a folder, pipe, socket or device".to_owned();
-        return Err(PvError::Foreign { path: path.to_owned(), what });
+    regular(env, path)?;
+    for end in ["-journal", "-wal", "-shm"] {
+        let mut side = path.as_os_str().to_owned();
+        side.push(end);
+        regular(env, Path::new(&side))?;
     }
     let name = uri(env, path, mode(access), !tuning.wal);
     let conn = Connection::open_with_flags(name, flags(access)).map_err(|e| cannot_open(env, path, e))?;
     harden(&conn, access).map_err(|e| error(path, OPEN, e))?;
     Ok(conn)
+}
+
+/// Refuses what is there and is no file.
+fn regular(env: &Env, path: &Path) -> Result<()> {
+    if env.host.stat(path).is_ok_and(|file| !file.regular) {
+        let what = "a folder, pipe, socket or device".to_owned();
+        return Err(PvError::Foreign { path: path.to_owned(), what });
+    }
+    Ok(())
 }
 
 pub(super) fn flags(access: Access) -> OpenFlags {

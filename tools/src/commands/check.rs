@@ -98,7 +98,7 @@ fn object_text(object: &Object) -> String {
 }
 
 fn tell(ui: &mut Ui<'_>, name: &LvName, report: &CheckReport) {
-    let line = |finding: &Finding| format!("{name}: {}: {}", object_text(&finding.object), finding.what);
+    let line = |finding: &Finding| format!("{name}: {}: {}", object_text(&finding.object), show::line(&finding.what));
     for finding in &report.problems {
         ui.raw(format!("  {}\n", line(finding)).as_bytes());
     }

@@ -2,6 +2,15 @@
 
 use anyfs_lvm::lv::Kind;
 
+/// A text on one line, in which names that stand in it steer nothing.
+pub(crate) fn line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() || is_invisible(c) { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
+}
+
 /// A name with control characters and bytes that are no text escaped, so that it cannot steer the terminal.
 pub(crate) fn name(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
