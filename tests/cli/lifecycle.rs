@@ -108,3 +108,19 @@ fn several_objects_go_on_after_a_failure() {
     assert_eq!((ran.code, ran.err.as_str()), (5, "  Failed to find logical volume \"vg0/no\"\n"));
     assert_eq!(ran.out, "  Logical volume \"home\" successfully removed.\n");
 }
+
+#[test]
+fn a_removed_volume_leaves_no_extents_behind() {
+    use anyfs_lvm::pv::{Access, Env, ExtentStore, Pv};
+    let place = Place::new();
+    place.run("vgcreate --setphysicalvolumesize 8m vg0 a.db b.db").ok();
+    place.run("lvcreate -n home -l 100%FREE vg0").ok();
+    place.input("put vg0/home:/f", &vec![1; 3_000_000]);
+    let extents = |name: &str| {
+        let pv = Pv::open(&Env::system(), &place.path(name), Access::ReadOnly).unwrap();
+        pv.store().unwrap().list(None, 100).unwrap().len()
+    };
+    assert!(extents("a.db") > 0 && extents("b.db") > 0);
+    place.run("lvremove -y vg0/home").ok();
+    assert_eq!((extents("a.db"), extents("b.db")), (0, 0));
+}

@@ -208,3 +208,18 @@ fn a_volume_too_small_for_any_data_is_made_with_a_warning() {
     assert_eq!(ran.code, 0);
     assert!(ran.err.contains("\"tiny\" can hold no data"), "{ran:?}");
 }
+
+#[test]
+fn a_pv_restored_from_a_backup_is_refused() {
+    let place = Place::new();
+    place.run("vgcreate --setphysicalvolumesize 8m vg0 a.db b.db").ok();
+    place.run("lvcreate -n home -l 100%FREE vg0").ok();
+    place.input("put vg0/home:/f", &vec![1; 2_000_000]);
+    let old = ["b.db", "b.db-journal"].map(|name| fs::read(place.path(name)).unwrap());
+    place.input("put vg0/home:/g", &vec![2; 2_000_000]);
+    for (name, old) in ["b.db", "b.db-journal"].into_iter().zip(old) {
+        fs::write(place.path(name), old).unwrap();
+    }
+    let refused = place.run("ls vg0/home:/");
+    assert!(refused.code == 5 && refused.err.contains("b.db") && refused.err.contains("is an old copy"), "{refused:?}");
+}

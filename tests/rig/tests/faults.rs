@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyfs_lvm_rig::{
     Disk, Fault, FaultCampaign, FaultKind, FaultOptions, FaultReport, FileKind, Pool, Weakness, Workload, watch,
 };
-use lv::{Ino, LvError, NewNode, Rule};
+use lv::{Ino, LvError, NewNode, Rule, SetAttr, Volume};
+use pv::{Bytes, Epoch, ExtentStore, FamilyUuid, Pv, PvOptions, Txg};
 
 #[cfg(test)]
 mod support {
@@ -39,9 +40,23 @@ fn faults_drawn_by_lot_lose_nothing() {
 /// SQLite tells nobody when the folder of a new journal or log cannot be synced.
 #[test]
 fn a_folder_that_cannot_be_synced_stops_an_activation_instead_of_losing_the_log() {
-    let (workload, kind, file) = (Some("copies".to_owned()), Some(FaultKind::Sync), Some(FileKind::Folder));
-    let report = run(FaultOptions { workload, kind, file, stride: 3, ..FaultOptions::default() });
-    assert!(report.total().bad == 0 && report.total().struck > 3, "{report}");
+    let (kind, file) = (Some(FaultKind::Sync), Some(FileKind::Folder));
+    for (workload, stride) in [("activation", 1), ("copies", 3)] {
+        let workload = Some(workload.to_owned());
+        let report = run(FaultOptions { workload, kind, file, stride, ..FaultOptions::default() });
+        assert!(report.total().bad == 0 && report.total().struck > 3, "{report}");
+    }
+}
+
+#[test]
+fn a_pv_is_not_taken_over_before_its_journal_has_a_durable_name() {
+    let disk = Disk::default();
+    let path = Path::new("/p.db");
+    let made = Pv::create(&disk.env(), path, &PvOptions { capacity: Bytes(1 << 20), ..PvOptions::default() }).unwrap();
+    let store = made.store().unwrap();
+    disk.set_fault(Some(Fault { kind: FaultKind::Sync, file: Some(FileKind::Folder), at: 1, lasting: true }));
+    let family = FamilyUuid::random().unwrap();
+    assert!(store.take(family, Epoch(1), Txg(0)).is_err() && disk.fault_counts().1 > 0);
 }
 
 #[test]
@@ -67,25 +82,34 @@ fn a_log_that_counts_as_durable_before_it_is_in_its_file_is_found() {
     assert!(report.total().bad == 0, "{report}");
 }
 
-/// What waits in memory is on its way from a layer into the map when the map cannot be read.
+/// What waits in memory is on its way from a layer into the map when the map cannot be read; or nothing was begun yet.
+/// Either way the sync has failed, and nobody may take the next one for a success.
 #[test]
 fn a_sync_that_could_not_read_the_catalogue_is_not_followed_by_one_that_succeeds_without_the_data() {
-    let disk = Disk::default();
-    let workload = Workload::random();
-    let pool = Pool::create(&disk.env(), Path::new("/"), workload.shape).unwrap();
-    let activate = || pool.activate(&disk.env(), workload.options, Weakness::None).unwrap();
-    let volume = activate();
-    let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
-    volume.write(file, 0, &[1; 300]).unwrap();
-    volume.close().unwrap();
-    let volume = activate();
-    volume.write(file, 100, &[2; 100]).unwrap();
-    disk.set_fault(Some(Fault { kind: FaultKind::Read, file: None, at: 1, lasting: true }));
-    let failed = volume.sync().unwrap_err();
-    assert!(disk.fault_counts().1 > 0, "{failed}");
-    disk.set_fault(None);
-    let again = volume.sync();
-    assert!(matches!(again, Err(LvError::Poisoned { .. })), "{again:?}: {:?}", volume.read_all(file));
-    volume.abandon();
-    assert_eq!(activate().read_all(file).unwrap(), [1; 300]);
+    type Change = fn(&Volume, Ino);
+    let write: Change = |volume, file| volume.write(file, 100, &[2; 100]).unwrap();
+    let cut: Change = |volume, file| {
+        volume.setattr(file, &SetAttr { size: Some(100), ..SetAttr::default() }).unwrap();
+    };
+    let nothing: Change = |_, _| {};
+    for change in [write, cut, nothing] {
+        let disk = Disk::default();
+        let workload = Workload::random();
+        let pool = Pool::create(&disk.env(), Path::new("/"), workload.shape).unwrap();
+        let activate = || pool.activate(&disk.env(), workload.options, Weakness::None).unwrap();
+        let volume = activate();
+        let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+        volume.write(file, 0, &[1; 300]).unwrap();
+        volume.close().unwrap();
+        let volume = activate();
+        change(&volume, file);
+        disk.set_fault(Some(Fault { kind: FaultKind::Read, file: None, at: 1, lasting: true }));
+        let failed = volume.fsync(file).unwrap_err();
+        assert!(disk.fault_counts().1 > 0, "{failed}");
+        disk.set_fault(None);
+        let again = volume.sync();
+        assert!(matches!(again, Err(LvError::Poisoned { .. })), "{again:?}: {:?}", volume.read_all(file));
+        volume.abandon();
+        assert_eq!(activate().read_all(file).unwrap(), [1; 300]);
+    }
 }
