@@ -95,8 +95,8 @@ rig() {
     notes+=("$1: $(tail -n 1 "$logs/rig" | sed 's/^ *//')")
 }
 
-# explore SEED: crashes of the real engine on a recorded disk. So many images at least: a tester that stands still is
-# found, too.
+# explore SEED: crashes of the real engine on a recorded disk. So many images at least, of each workload and in all: a
+# tester that stands still is found, too.
 explore() {
     local workloads seconds images=0
     read -ra workloads <<<"$EXPLORE_WORKLOADS"
@@ -104,7 +104,13 @@ explore() {
     for workload in "${workloads[@]}"; do
         cargo run --locked --profile rig --quiet -p anyfs-lvm-rig --bin explore -- \
             --workload "$workload" --seed "$1" --seconds "$seconds" 2>&1 | tee "$logs/explore"
-        images=$((images + $(grep -o '[0-9]* images' "$logs/explore" | tail -n 1 | cut -d ' ' -f 1)))
+        local judged
+        judged=$(grep -o '[0-9]* images' "$logs/explore" | tail -n 1 | cut -d ' ' -f 1)
+        images=$((images + judged))
+        if [ "$judged" -lt 100 ]; then
+            printf 'explore: only %d images of the workload %s were judged, at least 100 are asked for\n' "$judged" "$workload" >&2
+            return 1
+        fi
         notes+=("explore $workload, seed $1: $(grep ' images' "$logs/explore" | tail -n 1)")
     done
     notes+=("explore, seed $1: $images images in all")
@@ -146,7 +152,7 @@ step 'faults of the disk' rig faults --seconds "$FAULT_SECONDS" --at-least 500
 step 'damaged files' rig damage --seconds "$DAMAGE_SECONDS" --at-least 200
 step 'model of a volume' rig machine --seconds "$MODEL_SECONDS" --at-least 60
 step 'kill -9 on real files' rig killloop --seconds "$KILL_SECONDS" --at-least 60
-step 'owners that are stopped and taken over' rig zombies --seconds "$RACE_SECONDS" --at-least 10
+step 'owners that are stopped and taken over' rig zombies --seconds "$RACE_SECONDS" --at-least 2
 step 'commands that race' races
 step 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --all-features
 msrv

@@ -61,14 +61,14 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<(FaultOptions, u64),
         match name.as_str() {
             "--seed" => options.seed = number()?,
             "--seconds" => {
-                let seconds = number()?;
-                options.until = (seconds > 0).then(|| Instant::now() + Duration::from_secs(seconds));
+                options.until = Some(Instant::now() + Duration::from_secs(number()?));
             }
             "--runs" => options.runs = Some(number()?),
             "--stride" => options.stride = number()?,
             "--at-least" => least = number()?,
             "--threads" => options.threads = usize::try_from(number()?).map_err(|error| error.to_string())?,
-            "--workload" => options.workload = Some(value),
+            "--workload" if FaultCampaign::workloads().contains(&value.as_str()) => options.workload = Some(value),
+            "--workload" => return Err(format!("no workload {value}")),
             "--kind" => {
                 let known = FaultKind::ALL.into_iter().find(|kind| kind.name() == value);
                 options.kind = Some(known.ok_or_else(|| format!("no kind of fault {value}"))?);

@@ -26,7 +26,7 @@ fn run(arguments: &ProcessArguments, out: &mut dyn Write) -> Result<String, Stri
     let own = std::env::current_exe().map_err(|error| error.to_string())?;
     let command = arguments.command.clone().unwrap_or_else(|| own.with_file_name("anyfs-lvm"));
     let mut races = Races::new(&arguments.dir, arguments.seed, &command)?;
-    while arguments.go_on(races.commands()) {
+    while arguments.go_on(races.done()) {
         let commands = races.commands();
         if let Err(message) = races.round() {
             let _ = writeln!(out, "{}", races.summary());

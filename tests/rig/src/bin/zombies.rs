@@ -1,11 +1,11 @@
 //! `zombies`: owners of a volume are stopped at any moment and taken over; when they go on they are refused.
 //!
 //! ```text
-//! zombies [--seconds S] [--seed N] [--at-least STOPS] [--dir DIR] [--weakness NAME]
+//! zombies [--seconds S] [--seed N] [--at-least REFUSED] [--dir DIR] [--weakness NAME]
 //! ```
 //!
 //! Real processes on real files in a new folder in DIR (the system's folder for temporary files), which is removed at the
-//! end unless something was wrong. Runs until S seconds are over and STOPS owners were stopped. A weakness is a rule of the
+//! end unless something was wrong. Runs until S seconds are over and so many former owners were refused. A weakness is a rule of the
 //! engine switched off in the former owner (`no-catalogue-fence`, `no-pv-fence`): it must be found. Exit code 0: nothing
 //! wrong; 1: something wrong; 2: wrong arguments.
 
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
 fn run(arguments: &ProcessArguments, out: &mut dyn Write) -> Result<String, String> {
     let own = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut pool = Zombies::new(&arguments.dir, arguments.seed, &arguments.weakness)?;
-    while arguments.go_on(pool.counts.stops) {
+    while arguments.go_on(pool.counts.refused) {
         let mut child = Command::new(&own);
         child.arg("--child");
         let stops = pool.counts.stops;

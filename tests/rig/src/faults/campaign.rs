@@ -173,6 +173,11 @@ pub struct FaultCampaign {
 }
 
 impl FaultCampaign {
+    /// Names of the workloads.
+    pub fn workloads() -> Vec<&'static str> {
+        Script::all().into_iter().map(|script| script.name).collect()
+    }
+
     /// Runs faults and says what was found.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
     pub(crate) shrink: u64,
     pub(crate) keep: Option<Vec<usize>>,
     pub(crate) sequences: u32,
-    pub(crate) start: u64,
+    pub(crate) start: Option<u64>,
     pub(crate) points_given: bool,
     pub(crate) options: Options,
 }
@@ -70,7 +70,7 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments
         shrink: 60,
         keep: None,
         sequences: 2,
-        start: 0,
+        start: None,
         points_given: false,
         options,
     };
@@ -111,7 +111,7 @@ fn set(arguments: &mut Arguments, name: &str, value: String) -> Result<(), Strin
         "--workload" => arguments.workload = value,
         "--shorn" => arguments.options.shorn = value != "0",
         "--sequences" => arguments.sequences = value.parse().map_err(wrong)?,
-        "--start" => arguments.start = value.parse().map_err(wrong)?,
+        "--start" => arguments.start = Some(value.parse().map_err(wrong)?),
         "--keep" => {
             arguments.keep = Some(parse_ranges(&value).ok_or_else(|| format!("--keep: {value} is no list of steps"))?);
         }

@@ -13,7 +13,7 @@
 //! that fail (60; 0: not at all).
 //!
 //! `seq` runs all sequences of `--sequences` operations, each followed by every way of making it durable, from number
-//! `--start` on; of the crashes in them it looks at a sample (`--points` is 1 in so many of all kinds of crashes at all
+//! `--start` on (unless given: 0, with `--seconds` one that the seed decides); of the crashes in them it looks at a sample (`--points` is 1 in so many of all kinds of crashes at all
 //! points, 80 unless given), and says with which number to go on when `--seconds` are over.
 //!
 //! Without a seed it takes a fresh one; it always prints the seed. Each round of a workload has a seed of its own,

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyfs_lvm_rig::{Options, Sequences};
+use anyfs_lvm_rig::{Options, Prng, Sequences};
 
 use super::arguments::Arguments;
 
@@ -16,9 +16,9 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> ExitCode {
     let repeated = !arguments.options.only.is_empty();
     let until = Instant::now() + Duration::from_secs(arguments.seconds);
     let points = if arguments.points_given { arguments.options.one_write_in } else { POINTS };
-    let sequences = Sequences {
+    let mut sequences = Sequences {
         length: arguments.sequences,
-        start: arguments.start,
+        start: arguments.start.unwrap_or(0),
         count: if repeated { 1 } else { u64::MAX },
         options: Options {
             one_write_in: 1,
@@ -29,6 +29,10 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> ExitCode {
             ..arguments.options.clone()
         },
     };
+    if arguments.start.is_none() && arguments.seconds > 0 {
+        // A short look at another part of them with every seed.
+        sequences.start = Prng::new(arguments.options.seed).below(sequences.all() / 10 * 9);
+    }
     let found = match sequences.run() {
         Ok(found) => found,
         Err(message) => {

@@ -19,6 +19,11 @@ impl Tally {
         self.0.values().map(|(run, _)| run).sum()
     }
 
+    /// Those that were not refused.
+    pub(super) fn done(&self) -> u64 {
+        self.0.values().map(|(run, refused)| run - refused).sum()
+    }
+
     /// One more command; why it was refused, if it was.
     pub(super) fn count(&mut self, verb: &str, refused: Option<&str>) {
         let (run, not) = self.0.entry(verb.to_owned()).or_default();

@@ -86,6 +86,11 @@ impl Races {
         self.tally.commands()
     }
 
+    /// Those of them that were not refused.
+    pub fn done(&self) -> u64 {
+        self.tally.done()
+    }
+
     /// Everybody runs some commands, then the group is checked.
     ///
     /// # Errors
