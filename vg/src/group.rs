@@ -237,7 +237,7 @@ impl VolumeGroup {
         // Another process may have renamed the VG.
         options.vg = None;
         let files = match &self.files {
-            PoolFiles::Dir(_) | PoolFiles::Pv(_) => self.anchor().unwrap_or_else(|| self.files.clone()),
+            PoolFiles::Dir(_) | PoolFiles::Pv(_) | PoolFiles::Pvs(_) => self.known(),
             PoolFiles::Files(_) => self.files.clone(),
         };
         let mut fresh = match Self::open(&self.env, &files, &options) {
@@ -256,8 +256,11 @@ impl VolumeGroup {
         Ok(())
     }
 
-    fn anchor(&self) -> Option<PoolFiles> {
-        self.members.iter().find(|member| member.pv.is_some()).map(|member| PoolFiles::Pv(member.path.clone()))
+    /// Its PVs that are there. All of them: one alone may be behind, and lead only to those it knew.
+    fn known(&self) -> PoolFiles {
+        let present = self.members.iter().filter(|member| member.pv.is_some());
+        let paths: Vec<PathBuf> = present.map(|member| member.path.clone()).collect();
+        if paths.is_empty() { self.files.clone() } else { PoolFiles::Pvs(paths) }
     }
 
     /// The PVs that arguments name: paths or `@tags`, with or without extents.

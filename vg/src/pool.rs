@@ -16,6 +16,8 @@ use crate::{Descriptor, Notice, Result, VgError, VgName};
 pub enum PoolFiles {
     /// From any one of its PVs: hints in the descriptor lead to the others, then the folders of those found.
     Pv(PathBuf),
+    /// As [`PoolFiles::Pv`], from several: what any of them knows counts.
+    Pvs(Vec<PathBuf>),
     /// Among the `*.db` files of a folder, and where hints lead from there.
     Dir(PathBuf),
     /// Among these files only.
@@ -64,6 +66,7 @@ pub(crate) struct Located {
 pub(crate) fn locate(env: &Env, pool: &PoolFiles, options: &OpenOptions) -> Result<Located> {
     let (paths, search) = match pool {
         PoolFiles::Pv(path) | PoolFiles::Dir(path) => (vec![path.clone()], true),
+        PoolFiles::Pvs(paths) => (paths.clone(), true),
         PoolFiles::Files(paths) => (paths.clone(), false),
     };
     let mut found = Scan::without(&options.refused);

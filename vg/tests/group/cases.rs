@@ -325,6 +325,27 @@ fn a_pv_whose_leaving_was_interrupted_carries_a_copy_again_once_it_is_there() {
 }
 
 #[test]
+fn settling_completes_what_only_the_joining_pv_has_seen() {
+    let dir = TempDir::new().unwrap();
+    let (mut vg, paths) = group(dir.path(), 1);
+    let old = [paths[0].clone(), dir.path().join("pv0.db-journal")].map(|file| (std::fs::read(&file).unwrap(), file));
+    let joining = new_pv(dir.path(), "pv1.db");
+    let lock = vg.lock().unwrap();
+    vg.extend(&lock, &[joining]).unwrap();
+    drop(lock);
+    // As an interruption leaves it that came before the old PV had the change.
+    for (bytes, file) in old {
+        std::fs::write(file, bytes).unwrap();
+    }
+    let files = PoolFiles::Dir(dir.path().to_owned());
+    let mut found = VolumeGroup::open(&Env::system(), &files, &OpenOptions::default()).unwrap();
+    assert_eq!((found.pvs().len(), found.settled()), (2, false));
+    let lock = found.lock().unwrap();
+    found.settle(&lock).unwrap();
+    assert_eq!((found.pvs().len(), found.settled()), (2, true));
+}
+
+#[test]
 fn every_change_archives_the_descriptor_before_it() {
     let dir = TempDir::new().unwrap();
     let (_, paths) = group(dir.path(), 1);
