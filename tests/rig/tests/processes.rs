@@ -155,18 +155,18 @@ fn stopped_owners_are_taken_over_and_refused_when_they_go_on() {
 #[test]
 fn commands_that_race_do_what_they_say() {
     let command = anyfs_lvm();
-    let arguments = ["--seconds", "4", "--seed", "1", "--at-least", "100", "--command", command.to_str().unwrap()];
+    let arguments = ["--seconds", "4", "--seed", "1", "--at-least", "40", "--command", command.to_str().unwrap()];
     let (code, text) = run(env!("CARGO_BIN_EXE_races"), &arguments);
     assert_eq!(code, Some(0), "{text}");
-    assert!(count(&text, " commands") >= 100, "{text}");
+    assert!(count(&text, " commands") >= 40, "{text}");
 }
 
 #[test]
 fn wrong_arguments_are_named() {
     for program in [env!("CARGO_BIN_EXE_zombies"), env!("CARGO_BIN_EXE_races"), env!("CARGO_BIN_EXE_killloop")] {
         let (code, text) = run(program, &["--seconds", "x"]);
-        assert!(code == Some(2) && text.trim().ends_with("--seconds: x is no number"), "{text}");
+        assert!(code == Some(2) && text.contains("--seconds: x is no number (--help"), "{text}");
         let (code, text) = run(program, &["--owners", "3"]);
-        assert!(code == Some(2) && text.trim().ends_with("--owners: 3 is not 1 or 2"), "{text}");
+        assert!(code == Some(2) && text.contains("--owners: 3 is not 1 or 2 (--help"), "{text}");
     }
 }

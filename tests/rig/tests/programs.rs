@@ -80,9 +80,9 @@ fn wrong_arguments_are_named() {
     let (code, text) = run(env!("CARGO_BIN_EXE_faults"), &["--fault", "write:any:1"]);
     assert!(code == Some(2) && text.contains("write:any:1 is no fault"), "{text}");
     let (code, text) = run(env!("CARGO_BIN_EXE_explore"), &["--seed", "x"]);
-    assert_eq!((code, text.trim()), (Some(2), "explore: --seed: x is no number"));
+    assert!(code == Some(2) && text.starts_with("explore: --seed: x is no number (--help"), "{text}");
     let (code, text) = run(env!("CARGO_BIN_EXE_killloop"), &["--frob", "1"]);
-    assert_eq!((code, text.trim()), (Some(2), "killloop: unknown argument --frob"));
+    assert!(code == Some(2) && text.starts_with("killloop: unknown argument --frob (--help"), "{text}");
     let (code, text) = run(env!("CARGO_BIN_EXE_explore"), &["--workload", "none"]);
     assert!(code == Some(2) && text.contains("no workload none"), "{text}");
 }
