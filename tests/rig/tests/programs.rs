@@ -58,7 +58,7 @@ fn machine_counts_its_cases_and_fails_when_they_are_too_few() {
     let (code, text) = run(env!("CARGO_BIN_EXE_machine"), &["--cases", "1", "--at-least", "2"]);
     assert!(code == Some(1) && text.contains("fewer than 2 cases"), "{text}");
     let (code, text) = run(env!("CARGO_BIN_EXE_machine"), &["--seed", "5", "--seed"]);
-    assert_eq!((code, text.trim()), (Some(2), "machine: --seed needs a value"));
+    assert!(code == Some(2) && text.starts_with("machine: --seed needs a value (--help"), "{text}");
 }
 
 #[test]
