@@ -76,6 +76,15 @@ fn a_failing_case_is_shrunk_and_repeats() {
 }
 
 #[test]
+fn explore_fails_when_it_judges_fewer_disks_than_asked_for() {
+    for workload in ["toy", "seq"] {
+        let arguments = ["--workload", workload, "--seed", "1", "--seconds", "1", "--at-least", "100000000"];
+        let (code, text) = run(env!("CARGO_BIN_EXE_explore"), &arguments);
+        assert!(code == Some(1) && text.contains("images were judged, at least 100000000 are asked for"), "{text}");
+    }
+}
+
+#[test]
 fn wrong_arguments_are_named() {
     let (code, text) = run(env!("CARGO_BIN_EXE_faults"), &["--fault", "write:any:1"]);
     assert!(code == Some(2) && text.contains("write:any:1 is no fault"), "{text}");

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyfs_lvm_rig::{Options, Spec, Weakness, Workload};
+use anyfs_lvm_rig::{Options, Report, Spec, Weakness, Workload};
 
 /// A crash before one write in so many, unless told otherwise.
 const POINTS: u64 = 10;
@@ -19,11 +19,21 @@ pub(crate) struct Arguments {
     pub(crate) steps: Option<u32>,
     pub(crate) weakness: Weakness,
     pub(crate) shrink: u64,
+    pub(crate) at_least: u64,
     pub(crate) keep: Option<Vec<usize>>,
     pub(crate) sequences: u32,
     pub(crate) start: Option<u64>,
     pub(crate) points_given: bool,
     pub(crate) options: Options,
+}
+
+impl Arguments {
+    /// What a report with fewer images than were asked for has to say.
+    pub(crate) fn too_few(&self, report: &Report) -> Option<String> {
+        let images = report.total().images;
+        (images < self.at_least && self.options.only.is_empty())
+            .then(|| format!("only {images} images were judged, at least {} are asked for", self.at_least))
+    }
 }
 
 /// Ascending numbers as `0-3,9`.
@@ -68,6 +78,7 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments
         steps: None,
         weakness: Weakness::None,
         shrink: 60,
+        at_least: 0,
         keep: None,
         sequences: 2,
         start: None,
@@ -107,6 +118,7 @@ fn set(arguments: &mut Arguments, name: &str, value: String) -> Result<(), Strin
         "--steps" => arguments.steps = Some(value.parse().map_err(wrong)?),
         "--threads" => arguments.options.threads = value.parse().map_err(wrong)?,
         "--shrink" => arguments.shrink = value.parse().map_err(wrong)?,
+        "--at-least" => arguments.at_least = value.parse().map_err(wrong)?,
         "--deep" => arguments.options.deep_one_in = value.parse().map_err(wrong)?,
         "--workload" => arguments.workload = value,
         "--shorn" => arguments.options.shorn = value != "0",

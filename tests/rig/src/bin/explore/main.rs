@@ -4,13 +4,13 @@
 //! explore [--seed N] [--seconds S] [--workload random|tight|copies|compaction|several|lost-copy|
 //!         descriptor|seq|toy]
 //!         [--steps N] [--threads N] [--points N] [--deep N] [--shorn 0|1] [--weakness NAME] [--shrink SECONDS]
-//!         [--keep STEPS] [--image SPEC[/SPEC]] [--sequences N] [--start N]
+//!         [--keep STEPS] [--image SPEC[/SPEC]] [--sequences N] [--start N] [--at-least IMAGES]
 //! ```
 //!
 //! `--points`: a crash before one write in N and one other operation in N/3; `--deep`: crashes in the recovery from one
 //! image in N; `--shorn 0`: without drives that leave garbage in a sector they were writing; `--weakness`: a rule of the
 //! engine switched off, to see the failure (`lazy-pv`, `reuse-at-once`); `--shrink`: how long to look for fewer steps
-//! that fail (60; 0: not at all).
+//! that fail (60; 0: not at all); `--at-least`: fewer images than these are a failure.
 //!
 //! `seq` runs all sequences of `--sequences` operations, each followed by every way of making it durable, from number
 //! `--start` on (unless given: 0, with `--seconds` one that the seed decides); of the crashes in them it looks at a sample (`--points` is 1 in so many of all kinds of crashes at all
@@ -56,12 +56,15 @@ fn main() -> ExitCode {
         return sequences::run(&arguments, &mut out);
     }
     let (rounds, report, failure) = run(&arguments);
+    let failure = failure.or_else(|| arguments.too_few(&report));
     let _ = write!(out, "{}", report.details());
     if let Some(text) = &failure {
         let _ = writeln!(out, "{text}");
     }
     let verdict = if failure.is_some() { "FAILED: " } else { "" };
-    let _ = writeln!(out, "{verdict}{rounds} rounds, {} operations: {report}", report.operations);
+    let workload = &arguments.workload;
+    let _ =
+        writeln!(out, "{verdict}{workload}, seed {seed}: {rounds} rounds, {} operations: {report}", report.operations);
     ExitCode::from(u8::from(failure.is_some()))
 }
 

@@ -48,13 +48,19 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> ExitCode {
         let _ = write!(out, "  repeat: explore --workload seq --seed {seed} --sequences {length} --start {number}");
         let _ = writeln!(out, " --image {image}");
     }
+    let too_few = arguments.too_few(&found.report);
+    if let Some(text) = &too_few {
+        let _ = writeln!(out, "{text}");
+    }
     let all = sequences.all();
-    let verdict = if found.failure.is_some() { "FAILED: " } else { "" };
-    let _ = write!(out, "{verdict}{} of {all} sequences of {} done", found.done, sequences.length);
+    let failed = found.failure.is_some() || too_few.is_some();
+    let verdict = if failed { "FAILED: " } else { "" };
+    let seed = arguments.options.seed;
+    let _ = write!(out, "{verdict}seq, seed {seed}: {} of {all} sequences of {} done", found.done, sequences.length);
     let _ = write!(out, " and {} impossible, 1 crash in {points} of each", found.impossible);
     if found.next < all {
         let _ = write!(out, " (go on with --start {})", found.next);
     }
     let _ = writeln!(out, ": {}", found.report);
-    ExitCode::from(u8::from(found.failure.is_some()))
+    ExitCode::from(u8::from(failed))
 }
