@@ -105,7 +105,7 @@ pub enum PvError {
         what: String,
     },
     /// A write was interrupted, and only opening the file for writing can roll it back.
-    #[error("{}: an interrupted write must be rolled back first; open it for writing", path.display())]
+    #[error("{}: a write was interrupted and must be rolled back first", path.display())]
     NeedsRecovery {
         /// The file.
         path: PathBuf,

@@ -94,4 +94,22 @@ fn a_name_that_is_none_is_refused() {
     place.run("check vg0/none").fails(5, "  Failed to find logical volume \"vg0/none\"\n");
     place.run("check none").fails(5, "  Volume group \"none\" not found\n  Cannot process volume group none\n");
     assert_eq!(place.run("check").code, 3);
+    let of_a_file = place.run("check vg0/home:/small");
+    of_a_file.refused("  vg0/home:/small: a check is of whole volumes: give VG or VG/LV.\n");
+}
+
+#[test]
+fn what_could_not_be_checked_is_in_the_json_too() {
+    let place = filled();
+    fs::remove_file(metadata(&place)).unwrap();
+    let ran = place.run("check --json vg0/home vg0/none none");
+    let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let volumes = json["check"].as_array().unwrap();
+    let told: Vec<_> = volumes.iter().map(|one| (one["volume"].as_str().unwrap(), one["failed"].as_str())).collect();
+    assert_eq!((ran.code, told.len()), (5, 3), "{json}");
+    let why = |name: &str| told.iter().find(|(volume, _)| *volume == name).unwrap().1.unwrap();
+    assert!(why("vg0/home").contains("no copy of the volume's metadata can be read"), "{json}");
+    assert!(why("vg0/none").starts_with("Failed to find logical volume"), "{json}");
+    assert!(why("none").starts_with("Volume group \"none\" not found"), "{json}");
+    assert!(volumes.iter().all(|one| one["clean"] == false));
 }

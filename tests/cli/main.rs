@@ -13,6 +13,9 @@ mod copying;
 mod find;
 #[cfg(test)]
 mod guards;
+#[cfg(test)]
+mod interrupted;
+#[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
 mod missing;

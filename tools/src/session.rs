@@ -75,6 +75,18 @@ impl Session {
         matches!(self.place, Place::Folder(_))
     }
 
+    /// The command line `rest` for the same PVs, for hints: where they are is said as the user said it.
+    pub(crate) fn words(&self, rest: &str) -> String {
+        match &self.place {
+            Place::Folder(dir) => format!("anyfs-lvm {rest} --pool {}", word(dir)),
+            Place::Files(files) => {
+                let files: Vec<String> = files.iter().map(|file| word(file)).collect();
+                format!("anyfs-lvm {rest} --devices {}", files.join(","))
+            }
+            Place::Listed => format!("anyfs-lvm {rest}"),
+        }
+    }
+
     /// Where descriptors are kept before each change: beside the devices list, for pools that are found through it.
     pub(crate) fn archive(&self) -> Option<PathBuf> {
         if self.is_listed() { Devices::from_env().ok().map(|devices| devices.archive()) } else { None }
@@ -134,6 +146,13 @@ impl Session {
         let folder = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         self.env.host.space(folder).ok().map(|space| space.free.get())
     }
+}
+
+/// A path as a word of a shell's command line.
+fn word(path: &Path) -> String {
+    let name = shown(path);
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,:=@%".contains(c);
+    if name.chars().all(plain) { name } else { format!("'{}'", name.replace('\'', r"'\''")) }
 }
 
 /// Says so when the list names PVs and none of them is where it was.

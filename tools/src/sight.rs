@@ -7,7 +7,7 @@ use anyfs_lvm::pv::{Access, Holder, Host, ProcessState, PvError, PvUuid, RealHos
 use anyfs_lvm::vg::{self, Notice, OpenOptions, PoolFiles, Scan, VgError, VolumeGroup};
 
 use crate::args::LvName;
-use crate::failure::{Done, Failure, chain};
+use crate::failure::{Done, Failure, chain, code};
 use crate::files::volume::Mount;
 use crate::picture::{self, Files, Found};
 use crate::report::model::Model;
@@ -75,7 +75,7 @@ impl Session {
         let scan = self.scan(access)?;
         tell(ui, self, &scan.notices);
         if scan.notices.iter().any(is_interrupted) {
-            ui.complain("hint: a report changes nothing; roll it back with: anyfs-lvm df");
+            ui.complain(&format!("hint: a report changes nothing; roll it back with: {}", self.words("df")));
         }
         if self.is_listed() && self.paths()?.is_empty() {
             tell_lost(ui)?;
@@ -142,6 +142,13 @@ impl Session {
         }
         let Some(group) = found else {
             scan.refuse_locked().map_err(|error| vg_failure(&error))?;
+            // It may be the group of those that cannot be read yet.
+            let member = |pv: &vg::InterruptedPv| pv.label.as_ref().map(|label| label.membership.clone());
+            let may_be = |pv: &&vg::InterruptedPv| member(pv).is_none_or(|vg| vg.is_some_and(|vg| vg.name == name));
+            let waiting: Vec<&Path> = scan.interrupted().iter().filter(may_be).map(|pv| &*pv.path).collect();
+            if !waiting.is_empty() {
+                return Err(self.interrupted(&waiting));
+            }
             // The only files of the group may be those that are not used.
             let twins = scan.notices.iter().filter(|notice| matches!(notice, Notice::Duplicate { .. }));
             return Err(twins.fold(group_not_found(name), |failure, twin| failure.line(twin.to_string())));
@@ -156,6 +163,21 @@ impl Session {
         let seen: Vec<_> = files(&group).into_iter().map(|(uuid, found)| (uuid, found.path)).collect();
         self.heal(&seen)?;
         Ok((group, notices))
+    }
+
+    /// That writes to these PVs were interrupted, and what rolls them back.
+    fn interrupted(&self, pvs: &[&Path]) -> Failure {
+        let line = |path: &&Path| PvError::NeedsRecovery { path: (*path).to_owned() }.to_string();
+        let lines = pvs.iter().map(line).collect();
+        let failure = Failure { code: code::FAILED, lines, hint: None };
+        failure.hint(format!("roll it back with: {}", self.words("df")))
+    }
+
+    /// Fails when a write to a PV of the group was interrupted: what the group holds is known once that is rolled back.
+    pub(crate) fn refuse_interrupted(&self, group: &VolumeGroup) -> Done {
+        let waiting: Vec<&Path> =
+            group.pvs().iter().filter(|member| member.interrupted()).map(|member| &*member.path).collect();
+        if waiting.is_empty() { Ok(()) } else { Err(self.interrupted(&waiting)) }
     }
 
     /// Who has a volume open.
@@ -217,8 +239,13 @@ fn foreign(notice: &Notice) -> Option<&Path> {
 /// The PV files of a group that are there.
 fn files(group: &VolumeGroup) -> Files {
     let found = |member: &vg::Member| {
-        let pv = member.pv()?;
-        Some((member.uuid, Found { path: member.path.clone(), capacity: pv.label().capacity.get() }))
+        if !member.present() && !member.interrupted() {
+            return None;
+        }
+        let descriptor = group.descriptor();
+        let extents = || descriptor.pv(member.uuid).map(|record| descriptor.extent_size.times(record.pe_count.get()));
+        let capacity = member.capacity().or_else(extents)?.get();
+        Some((member.uuid, Found { path: member.path.clone(), capacity }))
     };
     group.pvs().iter().filter_map(found).collect()
 }

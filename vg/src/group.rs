@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use pv::{Access, Env, ExtentStore, FileId, Pv, PvUuid, side_folder};
+use pv::{Access, Bytes, Env, ExtentStore, FileId, Pv, PvError, PvUuid, side_folder};
 
 use crate::lock::{self, VgLock};
 use crate::pool::{Located, OpenOptions, PoolFiles, locate, may_belong};
 use crate::quorum::Choice;
 use crate::{
-    Descriptor, FreeMap, LvName, LvRecord, Notice, PvArg, PvRange, PvSlot, Result, VgError, VgName, VolumeExtents,
+    Descriptor, FreeMap, InterruptedPv, LvName, LvRecord, Notice, PvArg, PvRange, PvSlot, Result, VgError, VgName,
+    VolumeExtents,
 };
 
 /// A PV of an open VG.
@@ -22,17 +23,39 @@ pub struct Member {
     pub path: PathBuf,
     pv: Option<Pv>,
     file: Option<FileId>,
+    interrupted: Option<InterruptedPv>,
     store: Arc<OnceLock<Arc<dyn ExtentStore>>>,
 }
 
 impl Member {
     pub(crate) fn attached(pv: Pv, file: FileId) -> Self {
         let (uuid, path) = (pv.label().pv, pv.path().to_owned());
-        Self { uuid, path, pv: Some(pv), file: Some(file), store: Arc::default() }
+        Self { uuid, path, pv: Some(pv), file: Some(file), interrupted: None, store: Arc::default() }
     }
 
     fn lost(uuid: PvUuid, hint: &str) -> Self {
-        Self { uuid, path: PathBuf::from(hint), pv: None, file: None, store: Arc::default() }
+        Self { uuid, path: PathBuf::from(hint), pv: None, file: None, interrupted: None, store: Arc::default() }
+    }
+
+    fn waiting(uuid: PvUuid, found: &InterruptedPv) -> Self {
+        Self { path: found.path.clone(), interrupted: Some(found.clone()), ..Self::lost(uuid, "") }
+    }
+
+    /// Its file is there, but a write to it was interrupted and must be rolled back before it can be read.
+    pub fn interrupted(&self) -> bool {
+        self.interrupted.is_some()
+    }
+
+    /// Whether its file is there, to be read now or after a rollback.
+    fn found(&self) -> bool {
+        self.present() || self.interrupted()
+    }
+
+    /// What its file may grow to; `None` while its label cannot be read.
+    pub fn capacity(&self) -> Option<Bytes> {
+        let waiting = || self.interrupted.as_ref().and_then(|found| found.label.as_ref());
+        let label = self.pv.as_ref().map(Pv::label).or_else(waiting);
+        label.map(|label| label.capacity)
     }
 
     /// The open PV; `None` while it is missing.
@@ -52,6 +75,9 @@ impl Member {
 
     /// Its extents; `None` while it is missing. One store per PV and process: its commits queue.
     pub(crate) fn store(&self) -> Result<Option<Arc<dyn ExtentStore>>> {
+        if let Some(found) = &self.interrupted {
+            return Err(PvError::NeedsRecovery { path: found.path.clone() }.into());
+        }
         let Some(pv) = &self.pv else { return Ok(None) };
         if self.store.get().is_none() {
             // Losing a race drops an unused store.
@@ -84,13 +110,15 @@ impl VolumeGroup {
     /// [`VgError::NoGroup`], [`VgError::NotFound`], [`VgError::Ambiguous`], [`VgError::Forked`]; [`VgError::Pv`] about
     /// the one file that was named.
     pub fn open(env: &Env, files: &PoolFiles, options: &OpenOptions) -> Result<Self> {
-        let Located { scan, choice, descriptor } = locate(env, files, options)?;
+        let Located { scan, interrupted, choice, descriptor } = locate(env, files, options)?;
         let member = |record: &crate::PvRecord| {
             let found = scan.pv(record.uuid).filter(|found| may_belong(found, descriptor.vg) && !record.missing);
-            found.map_or_else(
-                || Member::lost(record.uuid, &record.hint),
-                |found| Member::attached(found.pv.clone(), found.file),
-            )
+            let waits = interrupted.get(&record.uuid).filter(|_| !record.missing);
+            match (found, waits) {
+                (Some(found), _) => Member::attached(found.pv.clone(), found.file),
+                (None, Some(waits)) => Member::waiting(record.uuid, waits),
+                (None, None) => Member::lost(record.uuid, &record.hint),
+            }
         };
         // What was seen twice stays refused when the VG is read again, from wherever that starts.
         let options = OpenOptions { refused: scan.refused().clone(), ..options.clone() };
@@ -144,6 +172,17 @@ impl VolumeGroup {
         self.members.iter().any(|member| member.pv.is_none())
     }
 
+    /// Fails when a write to one of its PVs was interrupted: what the group holds is known once that is rolled back.
+    ///
+    /// # Errors
+    /// [`VgError::Pv`] with [`PvError::NeedsRecovery`].
+    pub fn refuse_interrupted(&self) -> Result<()> {
+        match self.members.iter().find(|member| member.interrupted()) {
+            Some(member) => Err(PvError::NeedsRecovery { path: member.path.clone() }.into()),
+            None => Ok(()),
+        }
+    }
+
     /// Whether enough copies of the descriptor are reachable for changes.
     pub fn majority(&self) -> bool {
         self.choice.majority()
@@ -192,13 +231,13 @@ impl VolumeGroup {
 
     /// Where the copy of an LV's metadata volume on `pv` lies: `<pv>.d/<LV-UUID8>.meta`.
     pub fn metadata_copy_path(&self, pv: PvUuid, lv: &LvRecord) -> Option<PathBuf> {
-        let member = self.pv(pv).filter(|member| member.pv.is_some())?;
+        let member = self.pv(pv).filter(|member| member.found())?;
         Some(metadata_path(&member.path, lv.uuid))
     }
 
     /// The lock file that the owner of an active LV holds, in the `.d` folder of each metadata copy.
     pub fn activation_lock_paths(&self, lv: &LvRecord) -> Vec<PathBuf> {
-        let copies = lv.copies.iter().filter_map(|copy| self.pv(copy.pv)).filter(|member| member.pv.is_some());
+        let copies = lv.copies.iter().filter_map(|copy| self.pv(copy.pv)).filter(|member| member.found());
         copies.map(|member| metadata_path(&member.path, lv.uuid).with_extension("lock")).collect()
     }
 

@@ -77,6 +77,11 @@ pub enum Notice {
         /// The PV.
         path: PathBuf,
     },
+    /// A write to a PV was interrupted: until it is rolled back, which opening it for writing does, it cannot be read.
+    Interrupted {
+        /// The PV.
+        path: PathBuf,
+    },
     /// The newest change was not completed; the next change does that.
     Unsettled {
         /// The VG.
@@ -122,6 +127,7 @@ impl fmt::Display for Notice {
                 write!(f, "{}: {count} damaged copies of the descriptor", path.display())
             }
             Self::Recovered { path } => write!(f, "{}: an interrupted write was rolled back", path.display()),
+            Self::Interrupted { path } => PvError::NeedsRecovery { path: path.clone() }.fmt(f),
             Self::Unsettled { vg, seqno } => {
                 write!(f, "VG {vg}: an interrupted change (seqno {seqno}) is completed by the next change")
             }

@@ -1,6 +1,6 @@
 //! Finding the PVs of a VG: from one of them, from a folder, or from a list.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use pv::{Access, Env, PvUuid, VgUuid};
 
 use crate::quorum::{Choice, Replica, Undecided, choose};
 use crate::replica::DescriptorReplica;
-use crate::scan::{Scan, ScannedPv, files};
+use crate::scan::{InterruptedPv, Scan, ScannedPv, files};
 use crate::{Descriptor, Notice, Result, VgError, VgName};
 
 /// Where a VG is looked for.
@@ -58,6 +58,8 @@ impl Default for OpenOptions {
 #[derive(Debug)]
 pub(crate) struct Located {
     pub(crate) scan: Scan,
+    /// PVs that are there and wait for a rollback.
+    pub(crate) interrupted: BTreeMap<PvUuid, InterruptedPv>,
     pub(crate) choice: Choice,
     pub(crate) descriptor: Descriptor,
 }
@@ -78,6 +80,7 @@ pub(crate) fn locate(env: &Env, pool: &PoolFiles, options: &OpenOptions) -> Resu
     let vg = match group(&found, options.vg.as_ref(), paths.first().map(PathBuf::as_path)) {
         Err(VgError::NotFound(_) | VgError::NoGroup(_)) => {
             found.refuse_locked()?;
+            found.refuse_interrupted()?;
             group(&found, options.vg.as_ref(), paths.first().map(PathBuf::as_path))?
         }
         other => other?,
@@ -95,8 +98,9 @@ pub(crate) fn locate(env: &Env, pool: &PoolFiles, options: &OpenOptions) -> Resu
             if !missing.is_empty() {
                 found.refuse_locked()?;
             }
-            notice(env, &mut found, vg, &choice, &descriptor);
-            return Ok(Located { scan: found, choice, descriptor });
+            let interrupted = interrupted(env, &found, &descriptor);
+            notice(env, &mut found, &choice, &descriptor, &interrupted);
+            return Ok(Located { scan: found, interrupted, choice, descriptor });
         }
     }
 }
@@ -209,22 +213,45 @@ fn look_around(env: &Env, found: &mut Scan, near: impl Fn(PvUuid) -> bool, acces
     Ok(found.pvs().count() > before)
 }
 
-fn notice(env: &Env, found: &mut Scan, vg: VgUuid, choice: &Choice, descriptor: &Descriptor) {
-    let name = descriptor.name.to_string();
-    let mut notices = Vec::new();
-    let missing: BTreeSet<PvUuid> = descriptor
-        .pvs
-        .iter()
-        .filter(|pv| !found.pv(pv.uuid).is_some_and(|found| may_belong(found, vg)))
-        .map(|pv| pv.uuid)
+/// The PVs of the VG that are there but wait for a rollback: by their labels, else by lying where one was last seen.
+fn interrupted(env: &Env, found: &Scan, descriptor: &Descriptor) -> BTreeMap<PvUuid, InterruptedPv> {
+    let missing = missing(found, descriptor);
+    let places: Vec<(PathBuf, PvUuid)> = candidates(found, descriptor, &missing)
+        .into_iter()
+        .map(|(path, uuid)| (env.host.canonical(&path).unwrap_or(path), uuid))
         .collect();
+    let which = |file: &InterruptedPv| match &file.label {
+        Some(label) => Some(label.pv),
+        None => places.iter().find(|(path, _)| *path == file.path).map(|(_, uuid)| *uuid),
+    };
+    let waits = found.interrupted().iter().filter_map(|file| Some((which(file)?, file.clone())));
+    waits.filter(|(uuid, _)| missing.contains(uuid)).collect()
+}
+
+fn missing(found: &Scan, descriptor: &Descriptor) -> BTreeSet<PvUuid> {
+    let there = |uuid| found.pv(uuid).is_some_and(|found| may_belong(found, descriptor.vg));
+    descriptor.pvs.iter().map(|pv| pv.uuid).filter(|uuid| !there(*uuid)).collect()
+}
+
+fn notice(
+    env: &Env,
+    found: &mut Scan,
+    choice: &Choice,
+    descriptor: &Descriptor,
+    interrupted: &BTreeMap<PvUuid, InterruptedPv>,
+) {
+    let (vg, name) = (descriptor.vg, descriptor.name.to_string());
+    let mut notices = Vec::new();
+    let missing = missing(found, descriptor);
     for (path, expected) in candidates(found, descriptor, &missing) {
         let canonical = env.host.canonical(&path).unwrap_or(path);
         if let Some(other) = found.pvs().find(|pv| pv.pv.path() == canonical) {
             notices.push(Notice::Swapped { path: canonical, expected, found: other.uuid() });
         }
     }
-    for lost in descriptor.pvs.iter().filter(|pv| missing.contains(&pv.uuid)) {
+    notices.extend(interrupted.values().map(|pv| Notice::Interrupted { path: pv.path.clone() }));
+    let lost = |uuid| missing.contains(&uuid) && !interrupted.contains_key(&uuid);
+    for lost in descriptor.pvs.iter().filter(|pv| lost(pv.uuid)) {
         notices.push(Notice::Missing { vg: name.clone(), uuid: lost.uuid, hint: lost.hint.clone() });
     }
     for pv in found.pvs().filter(|pv| pv.vg() == Some(vg)) {
@@ -236,9 +263,10 @@ fn notice(env: &Env, found: &mut Scan, vg: VgUuid, choice: &Choice, descriptor: 
             notices.push(Notice::Stale { path, seqno, newest: descriptor.seqno });
         }
     }
-    if !choice.majority() {
+    // What the interrupted ones hold is not known before they are rolled back.
+    if !choice.majority() && interrupted.is_empty() {
         notices.push(Notice::NoMajority { vg: name });
-    } else if !choice.acknowledged() {
+    } else if choice.majority() && !choice.acknowledged() {
         notices.push(Notice::Unsettled { vg: name, seqno: descriptor.seqno });
     }
     notices.sort_by_key(ToString::to_string);

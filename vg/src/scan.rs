@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pv::{Access, Env, FileId, Pv, PvUuid, VgUuid};
+use pv::{Access, Env, FileId, Label, Pv, PvError, PvUuid, VgUuid};
 
 use crate::replica::{Decoded, DescriptorReplica};
 use crate::{CodecError, Notice, VgError};
@@ -36,11 +36,21 @@ impl ScannedPv {
     }
 }
 
+/// A file in which a write was interrupted: what it holds can be known once that is rolled back.
+#[derive(Debug, Clone)]
+pub struct InterruptedPv {
+    /// The file.
+    pub path: PathBuf,
+    /// What its label says, which has a checksum; `None` when it cannot be read before the rollback.
+    pub label: Option<Label>,
+}
+
 /// What a number of files turned out to be.
 #[derive(Debug, Default)]
 pub struct Scan {
     pvs: BTreeMap<PvUuid, ScannedPv>,
     refused: BTreeSet<PvUuid>,
+    interrupted: Vec<InterruptedPv>,
     seen: BTreeSet<PathBuf>,
     /// What is out of order.
     pub notices: Vec<Notice>,
@@ -101,6 +111,22 @@ impl Scan {
         self.notices.iter().find_map(locked).map_or(Ok(()), |error| Err(error.into()))
     }
 
+    /// The PVs that wait for an interrupted write to be rolled back.
+    pub fn interrupted(&self) -> &[InterruptedPv] {
+        &self.interrupted
+    }
+
+    /// Fails when a file could not be read only because a write to it was interrupted: it must not pass for missing.
+    ///
+    /// # Errors
+    /// [`PvError::NeedsRecovery`].
+    pub fn refuse_interrupted(&self) -> Result<(), VgError> {
+        match self.interrupted.first() {
+            Some(found) => Err(PvError::NeedsRecovery { path: found.path.clone() }.into()),
+            None => Ok(()),
+        }
+    }
+
     /// The PV with that uuid.
     pub fn pv(&self, uuid: PvUuid) -> Option<&ScannedPv> {
         self.pvs.get(&uuid)
@@ -153,7 +179,12 @@ impl Scan {
         });
         let (pv, file, state) = match found {
             Ok(found) => found,
-            Err(error) => return self.notices.push(Notice::Unusable { error: Arc::new(error) }),
+            Err(error) => {
+                if matches!(error, PvError::NeedsRecovery { .. }) {
+                    self.recognise(env, path);
+                }
+                return self.notices.push(Notice::Unusable { error: Arc::new(error) });
+            }
         };
         let uuid = pv.label().pv;
         if self.is_known(&pv, path, file) {
@@ -183,6 +214,15 @@ impl Scan {
             at = at.saturating_add(1);
             at <= before || !foreign(notice)
         });
+    }
+
+    /// Remembers a file whose interrupted write waits to be rolled back.
+    fn recognise(&mut self, env: &Env, path: &Path) {
+        let path = env.host.canonical(path).unwrap_or_else(|_| path.to_owned());
+        if !self.interrupted.iter().any(|known| known.path == path) {
+            let label = Pv::open(env, &path, Access::Immutable).ok().map(|pv| pv.label().clone());
+            self.interrupted.push(InterruptedPv { path, label });
+        }
     }
 
     /// Whether the PV was found before, under another name or in another file.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyfs_lvm::lv::{CheckOptions, CheckReport, Finding, Object};
 use anyfs_lvm::pv::Access;
-use anyfs_lvm::vg::{self, VgError, VolumeGroup};
+use anyfs_lvm::vg::{self, VgError};
 use serde_json::{Value, json};
 
 use super::{Entry, choosing};
@@ -49,15 +49,20 @@ impl Verb for Check {
     }
 
     fn run(self, ui: &mut Ui<'_>) -> Done {
+        if let Some(name) = self.names.iter().find(|name| name.contains(':')) {
+            let line = format!("{}: a check is of whole volumes: give VG or VG/LV.", show::name(name.as_bytes()));
+            return Err(Failure::usage(Self::NAME, line));
+        }
         let session = Session::new(&self.common)?;
         // Whatever is out of order with a group is told here, as a warning.
-        let (volumes, named) = choosing::volumes(&session, ui, &self.names, Access::ReadOnly)?;
+        let chosen = choosing::volumes(&session, ui, &self.names, Access::ReadOnly)?;
+        let named = chosen.tell(ui);
         let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let mut results = Vec::new();
-        let done = ui.each(&volumes, |ui, name| {
-            let (group, notices) = session.find_group(&name.vg, Access::ReadOnly)?;
-            groups.insert(name.vg.clone(), notices.iter().map(ToString::to_string).collect());
-            let report = self.check(&session, &group, name)?;
+        let mut results: Vec<Value> = chosen.unknown.iter().map(|(name, why)| failed(name, why)).collect();
+        let done = ui.each(&chosen.volumes, |ui, name| {
+            let report = self.check(&session, name, &mut groups).inspect_err(|failure| {
+                results.push(failed(&name.to_string(), failure));
+            })?;
             if self.json {
                 results.push(object(name, &report));
             } else {
@@ -74,11 +79,15 @@ impl Verb for Check {
 }
 
 impl Check {
-    fn check(&self, session: &Session, group: &VolumeGroup, name: &LvName) -> Done<CheckReport> {
+    /// Checks one volume; what is out of order with its group goes to `groups`.
+    fn check(&self, session: &Session, name: &LvName, groups: &mut BTreeMap<String, Vec<String>>) -> Done<CheckReport> {
+        let (group, notices) = session.find_group(&name.vg, Access::ReadOnly)?;
+        groups.insert(name.vg.clone(), notices.iter().map(ToString::to_string).collect());
+        session.refuse_interrupted(&group).map_err(|failure| not_checked(name, failure))?;
         let missing = || Failure::new(format!("Failed to find logical volume \"{name}\""));
         let lv = vg::LvName::new(&name.lv).map_err(|_| missing())?;
         let options = CheckOptions { data: self.data };
-        anyfs_lvm::check(&session.env, group, &lv, options).map_err(|error| match error {
+        anyfs_lvm::check(&session.env, &group, &lv, options).map_err(|error| match error {
             anyfs_lvm::Error::Vg(VgError::LvNotFound { .. }) => missing(),
             error => {
                 let failure = Failure::new(format!("{name}: {}", chain(&error)));
@@ -86,6 +95,12 @@ impl Check {
             }
         })
     }
+}
+
+/// Why a volume was not checked. What to do was said together with what is out of order in its group.
+fn not_checked(name: &LvName, failure: Failure) -> Failure {
+    let lines = failure.lines.into_iter().map(|line| format!("{name}: not checked: {line}")).collect();
+    Failure { lines, hint: None, ..failure }
 }
 
 /// A finding's object, safe for a terminal.
@@ -121,6 +136,11 @@ fn dirty(name: &LvName, report: &CheckReport) -> Failure {
     let shown = if report.more > 0 { format!(", the first {kept} of which are listed") } else { String::new() };
     let problems = if count == 1 { "problem" } else { "problems" };
     Failure { code: code::FAILED, ..Failure::new(format!("{name}: {count} {problems} found{shown}.")) }
+}
+
+/// What could not be checked at all.
+fn failed(name: &str, why: &Failure) -> Value {
+    json!({ "volume": name, "clean": false, "failed": why.lines.join("; ") })
 }
 
 fn object(name: &LvName, report: &CheckReport) -> Value {

@@ -41,10 +41,11 @@ impl Verb for Df {
             Some(text) => Units::parse(text).map_err(|_| Failure::argument("--units", text, ""))?,
         };
         let session = Session::new(&self.common)?;
-        let (volumes, named) = choosing::volumes(&session, ui, &self.names, Access::ReadWrite)?;
+        let chosen = choosing::volumes(&session, ui, &self.names, Access::ReadWrite)?;
+        let named = chosen.tell(ui);
         let mut mounts = Mounts::new(&session, false)?;
         let mut lines = vec![["LV", "Size", "Used", "Avail", "Use%", "Files"].map(str::to_owned)];
-        let done = ui.each(&volumes, |ui, name| {
+        let done = ui.each(&chosen.volumes, |ui, name| {
             let mount = mounts.get(ui, name)?;
             let space = mount.volume.statfs().map_err(|error| mount.trouble(&error).about(&name.to_string()))?;
             let used = space.total.saturating_sub(space.free);
