@@ -2,35 +2,61 @@
 
 use lv::{CopyPlace, LvError, Volume, VolumeOptions};
 use pv::{Env, LvUuid, PvUuid, side_folder};
-use vg::{HookError, LvName, LvRecord, VgError, VolumeGroup};
+use vg::{HookError, LvName, LvRecord, VgError, VgLock, VolumeGroup};
 
 use crate::Result;
 
 /// Activates an LV: takes it over, cleans up after a crash, starts its background work.
 ///
-/// A copy of its catalogue that cannot be read is taken out of the descriptor before anything is committed without it.
-/// An interrupted change of the group is completed first.
+/// A copy of its catalogue that is missing, damaged or something else is taken out of the descriptor before anything is
+/// committed without it ([`Volume::notices`] tells). An interrupted change of the group is completed first. With
+/// [`VolumeOptions::read_only`] nothing is changed.
 ///
 /// # Errors
-/// [`VgError::LvNotFound`] and what [`VolumeGroup::volume_extents`] and [`Volume::activate`] say.
+/// [`VgError::LvNotFound`]; [`LvError::CopyLost`] when a copy is lost and the group cannot be changed, for want of a
+/// majority: then the volume can still be read. What [`VolumeGroup::volume_extents`] and [`Volume::activate`] say.
 pub fn activate(env: &Env, group: &mut VolumeGroup, name: &LvName, options: VolumeOptions) -> Result<Volume> {
-    let extents = match group.volume_extents(name) {
-        Err(VgError::Unsettled { .. }) => {
-            let lock = group.lock()?;
-            group.settle(&lock)?;
-            group.volume_extents(name)?
-        }
-        other => other?,
-    };
+    if options.read_only {
+        return activate_to_read(env, group, name, options);
+    }
+    if !group.access().writes() {
+        return Err(LvError::ReadOnly.into());
+    }
+    if let Err(VgError::Unsettled { .. }) = group.volume_extents(name) {
+        let lock = group.lock()?;
+        group.settle(&lock)?;
+    }
+    activate_settled(env, group, name, None, options)
+}
+
+/// Activates an LV of a group without interrupted changes; changes the group under `held`, or takes its lock for that.
+pub(crate) fn activate_settled(
+    env: &Env,
+    group: &mut VolumeGroup,
+    name: &LvName,
+    held: Option<&VgLock>,
+    options: VolumeOptions,
+) -> Result<Volume> {
+    let extents = group.volume_extents(name)?;
     let copies = copies(group, group.lv(name)?);
     let mut dropped = |copy: &CopyPlace, why: &str| -> Result<(), LvError> {
-        let refused = |error: &VgError| LvError::NoMetadata {
-            missing: format!("{} ({why}), and it cannot be given up: {error}", copy.path.display()),
+        let done = match held {
+            Some(lock) => group.drop_metadata_copy(lock, name, copy.pv),
+            None => group.lock().and_then(|lock| group.drop_metadata_copy(&lock, name, copy.pv)),
         };
-        let lock = group.lock().map_err(|error| refused(&error))?;
-        group.drop_metadata_copy(&lock, name, copy.pv).map_err(|error| refused(&error))
+        done.map_err(|error| LvError::CopyLost {
+            file: copy.path.clone(),
+            why: why.to_owned(),
+            source: Box::new(error),
+        })
     };
     Ok(Volume::activate(env, extents, &copies, options, &mut dropped)?)
+}
+
+fn activate_to_read(env: &Env, group: &VolumeGroup, name: &LvName, options: VolumeOptions) -> Result<Volume> {
+    let extents = group.volume_extents_to_read(name)?;
+    let copies = copies(group, group.lv(name)?);
+    Ok(Volume::activate(env, extents, &copies, options, &mut |_, _| Err(LvError::ReadOnly))?)
 }
 
 /// The copies of an LV's catalogue.
@@ -38,8 +64,8 @@ pub(crate) fn copies(group: &VolumeGroup, record: &LvRecord) -> Vec<CopyPlace> {
     record.copies.iter().map(|copy| place(group, record, copy.pv)).collect()
 }
 
-/// Where a catalogue copy lies; beside a missing PV, where it would be if the PV were beside the others.
-fn place(group: &VolumeGroup, record: &LvRecord, pv: PvUuid) -> CopyPlace {
+/// Where the catalogue copy beside a PV lies, or would; beside a missing PV, where it would be if the PV were beside the others.
+pub(crate) fn place(group: &VolumeGroup, record: &LvRecord, pv: PvUuid) -> CopyPlace {
     let path = group.metadata_copy_path(pv, record).unwrap_or_else(|| {
         let hint = group.pv(pv).map(|member| member.path.clone()).unwrap_or_default();
         let name = hint.file_name().map_or_else(|| pv.short().into(), ToOwned::to_owned);

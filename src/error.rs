@@ -40,6 +40,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Vg(error) => error.hint(),
+            Self::Lv(LvError::CopyLost { source, .. } | LvError::CopyUnlisted { source, .. }) => {
+                source.downcast_ref::<VgError>().and_then(VgError::hint)
+            }
             Self::Lv(error) => error.hint().map(str::to_owned),
             _ => None,
         }

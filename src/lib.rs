@@ -30,11 +30,13 @@
 
 mod activate;
 mod check;
+mod copies;
 mod error;
 mod pool;
 
 pub use activate::{activate, make_catalogues};
 pub use check::check;
+pub use copies::set_metadata_copies;
 pub use error::{Error, Result};
 pub use pool::{GIB, MIB, Pool, PoolOptions};
 pub use {lv, pv, vg};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lv::{CheckOptions, CheckReport, Volume, VolumeOptions};
-use pv::{Bytes, Env, ExtentSize, LeCount, Pv, PvOptions};
+use pv::{Access, Bytes, Env, ExtentSize, LeCount, Pv, PvOptions};
 use vg::{LvExtension, LvName, LvRequest, OpenOptions, PoolFiles, VgName, VgOptions, VolumeGroup};
 
 use crate::{Error, Result, activate, make_catalogues};
@@ -97,9 +97,22 @@ impl Pool {
         Self::from_files(&PoolFiles::Dir(dir.as_ref().to_owned()))
     }
 
+    /// As [`Pool::open_dir`], without a right to write: nothing is rolled back or completed, and volumes can only be
+    /// opened [to be read](Pool::volume_to_read).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_dir_to_read(dir: impl AsRef<Path>) -> Result<Self> {
+        Self::from_files_as(&PoolFiles::Dir(dir.as_ref().to_owned()), Access::ReadOnly)
+    }
+
     fn from_files(files: &PoolFiles) -> Result<Self> {
+        Self::from_files_as(files, Access::ReadWrite)
+    }
+
+    fn from_files_as(files: &PoolFiles, access: Access) -> Result<Self> {
         let env = Env::system();
-        let group = VolumeGroup::open(&env, files, &OpenOptions::default())?;
+        let group = VolumeGroup::open(&env, files, &OpenOptions { access, ..OpenOptions::default() })?;
         Ok(Self { env, volumes: VolumeOptions::default(), group: Mutex::new(group) })
     }
 
@@ -119,6 +132,16 @@ impl Pool {
     /// [`vg::VgError::LvNotFound`]; as [`Volume::activate`].
     pub fn volume(&self, name: &str) -> Result<Volume> {
         self.activate(name, self.volumes)
+    }
+
+    /// Opens a volume only to read it: nothing is cleaned up, given up or written, and every call that would change
+    /// something fails with [`lv::LvError::ReadOnly`]. It works where a volume cannot be opened otherwise: without a
+    /// majority of the PVs, and where files cannot be written. What is seen is the newest commit of what is there.
+    ///
+    /// # Errors
+    /// As [`Pool::volume`]; [`pv::PvError::NeedsRecovery`] while a write to a PV waits to be rolled back, and could not be.
+    pub fn volume_to_read(&self, name: &str) -> Result<Volume> {
+        self.activate(name, VolumeOptions { read_only: true, ..self.volumes })
     }
 
     /// As [`Pool::volume`], past the lock of a process that has the volume and does not give it free, because it was

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use pv::{Epoch, Holder, LeIndex, ProcessState, PvError};
 
 use crate::Ino;
+use crate::catalogue::CopyPlace;
 
 /// Result of this crate.
 pub type Result<T, E = LvError> = std::result::Result<T, E>;
@@ -212,6 +213,34 @@ pub enum LvError {
         /// The copies that were tried, in words.
         missing: String,
     },
+    /// A copy of the metadata volume cannot be read, for a reason that may pass: it is not given up.
+    #[error("{}: this copy of the volume's metadata cannot be read and is not given up, because it may be whole ({why})", file.display())]
+    CopyUnread {
+        /// The copy.
+        file: PathBuf,
+        /// Why, in words.
+        why: String,
+        /// The failure itself.
+        error: Box<LvError>,
+    },
+    /// A copy of the metadata volume is lost, and the volume group cannot be made to forget it now.
+    #[error("{}: this copy of the volume's metadata is lost ({why}) and cannot be given up", file.display())]
+    CopyLost {
+        /// The copy.
+        file: PathBuf,
+        /// What is wrong with it, in words.
+        why: String,
+        /// Why it cannot be given up.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A new copy of the metadata volume is complete, and the volume group cannot be made to name it.
+    #[error("{}: this new copy of the volume's metadata cannot be added to the volume group", file.display())]
+    CopyUnlisted {
+        /// The copy.
+        file: PathBuf,
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A PV is older than the catalogue says it must be.
     #[error("physical volume {} is an old copy: the volume has written to it since (restored from a backup?)", path.display())]
     OldPv {
@@ -240,6 +269,12 @@ pub enum LvError {
 }
 
 impl LvError {
+    /// That none of the copies can be read.
+    pub(crate) fn no_metadata(copies: &[(CopyPlace, String)]) -> Self {
+        let missing: Vec<String> = copies.iter().map(|(copy, why)| format!("{}: {why}", copy.path.display())).collect();
+        Self::NoMetadata { missing: missing.join("; ") }
+    }
+
     /// The POSIX error number that says the same.
     pub fn errno(&self) -> i32 {
         match self {
@@ -285,6 +320,9 @@ impl LvError {
             }
             Self::InUse { .. } => "close the other process first",
             Self::PvMissing { .. } => "bring the missing file back into the pool's folder",
+            Self::CopyUnread { .. } => {
+                "try again when it can be read; what is lost for good is given up once the file is moved away"
+            }
             Self::OldPv { .. } | Self::OldMetadata { .. } => "put the newest copy of the file back",
             _ => return None,
         })

@@ -25,4 +25,4 @@ pub use engine::{Quota, Rule, TestSwitches, VolumeOptions, hidden_reserve};
 pub use error::{LvError, Result};
 pub use fs::{Filesystem, Reader, Writer};
 pub use path::Parent;
-pub use volume::{Transaction, Volume, Work};
+pub use volume::{Transaction, Volume, VolumeNotice, Work};

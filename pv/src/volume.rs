@@ -125,6 +125,15 @@ impl Pv {
         SqliteStore::open(&self.env, &self.path, self.access).map(Arc::new)
     }
 
+    /// The PV's extents, to be read only, however the PV was opened.
+    ///
+    /// # Errors
+    /// As [`Pv::open`].
+    pub fn store_to_read(&self) -> Result<Arc<SqliteStore>> {
+        let access = if self.access.writes() { Access::ReadOnly } else { self.access };
+        SqliteStore::open(&self.env, &self.path, access).map(Arc::new)
+    }
+
     fn read<T>(&self, run: impl Fn(&Connection) -> Result<T>) -> Result<T> {
         let access = if self.access == Access::Immutable { Access::Immutable } else { Access::ReadOnly };
         read(&self.env, &self.path, access, run)

@@ -139,6 +139,8 @@ pub struct LvRecord {
     pub segments: Vec<Segment>,
     /// Copies of its metadata volume.
     pub copies: Vec<MetadataCopy>,
+    /// Copies there should be; 0 = not known, for LVs of before this was kept.
+    pub metadata_copies: u32,
     /// How it grows.
     pub alloc: AllocPolicy,
     /// No writes.
@@ -229,6 +231,11 @@ impl Descriptor {
     /// The PV with that uuid.
     pub fn pv(&self, uuid: PvUuid) -> Option<&PvRecord> {
         self.pvs.iter().find(|pv| pv.uuid == uuid)
+    }
+
+    /// Copies of its metadata volume that an LV should have.
+    pub fn wanted_copies(&self, lv: &LvRecord) -> u32 {
+        if lv.metadata_copies > 0 { lv.metadata_copies } else { self.metadata_copies.max(1) }
     }
 
     /// The PVs that carry copies of the descriptor.

@@ -73,12 +73,17 @@ impl Member {
         self.file.map(|file| file.device)
     }
 
+    /// The open PV; `None` while it is missing.
+    fn ready(&self) -> Result<Option<&Pv>> {
+        match &self.interrupted {
+            Some(found) => Err(PvError::NeedsRecovery { path: found.path.clone() }.into()),
+            None => Ok(self.pv.as_ref()),
+        }
+    }
+
     /// Its extents; `None` while it is missing. One store per PV and process: its commits queue.
     pub(crate) fn store(&self) -> Result<Option<Arc<dyn ExtentStore>>> {
-        if let Some(found) = &self.interrupted {
-            return Err(PvError::NeedsRecovery { path: found.path.clone() }.into());
-        }
-        let Some(pv) = &self.pv else { return Ok(None) };
+        let Some(pv) = self.ready()? else { return Ok(None) };
         if self.store.get().is_none() {
             // Losing a race drops an unused store.
             let _ = self.store.set(pv.store()?);
@@ -201,23 +206,44 @@ impl VolumeGroup {
         find_lv(&self.descriptor, name)
     }
 
+    /// The extents of an LV for whoever only reads them: what is in them was there before any change of the group that is
+    /// not completed, and stays while that is open. Stores of their own, which cannot write.
+    ///
+    /// # Errors
+    /// [`VgError::LvNotFound`], [`VgError::Exported`]; [`VgError::Pv`], with [`PvError::NeedsRecovery`] while a write to a
+    /// PV of the LV waits to be rolled back.
+    pub fn volume_extents_to_read(&self, name: &LvName) -> Result<VolumeExtents> {
+        self.extents_of(name, |member| {
+            let store = |pv: &Pv| Ok::<Arc<dyn ExtentStore>, VgError>(pv.store_to_read()?);
+            member.ready()?.map(store).transpose()
+        })
+    }
+
     /// The extents of an LV, with stores for the PVs that are there.
     ///
     /// # Errors
     /// [`VgError::LvNotFound`], [`VgError::Exported`]; [`VgError::Unsettled`] when the last change was interrupted and
     /// may yet turn out not to have happened (see [`VolumeGroup::settle`]); [`VgError::Pv`].
     pub fn volume_extents(&self, name: &LvName) -> Result<VolumeExtents> {
+        self.lv(name)?;
+        // Without a majority nothing newer can have been acknowledged elsewhere that this group could still learn of.
+        if self.majority() && !self.choice.acknowledged() && !self.descriptor.exported {
+            return Err(VgError::Unsettled { vg: self.name().clone(), seqno: self.descriptor.seqno });
+        }
+        self.extents_of(name, Member::store)
+    }
+
+    fn extents_of(
+        &self,
+        name: &LvName,
+        store: impl Fn(&Member) -> Result<Option<Arc<dyn ExtentStore>>>,
+    ) -> Result<VolumeExtents> {
         let lv = self.lv(name)?;
         if self.descriptor.exported {
             return Err(VgError::Exported(self.name().clone()));
         }
-        // Without a majority nothing newer can have been acknowledged elsewhere that this group could still learn of.
-        if self.majority() && !self.choice.acknowledged() {
-            return Err(VgError::Unsettled { vg: self.name().clone(), seqno: self.descriptor.seqno });
-        }
         let used: BTreeSet<PvUuid> = lv.segments.iter().flat_map(crate::Segment::legs).map(|leg| leg.pv).collect();
-        let slot =
-            |member: &Member| Ok(PvSlot { uuid: member.uuid, path: member.path.clone(), store: member.store()? });
+        let slot = |member: &Member| Ok(PvSlot { uuid: member.uuid, path: member.path.clone(), store: store(member)? });
         let pvs: Vec<PvSlot> =
             self.members.iter().filter(|member| used.contains(&member.uuid)).map(slot).collect::<Result<_>>()?;
         Ok(VolumeExtents {

@@ -40,6 +40,7 @@ pub use free_map::{FreeMap, PeRange, PvFree};
 pub use group::{Member, VolumeGroup};
 pub use lock::VgLock;
 pub use lv_ops::{HookError, LvExtension, LvRequest};
+pub use metadata_copies::CopiesPlan;
 pub use name::{LvName, NameError, Tag, VgName};
 pub use notice::Notice;
 pub use pool::{OpenOptions, PoolFiles};

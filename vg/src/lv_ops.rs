@@ -6,6 +6,7 @@ use pv::{Epoch, FamilyUuid, LeCount, LvUuid, PvUuid};
 
 use crate::group::find_lv;
 use crate::lock::VgLock;
+use crate::metadata_copies::copy_places;
 use crate::{
     AllocError, AllocPolicy, AllocRequest, Descriptor, FreeMap, LvKind, LvName, LvRecord, MetadataCopy, PvRange,
     Result, SegmentKind, Tag, VgError, VolumeGroup, allocate, join, whole_rows,
@@ -84,23 +85,16 @@ fn default_name(descriptor: &Descriptor) -> Result<LvName> {
     Ok(LvName::new(&free.unwrap_or_default())?)
 }
 
-/// PVs for metadata copies: each on a host device of its own as far as possible.
-fn copy_places(wanted: u32, devices: &BTreeMap<PvUuid, u64>, descriptor: &Descriptor) -> Vec<PvUuid> {
+/// PVs for the metadata copies of a new LV.
+fn first_copies(wanted: u32, devices: &BTreeMap<PvUuid, u64>, descriptor: &Descriptor) -> Vec<PvUuid> {
     let wanted = match (wanted, descriptor.metadata_copies) {
         (0, 0) => devices.values().collect::<BTreeSet<_>>().len().clamp(1, 2),
         (0, vg) => usize::try_from(vg).unwrap_or(1),
         (asked, _) => usize::try_from(asked).unwrap_or(1),
     };
-    let usable = descriptor.pvs.iter().filter(|pv| pv.allocatable && !pv.missing);
-    let mut seen = BTreeMap::new();
-    let mut places: Vec<(u32, PvUuid)> = Vec::new();
-    for pv in usable.filter_map(|pv| Some((pv.uuid, *devices.get(&pv.uuid)?))) {
-        let turn = seen.entry(pv.1).or_insert(0u32);
-        places.push((*turn, pv.0));
-        *turn = turn.saturating_add(1);
-    }
-    places.sort_by_key(|(turn, _)| *turn);
-    places.into_iter().take(wanted).map(|(_, pv)| pv).collect()
+    let mut places = copy_places(devices, descriptor, &BTreeSet::new());
+    places.truncate(wanted);
+    places
 }
 
 impl VolumeGroup {
@@ -123,7 +117,7 @@ impl VolumeGroup {
         if descriptor.lv(&name).is_some() {
             return Err(VgError::LvExists { vg: descriptor.name.clone(), lv: name });
         }
-        let copies = copy_places(request.copies, &self.devices(), descriptor);
+        let copies = first_copies(request.copies, &self.devices(), descriptor);
         if copies.is_empty() || (request.copies > 0 && u32::try_from(copies.len()) != Ok(request.copies)) {
             let what = "there are fewer usable PVs than metadata copies asked for";
             return Err(VgError::Copies { vg: descriptor.name.clone(), lv: name, what });
@@ -143,6 +137,7 @@ impl VolumeGroup {
             name,
             kind: LvKind::Plain,
             segments: plan.segments,
+            metadata_copies: u32::try_from(copies.len()).unwrap_or(u32::MAX),
             copies: copies.into_iter().map(|pv| MetadataCopy { pv, since: Epoch(0) }).collect(),
             alloc: request.alloc,
             read_only: request.read_only,

@@ -52,6 +52,7 @@ pub(crate) fn lv(n: u8, segments: Vec<Segment>) -> LvRecord {
         segments,
         copies: vec![MetadataCopy { pv: pv(0), since: Epoch(1) }],
         alloc: AllocPolicy::Inherit,
+        metadata_copies: 2,
         read_only: false,
         created: -5,
         tags: BTreeSet::new(),

@@ -63,6 +63,9 @@ pub(crate) struct LvSave {
     pub(crate) kind: String,
     pub(crate) segments: Vec<SegmentSave>,
     pub(crate) copies: Vec<CopySave>,
+    /// Left out where it is not known.
+    #[serde(default, skip_serializing_if = "is_unknown")]
+    pub(crate) metadata_copies: u32,
     pub(crate) alloc: String,
     pub(crate) read_only: bool,
     pub(crate) created: i64,
@@ -76,6 +79,11 @@ pub(crate) struct RemovalSave {
     pub(crate) family: String,
     pub(crate) segments: Vec<SegmentSave>,
     pub(crate) copies: Vec<usize>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the serializer asks for it")]
+fn is_unknown(copies: &u32) -> bool {
+    *copies == 0
 }
 
 /// PVs are named by their place in `pvs`.

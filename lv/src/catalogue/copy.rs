@@ -207,6 +207,10 @@ impl Copy {
         move |source| sqlite::error(&path, operation, source).into()
     }
 
+    pub(super) fn damaged(&self, what: &str) -> LvError {
+        damaged(&self.place.path, what)
+    }
+
     /// Reads the `state` row.
     pub(crate) fn state(&self) -> Result<CopyState> {
         state_of(&self.connection, &self.place.path)

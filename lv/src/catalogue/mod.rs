@@ -6,11 +6,13 @@
 
 mod copy;
 mod decode;
+mod lost;
 mod reader;
 mod recover;
 mod row;
 mod schema;
 mod sums;
+mod to_read;
 mod view;
 mod vouching;
 
@@ -20,10 +22,12 @@ pub(crate) use decode::{
     Columns, DirentRow, FsRow, InodeRow, LeRow, MapRow, SliceRow, dirent_from, fs_from, inode_from, le_from, map_from,
     pv_from, slice_from, xattr_from,
 };
+pub(crate) use lost::told;
 pub(crate) use reader::CatalogueReader;
 pub(crate) use recover::{CopySet, activate_copies};
 pub(crate) use row::{RowOp, Table, Value};
 pub(crate) use schema::TUNING;
 pub(crate) use sums::{Totals, WINDOW, entry_mark, map_mark, xattr_mark};
+pub(crate) use to_read::{Newest, log_of, newest_to_read};
 pub(crate) use view::{CopyView, key_of};
 pub(crate) use vouching::window_from;

@@ -5,15 +5,17 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pv::sqlite::{self, Access};
-use pv::{Env, LeIndex, SliceId, Txg};
+use pv::{Env, Epoch, LeIndex, SliceId, Txg};
 use rusqlite::{Connection, Params};
 
+use super::copy::state_of;
 use super::decode::{
     Columns, DirentRow, FsRow, InodeRow, LeRow, MapRow, PvRow, SliceRow, XattrRow, dirent_from, fs_from, inode_from,
     le_from, map_from, pv_from, slice_from, values_of, xattr_from,
 };
 use super::row::{Table, Value, sum_of};
 use super::schema::{SCHEMA, TUNING};
+use super::view::CopyView;
 use crate::limits::ATTRIBUTES_MAX;
 use crate::{Ino, LvError, Result};
 
@@ -58,9 +60,19 @@ const LAST_SLICE: &str = "SELECT coalesce(max(id), 0) FROM slice";
 impl CatalogueReader {
     pub(crate) fn open(env: &Env, path: PathBuf) -> Result<Self> {
         let connection = sqlite::open(env, &path, &SCHEMA, &TUNING, Access::ReadOnly)?;
+        Ok(Self::new(path, connection))
+    }
+
+    /// A reader that sees the commit that `view` sees, for as long as it lives.
+    pub(crate) fn of_view(view: CopyView) -> Self {
+        let (place, connection) = view.into_parts();
+        Self::new(place.path, connection)
+    }
+
+    fn new(path: PathBuf, connection: Connection) -> Self {
         connection.set_prepared_statement_cache_capacity(64);
         let (changing, torn) = (Cell::new(false), Cell::new(false));
-        Ok(Self { path, connection, newest: AtomicU64::new(u64::MAX), changing, torn })
+        Self { path, connection, newest: AtomicU64::new(u64::MAX), changing, torn }
     }
 
     /// Somebody takes the state who has changed nothing yet.
@@ -144,6 +156,11 @@ impl CatalogueReader {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The epoch that commits are made under by now.
+    pub(crate) fn epoch(&self) -> Result<Epoch> {
+        Ok(state_of(&self.connection, &self.path)?.epoch)
     }
 
     /// From now on rows of commits up to `txg` are expected.

@@ -1,8 +1,11 @@
 //! The set of in-sync copies: choosing the newest at activation, bringing laggards forward, committing to all.
 
-use pv::{Env, Epoch, FamilyUuid};
+use std::path::Path;
 
-use super::copy::{Checkpoint, Commit, Copy, CopyPlace, CopyState};
+use pv::{Env, Epoch, FamilyUuid, LvUuid};
+
+use super::copy::{Checkpoint, Commit, Copy, CopyPlace, CopyState, create_catalogue};
+use super::lost::{is_lost, told};
 use crate::engine::{Rule, TestSwitches};
 use crate::{LvError, Result};
 
@@ -22,11 +25,12 @@ pub(crate) struct Recovered {
     pub(crate) copies: CopySet,
     /// What all copies now say.
     pub(crate) state: CopyState,
-    /// Copies that could not be opened, with the reason.
+    /// Copies that are none any more, with the reason.
     pub(crate) lost: Vec<(CopyPlace, String)>,
 }
 
-/// Opens the copies of a family's catalogue, picks the newest by (epoch, txg) and makes the others equal to it.
+/// Opens the copies of a family's catalogue, picks the newest by (epoch, txg) and makes the others equal to it. One that
+/// fails for another reason than being lost ends the activation: it may be whole.
 ///
 /// Nothing is promised to an activation yet: the epoch is raised by [`CopySet::take`].
 pub(crate) fn activate_copies(
@@ -40,16 +44,19 @@ pub(crate) fn activate_copies(
     for place in places {
         match open_durable(env, place, rules) {
             Ok((state, copy)) if state.family == family => open.push((state, copy)),
-            Ok(_) => lost.push((place.clone(), format!("{} belongs to another volume", place.path.display()))),
+            Ok(_) => lost.push((place.clone(), "it belongs to another volume".to_owned())),
             Err(LvError::Pv(pv::PvError::Busy { path })) => return Err(pv::PvError::Busy { path }.into()),
-            Err(error) => lost.push((place.clone(), error.to_string())),
+            Err(error) if is_lost(&error) => lost.push((place.clone(), told(&place.path, &error))),
+            Err(error) => {
+                let why = told(&place.path, &error);
+                return Err(LvError::CopyUnread { file: place.path.clone(), why, error: Box::new(error) });
+            }
         }
     }
     open.sort_by_key(|(state, _)| std::cmp::Reverse((state.epoch, state.txg)));
     let mut open = open.into_iter();
     let Some((state, newest)) = open.next() else {
-        let missing: Vec<String> = lost.iter().map(|(_, why)| why.clone()).collect();
-        return Err(LvError::NoMetadata { missing: missing.join("; ") });
+        return Err(LvError::no_metadata(&lost));
     };
     let mut copies = vec![newest];
     for (behind, copy) in open {
@@ -63,16 +70,19 @@ pub(crate) fn activate_copies(
 /// with what is written next: it counts once a checkpoint has put it into the file.
 fn open_durable(env: &Env, place: &CopyPlace, rules: TestSwitches) -> Result<(CopyState, Copy)> {
     let copy = Copy::open(env, place.clone())?;
-    // The log has its name from here on. SQLite syncs the folder too, but tells nobody when that fails: commits would be
-    // acknowledged that are in a file without a durable name.
-    if let Some(folder) = place.path.parent() {
-        let failed = |source| pv::PvError::Io { path: folder.to_owned(), operation: "make its names durable", source };
-        env.host.sync_dir(folder).map_err(failed)?;
-    }
+    sync_names(env, &place.path)?;
     if rules.keep(Rule::DurableLog) && copy.checkpoint(Checkpoint::Truncate)?.busy {
         return Err(pv::PvError::Busy { path: place.path.clone() }.into());
     }
     Ok((copy.state()?, copy))
+}
+
+/// Makes the names of a copy and its log durable, which has its own once the copy is open. SQLite syncs the folder too, but
+/// tells nobody when that fails: commits would be acknowledged that are in a file without a durable name.
+fn sync_names(env: &Env, path: &Path) -> Result<()> {
+    let Some(folder) = path.parent() else { return Ok(()) };
+    let failed = |source| pv::PvError::Io { path: folder.to_owned(), operation: "make its names durable", source };
+    Ok(env.host.sync_dir(folder).map_err(failed)?)
 }
 
 /// Makes a laggard equal to `newest`: by the one commit it missed when that is all, else by a full copy.
@@ -103,6 +113,11 @@ fn bring_forward(newest: Option<&Copy>, state: &CopyState, behind: CopyState, mu
 }
 
 impl CopySet {
+    /// None, for a volume that is only read.
+    pub(crate) fn none() -> Self {
+        Self { copies: Vec::new(), threads: false, rules: TestSwitches::NONE, late: None }
+    }
+
     /// Whether the first copy still says `state`.
     pub(crate) fn are_still(&self, state: &CopyState) -> Result<bool> {
         Ok(self.copies.first().map(Copy::state).transpose()?.as_ref() == Some(state))
@@ -161,6 +176,26 @@ impl CopySet {
         Ok(complete)
     }
 
+    /// Makes a copy at `place` that is equal to the first one, durably. It takes part in nothing before it is
+    /// [joined](Self::join).
+    pub(crate) fn make_equal(&self, env: &Env, place: &CopyPlace, lv: LvUuid) -> Result<Copy> {
+        let source = self.copies.first().ok_or(LvError::Closed)?;
+        let state = source.state()?;
+        create_catalogue(env, &place.path, state.family, lv, 0)?;
+        let mut copy = Copy::open(env, place.clone())?;
+        copy.replace_by(source)?;
+        if copy.checkpoint(Checkpoint::Truncate)?.busy {
+            return Err(pv::PvError::Busy { path: place.path.clone() }.into());
+        }
+        sync_names(env, &place.path)?;
+        if copy.state()? == state { Ok(copy) } else { Err(copy.damaged("a fresh copy is not what it was made from")) }
+    }
+
+    /// From here on a commit has to reach this copy, too.
+    pub(crate) fn join(&mut self, copy: Copy) {
+        self.copies.push(copy);
+    }
+
     /// Where the copies lie, the first one being read from.
     pub(crate) fn places(&self) -> Vec<CopyPlace> {
         self.copies.iter().map(|copy| copy.place.clone()).collect()
@@ -174,7 +209,6 @@ fn thread_died() -> LvError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalogue::create_catalogue;
 
     const RULES: TestSwitches = TestSwitches::NONE;
 

@@ -4,14 +4,14 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::path::Path;
 
-use pv::sqlite::{self, Access};
+use pv::sqlite;
 use pv::{Env, LeIndex};
 use rusqlite::{Connection, Params, Rows};
 
 use super::copy::{CopyPlace, CopyState, state_of};
 use super::decode::{Columns, SliceRow, slice_from, values_of};
 use super::row::{Table, Value, sum_of};
-use super::schema::{SCHEMA, TUNING};
+use super::to_read::open_to_read;
 use crate::{Ino, LvError, Result};
 
 const BEGIN: &str = "BEGIN";
@@ -44,12 +44,17 @@ const NAMED: u64 = 3;
 
 impl CopyView {
     pub(crate) fn open(env: &Env, place: &CopyPlace) -> Result<Self> {
-        let connection = sqlite::open(env, &place.path, &SCHEMA, &TUNING, Access::ReadOnly)?;
+        let connection = open_to_read(env, &place.path)?;
         connection.set_prepared_statement_cache_capacity(32);
         let fail = |source| sqlite::error(&place.path, "read", source);
         connection.execute_batch(BEGIN).map_err(fail)?;
         let state = state_of(&connection, &place.path)?;
         Ok(Self { place: place.clone(), state, connection })
+    }
+
+    /// What it is made of: the copy's place, and the connection that sees one commit of it.
+    pub(super) fn into_parts(self) -> (CopyPlace, Connection) {
+        (self.place, self.connection)
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -21,8 +21,8 @@ use self::extents::{Extents, Les};
 use self::maps::Maps;
 use self::names::Tree;
 use self::source::Source;
-use crate::catalogue::CopyPlace;
-use crate::engine::own;
+use crate::catalogue::{CopyPlace, told};
+use crate::engine::own_to_read;
 use crate::{LvError, Result};
 
 /// What a check does.
@@ -40,12 +40,13 @@ pub struct CheckOptions {
 /// report.
 ///
 /// # Concurrency
-/// Holds the owner's lock files meanwhile, so that nobody activates the volume.
+/// Holds the owner's lock files meanwhile, so that nobody activates the volume. Where files cannot be written, those that
+/// are there are held all the same.
 ///
 /// # Cost
 /// O(rows of the metadata + extents), with `data` also all bytes. Memory: about 150 bytes for each inode and slice.
 pub fn check(env: &Env, extents: &VolumeExtents, copies: &[CopyPlace], options: CheckOptions) -> Result<CheckReport> {
-    let _owned = own(env, copies, false)?;
+    let _held = own_to_read(env, copies)?;
     examine(env, extents, copies, options)
 }
 
@@ -74,13 +75,13 @@ pub(crate) fn examine(
     for place in copies {
         match Source::open(env, place) {
             Ok(source) => sources.push(source),
-            Err(error) => report.problem(Object::Metadata(place.path.clone()), error.to_string()),
+            Err(error) => report.problem(Object::Metadata(place.path.clone()), told(&place.path, &error)),
         }
     }
     sources.sort_by_key(|source| std::cmp::Reverse((source.state.txg, source.state.epoch)));
     report.checked.copies = u64::try_from(sources.len()).unwrap_or(u64::MAX);
     let Some((newest, others)) = sources.split_first() else {
-        let missing: Vec<String> = report.problems.iter().map(|problem| problem.what.clone()).collect();
+        let missing: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
         return Err(LvError::NoMetadata { missing: missing.join("; ") });
     };
     if newest.state.family != extents.family {

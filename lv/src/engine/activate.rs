@@ -7,7 +7,7 @@
 //! did.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -15,15 +15,15 @@ use pv::{Env, Epoch, ExtentBatch, ExtentStore, FlushNo, Holder, HostLock, PeInde
 use quick_cache::sync::Cache;
 use vg::VolumeExtents;
 
-use super::core::{ByBytes, Core, VolumeOptions};
+use super::core::{ByBytes, Core, VolumeOptions, lock};
 use super::gather::Gathering;
 use super::host_space::{HostRoom, release_reserve, restore_reserve};
 use super::own::{Owned, lock_file, name_former, own};
 use super::rules::{Rule, TestSwitches};
 use super::space::Space;
 use super::state::{Dirty, FS, State, TINY};
-use crate::catalogue::{CatalogueReader, Copy, CopyPlace, CopySet, CopyState, activate_copies};
-use crate::{Ino, Kind, LvError, Result};
+use crate::catalogue::{CatalogueReader, Copy, CopyPlace, CopySet, CopyState, activate_copies, log_of};
+use crate::{Ino, Kind, LvError, Result, VolumeNotice};
 
 /// Rows deleted by one transaction of the cleaning up.
 const SWEEP_BATCH: usize = 512;
@@ -37,12 +37,6 @@ pub(crate) struct Activation<'a> {
     pub(crate) extents: VolumeExtents,
     pub(crate) copies: &'a [CopyPlace],
     pub(crate) options: VolumeOptions,
-}
-
-fn log_of(path: &Path) -> PathBuf {
-    let mut name = path.to_owned().into_os_string();
-    name.push("-wal");
-    name.into()
 }
 
 /// The PVs that are there.
@@ -121,7 +115,7 @@ fn first_state(
     epoch: Epoch,
     state: &CopyState,
     reader: CatalogueReader,
-    (known, pv_sums): (HashMap<PvUuid, (Epoch, FlushNo)>, HashMap<PvUuid, u64>),
+    (known, pv_sums): Known,
     next_slice: &Arc<AtomicU64>,
 ) -> Result<State> {
     let mut space = Space::new(extents)?;
@@ -181,36 +175,58 @@ fn first_state(
 /// Makes the volume group forget a copy, or refuses.
 type Dropped<'a> = dyn FnMut(&CopyPlace, &str) -> Result<()> + 'a;
 
-/// A volume whose epochs were raised.
+/// What the catalogue knows of each PV, and the checksums of these rows.
+type Known = (HashMap<PvUuid, (Epoch, FlushNo)>, HashMap<PvUuid, u64>);
+
+/// A catalogue and PVs that fit together.
 #[derive(Debug)]
-struct Taken {
-    copies: CopySet,
+pub(super) struct Look {
+    pub(super) reader: CatalogueReader,
+    pub(super) pvs: Known,
+    /// The highest epoch among them.
+    highest: Epoch,
+}
+
+/// A volume whose epochs were raised, or that is only read.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) copies: CopySet,
     /// What all copies say.
-    state: CopyState,
-    reader: CatalogueReader,
-    /// What the catalogue knows of each PV, and the checksums of these rows.
-    pvs: (HashMap<PvUuid, (Epoch, FlushNo)>, HashMap<PvUuid, u64>),
-    epoch: Epoch,
+    pub(super) state: CopyState,
+    pub(super) reader: CatalogueReader,
+    pub(super) pvs: Known,
+    pub(super) epoch: Epoch,
+    pub(super) notices: Vec<VolumeNotice>,
 }
 
 impl Activation<'_> {
     /// Runs the activation. `dropped` is told of copies that cannot be read, before anything is committed without them;
     /// it makes the volume group forget them, or refuses.
     pub(crate) fn run(self, dropped: &mut Dropped<'_>) -> Result<Arc<Core>> {
+        if self.options.read_only {
+            return self.run_to_read();
+        }
         let mut owned = own(self.env, self.copies, self.options.takeover)?;
         release_reserve(self.env, &self.extents);
         let former = owned.former.clone();
         let taken = self.take(&owned, dropped).map_err(|error| name_former(error, former.as_ref()))?;
         owned.seize(self.env)?;
-        self.start(owned.locks, taken)
+        let env = self.env;
+        let started = self.start(&mut owned.locks, taken);
+        if started.is_err() {
+            // Whoever took over meanwhile has changed what this activation was about to read.
+            owned.ensure_current(env)?;
+        }
+        started
     }
 
     /// Raises the epochs.
     fn take(&self, owned: &Owned, dropped: &mut Dropped<'_>) -> Result<Taken> {
         let former = owned.former.as_ref();
+        let mut given_up = Vec::new();
         for _ in 0..TRIES {
             // `None`: an owner has committed between two looks, one that was passed over or that lost its locks.
-            if let Some(taken) = self.try_take(owned, dropped)? {
+            if let Some(taken) = self.try_take(owned, &mut given_up, dropped)? {
                 return Ok(taken);
             }
         }
@@ -219,24 +235,26 @@ impl Activation<'_> {
     }
 
     /// The same once; `None` when the volume has changed meanwhile.
-    fn try_take(&self, owned: &Owned, dropped: &mut Dropped<'_>) -> Result<Option<Taken>> {
+    fn try_take(
+        &self,
+        owned: &Owned,
+        given_up: &mut Vec<(CopyPlace, String)>,
+        dropped: &mut Dropped<'_>,
+    ) -> Result<Option<Taken>> {
         let Self { env, extents, copies, options } = self;
-        let recovered = activate_copies(env, extents.family, copies, options.switches)?;
-        for (place, why) in &recovered.lost {
-            dropped(place, why)?;
+        // What was given up at the first look does not come back at the second.
+        let copies: Vec<CopyPlace> =
+            copies.iter().filter(|copy| given_up.iter().all(|(gone, _)| gone != *copy)).cloned().collect();
+        let recovered = activate_copies(env, extents.family, &copies, options.switches)?;
+        for (place, why) in recovered.lost {
+            dropped(&place, &why)?;
+            given_up.push((place, why));
         }
         let (mut copies, state) = (recovered.copies, recovered.state);
-        let first = copies.places().first().map(|place| place.path.clone()).unwrap_or_default();
-        let reader = CatalogueReader::open(env, first)?;
-        reader.expect(state.txg);
-        check_ground(&reader, &state)?;
-        let pvs = reader.pvs()?;
-        let known: HashMap<_, _> = pvs.iter().map(|row| (row.pv, (row.epoch, row.flush))).collect();
-        let pv_sums: HashMap<_, _> = pvs.iter().map(|row| (row.pv, row.sum)).collect();
-        let highest = match check_ages(extents, &reader, &known, &state) {
-            // A PV that knows of a later commit was asked later.
-            Err(LvError::OldMetadata { .. }) if !copies.are_still(&state)? => return Ok(None),
-            other => other?.max(state.epoch),
+        let Look { reader, pvs, highest } = match self.look(&copies, &state) {
+            // What was read before a commit does not fit what was read after it.
+            Err(_) if !copies.are_still(&state)? => return Ok(None),
+            other => other?,
         };
         let epoch = highest.next().ok_or(LvError::Invalid { what: "the volume has been activated too often" })?;
         owned.ensure_current(env)?;
@@ -246,13 +264,34 @@ impl Activation<'_> {
         for (_, _, store) in present(extents) {
             store.take(extents.family, epoch, state.txg)?;
         }
-        Ok(Some(Taken { copies, state, reader, pvs: (known, pv_sums), epoch }))
+        let left = copies.places().len();
+        let told = |(copy, why): (CopyPlace, String)| VolumeNotice::CopyGivenUp { file: copy.path, why, left };
+        let notices = std::mem::take(given_up).into_iter().map(told).collect();
+        Ok(Some(Taken { copies, state, reader, pvs, epoch, notices }))
+    }
+
+    /// Looks whether the catalogue and the PVs fit together.
+    fn look(&self, copies: &CopySet, state: &CopyState) -> Result<Look> {
+        let first = copies.places().first().map(|place| place.path.clone()).unwrap_or_default();
+        let reader = CatalogueReader::open(self.env, first)?;
+        reader.expect(state.txg);
+        self.look_through(reader, state)
+    }
+
+    /// The same through this reader.
+    pub(super) fn look_through(&self, reader: CatalogueReader, state: &CopyState) -> Result<Look> {
+        check_ground(&reader, state)?;
+        let rows = reader.pvs()?;
+        let known = rows.iter().map(|row| (row.pv, (row.epoch, row.flush))).collect();
+        let sums = rows.iter().map(|row| (row.pv, row.sum)).collect();
+        let highest = check_ages(&self.extents, &reader, &known, state)?.max(state.epoch);
+        Ok(Look { reader, pvs: (known, sums), highest })
     }
 
     /// Starts from what is now this activation's alone.
-    fn start(self, locks: Vec<Box<dyn HostLock>>, taken: Taken) -> Result<Arc<Core>> {
-        let Self { env, extents, options, .. } = self;
-        let Taken { copies, state, reader, pvs, epoch } = taken;
+    pub(super) fn start(self, locks: &mut Vec<Box<dyn HostLock>>, taken: Taken) -> Result<Arc<Core>> {
+        let Self { env, extents, options, copies: listed } = self;
+        let Taken { copies, state, reader, pvs, epoch, notices } = taken;
         let places = copies.places();
         let next_slice = Arc::new(AtomicU64::new(state.next_slice.0));
         let mut state = first_state(&extents, epoch, &state, reader, pvs, &next_slice)?;
@@ -279,14 +318,19 @@ impl Activation<'_> {
             arrived: Condvar::new(),
             work: Condvar::new(),
             host_known: Mutex::new(HostRoom::default()),
-            locks: Mutex::new(locks),
+            locks: Mutex::default(),
             lock_file: places.first().map(|place| lock_file(&place.path)).unwrap_or_default(),
             extents,
+            listed: listed.to_vec(),
+            notices,
         };
-        if options.switches.keep(Rule::Sweep) {
-            core.clean_up()?;
+        if !options.read_only {
+            if options.switches.keep(Rule::Sweep) {
+                core.clean_up()?;
+            }
+            restore_reserve(&core.env, &core.extents);
         }
-        restore_reserve(&core.env, &core.extents);
+        lock(&core.locks).append(locks);
         Ok(Arc::new(core))
     }
 }

@@ -34,7 +34,7 @@ enum Chore {
 impl Core {
     /// Starts the background threads: one that writes and commits, one that makes room.
     pub(crate) fn start(self: &Arc<Self>) -> std::io::Result<Vec<std::thread::JoinHandle<()>>> {
-        if !self.env.threads {
+        if !self.env.threads || self.options.read_only {
             return Ok(Vec::new());
         }
         let writer = Arc::clone(self);

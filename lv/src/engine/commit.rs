@@ -33,6 +33,9 @@ impl Core {
     pub(crate) fn fsync(&self, ino: Ino) -> Result<()> {
         let mut state = self.state()?;
         let inode = state.live(ino)?;
+        if self.options.read_only {
+            return Ok(());
+        }
         let (pending, stamp) = (inode.pending(), inode.stamp);
         if pending {
             state.required.insert(ino);
@@ -49,6 +52,9 @@ impl Core {
     /// Makes everything done before the call durable.
     pub(crate) fn sync(&self) -> Result<()> {
         let mut state = self.state()?;
+        if self.options.read_only {
+            return Ok(());
+        }
         state.install_dataless()?;
         let files: Vec<Ino> = state.waiting.values().copied().collect();
         let open: u64 = files.iter().filter_map(|ino| state.inodes.get(ino)).map(|inode| inode.open.data()).sum();
@@ -165,7 +171,8 @@ impl Core {
         // In this order, as a flush that needs a commit takes them.
         let _flush = lock(&self.flush);
         let copies = lock(&self.copies);
-        examine(&self.env, &self.extents, &copies.places(), options)
+        let places = if self.options.read_only { self.listed.clone() } else { copies.places() };
+        examine(&self.env, &self.extents, &places, options)
     }
 
     /// Back-pressure: no commit begins while a log is above its bound. A reader that holds the log for too long makes

@@ -16,8 +16,8 @@ use vg::VolumeExtents;
 use super::lock_table::LockTable;
 use super::rules::{Rule, TestSwitches};
 use super::state::State;
-use crate::catalogue::{Copy, CopySet};
-use crate::{Ino, LvError, Result};
+use crate::catalogue::{Copy, CopyPlace, CopySet};
+use crate::{Ino, LvError, Result, VolumeNotice};
 
 /// How much a volume may hold, besides what fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +56,10 @@ pub struct VolumeOptions {
     /// next commit is refused and changes nothing; what it had not synced is lost. What it reads until then may be newer
     /// than what it remembers. Default no.
     pub takeover: bool,
+    /// Only read: nothing is cleaned up, committed, moved or written, every call that would change something fails with
+    /// [`LvError::ReadOnly`], and copies of the metadata that cannot be read stay what they are. It works where files
+    /// cannot be written. [`takeover`](Self::takeover) has no effect with it. Default no.
+    pub read_only: bool,
     #[doc(hidden)]
     pub switches: TestSwitches,
 }
@@ -73,6 +77,7 @@ impl Default for VolumeOptions {
             wal_bytes: 64 * MIB,
             quota: Quota::NONE,
             takeover: false,
+            read_only: false,
             switches: TestSwitches::default(),
         }
     }
@@ -127,6 +132,10 @@ pub(crate) struct Core {
     pub(crate) next_owner: AtomicU64,
     /// Open inodes that were released by the thread of a running transaction.
     pub(crate) released: Mutex<Vec<Ino>>,
+    /// All copies of the metadata that there should be.
+    pub(crate) listed: Vec<CopyPlace>,
+    /// What the activation found out of order.
+    pub(crate) notices: Vec<VolumeNotice>,
 }
 
 /// Locks, whatever became of the thread that held it last: what a panic may have left half done is fenced off by
@@ -147,9 +156,8 @@ impl Core {
                 state
             }
         };
-        if state.reader.torn() {
-            let file = state.reader.path().display().to_string();
-            state.poison.get_or_insert_with(|| format!("{file}: cannot read what a change needed"));
+        if state.reader.torn() && state.poison.is_none() {
+            state.poison = Some(self.why_torn(&state));
         }
         state.healthy()?;
         state.reader.begin();
@@ -168,6 +176,14 @@ impl Core {
         self.work.notify_all();
         self.end_locks();
         error
+    }
+
+    /// Why what a change needed could not be read. A former owner meets rows of commits that it knows nothing of.
+    fn why_torn(&self, state: &State) -> String {
+        if state.reader.epoch().is_ok_and(|epoch| epoch != self.epoch) {
+            return self.name_successor(LvError::Fenced { epoch: self.epoch, by: None }).to_string();
+        }
+        format!("{}: cannot read what a change needed", state.reader.path().display())
     }
 
     /// Says who took the volume over, when that is why a commit was refused.

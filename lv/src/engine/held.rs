@@ -56,6 +56,9 @@ impl Core {
 
     /// Begins a transaction, once there is memory for the largest.
     pub(crate) fn begin(&self) -> Result<Held<'_>> {
+        if self.options.read_only {
+            return Ok(self.hold(self.state()?));
+        }
         self.metadata_room()?;
         self.wait_for_memory(Ino::ROOT, self.transaction_data())?;
         let state = self.state()?;
@@ -66,10 +69,13 @@ impl Core {
             // What is pending may free more than it takes, and inside nothing can be done about it.
             self.settle_space()?;
         }
-        let mut guard = self.state()?;
+        Ok(self.hold(self.state()?))
+    }
+
+    fn hold<'a>(&'a self, mut guard: MutexGuard<'a, State>) -> Held<'a> {
         guard.begin();
         HOLDS.with_borrow_mut(|held| held.push(self.address()));
-        Ok(Held { core: self, guard })
+        Held { core: self, guard }
     }
 }
 
@@ -82,6 +88,7 @@ impl Held<'_> {
     /// The state, to be changed: there is room for `len` more bytes.
     pub(crate) fn room(&mut self, len: usize) -> Result<&mut State> {
         let (core, state) = (self.core, &mut *self.guard);
+        core.writable()?;
         let len = u64::try_from(len).unwrap_or(u64::MAX);
         let (objects, before) = state.undo.as_ref().map_or((0, 0), |undo| (undo.len(), undo.pending()));
         if objects > OBJECTS_MAX {
@@ -99,8 +106,9 @@ impl Held<'_> {
 
     /// The state, to have bytes put into a file at `off`, or at its end.
     pub(crate) fn room_in(&mut self, ino: Ino, off: Option<u64>, len: usize) -> Result<&mut State> {
-        regular(self.state().inode(ino)?)?;
         let core = self.core;
+        core.writable()?;
+        regular(self.state().inode(ino)?)?;
         let state = self.room(len)?;
         let at = off.map_or_else(|| state.inode(ino).map(|inode| inode.attr.size), Ok)?;
         core.quota_for(state, ino, at, len)?;

@@ -1,5 +1,6 @@
 //! Whose a volume is: lock files beside the copies of its metadata keep a second process out; the epochs decide.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -70,6 +71,20 @@ pub(crate) fn own(env: &Env, copies: &[CopyPlace], takeover: bool) -> Result<Own
         owned.passed.push(path);
     }
     Ok(owned)
+}
+
+/// As [`own`] without takeover, for whoever only reads: who may not make or open a lock file does without it.
+pub(crate) fn own_to_read(env: &Env, copies: &[CopyPlace]) -> Result<Vec<Box<dyn HostLock>>> {
+    let mut locks = Vec::new();
+    for copy in copies {
+        match own(env, std::slice::from_ref(copy), false) {
+            Ok(owned) => locks.extend(owned.locks),
+            Err(LvError::Pv(PvError::Io { source, .. }))
+                if matches!(source.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(locks)
 }
 
 impl Owned {

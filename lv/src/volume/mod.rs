@@ -1,6 +1,7 @@
 //! An active logical volume.
 
 mod locks;
+mod notice;
 mod range;
 mod transaction;
 mod whole;
@@ -12,6 +13,7 @@ use std::thread::JoinHandle;
 use pv::Env;
 use vg::VolumeExtents;
 
+pub use self::notice::VolumeNotice;
 pub use self::transaction::Transaction;
 use crate::catalogue::CopyPlace;
 use crate::engine::{Activation, Core, Phase, VolumeOptions, lock};
@@ -28,6 +30,10 @@ use crate::{Attr, DirEntry, Ino, Kind, LvError, NewNode, Rename, Result, SetAttr
 /// # Concurrency
 /// All methods take `&self`; clones share the volume. The last clone that is dropped commits everything and gives the
 /// volume free; [`close`](Self::close) does so and says how it went.
+///
+/// # Errors
+/// Every call that changes something fails with [`LvError::ReadOnly`] on a volume that was activated
+/// [only to be read](VolumeOptions::read_only); syncs have nothing to do there.
 #[derive(Debug, Clone)]
 pub struct Volume {
     core: Arc<Core>,
@@ -51,11 +57,11 @@ impl Closer {
     }
 
     fn close(&self) -> Result<()> {
-        if lock(&self.core.locks).is_empty() {
+        if lock(&self.core.locks).is_empty() && !self.core.options.read_only {
             return Ok(());
         }
         self.stop();
-        let settled = self.core.settle_all();
+        let settled = if self.core.options.read_only { Ok(()) } else { self.core.settle_all() };
         lock(&self.core.flush).stop();
         lock(&self.core.state).phase = Phase::Closed;
         self.core.end_locks();
@@ -82,11 +88,13 @@ fn check_target(target: &[u8]) -> Result<()> {
 impl Volume {
     /// Activates a volume: takes it over, cleans up after a crash, starts its background work.
     ///
-    /// `copies` are the in-sync copies of its metadata; `dropped` is called for each that cannot be read, before
-    /// anything is committed without it, and must make the volume group forget it (or refuse).
+    /// `copies` are the in-sync copies of its metadata; `dropped` is called for each that is missing, damaged or something
+    /// else, before anything is committed without it, and must make the volume group forget it (or refuse).
+    /// [`notices`](Self::notices) tells of them. With [`VolumeOptions::read_only`] nothing of this happens.
     ///
     /// # Errors
-    /// [`LvError::InUse`]: another process has it. [`LvError::NoMetadata`]: no copy can be read. [`LvError::OldPv`],
+    /// [`LvError::InUse`]: another process has it. [`LvError::NoMetadata`]: no copy can be read.
+    /// [`LvError::CopyUnread`]: one cannot be read for a reason that may pass. What `dropped` returns. [`LvError::OldPv`],
     /// [`LvError::OldMetadata`]: a file is an old copy. [`LvError::Pv`] and [`LvError::DamagedRow`]: as they say.
     pub fn activate(
         env: &Env,
@@ -101,6 +109,16 @@ impl Volume {
         })?;
         let closer = Arc::new(Closer { core: Arc::clone(&core), threads: std::sync::Mutex::new(threads) });
         Ok(Self { core, closer })
+    }
+
+    /// What the activation found out of order and went on without.
+    pub fn notices(&self) -> &[VolumeNotice] {
+        &self.core.notices
+    }
+
+    /// Whether it was activated [only to be read](VolumeOptions::read_only).
+    pub fn is_read_only(&self) -> bool {
+        self.core.options.read_only
     }
 
     fn now(&self) -> i64 {
@@ -149,7 +167,7 @@ impl Volume {
     /// [`LvError::NoInode`]; with a size also [`LvError::IsDirectory`], [`LvError::Invalid`] and [`LvError::TooLarge`].
     pub fn setattr(&self, ino: Ino, set: &SetAttr) -> Result<Attr> {
         let now = self.now();
-        self.core.state()?.set_attr(ino, set, now)
+        self.core.change()?.set_attr(ino, set, now)
     }
 
     /// Makes a file or a special file; the name must be free. In a directory with the set-group-id bit it belongs to that
@@ -190,6 +208,7 @@ impl Volume {
     }
 
     fn make(&self, parent: Ino, name: &[u8], node: &NewNode, target: Option<Arc<[u8]>>) -> Result<Attr> {
+        self.core.writable()?;
         let now = self.now();
         self.core.metadata_room()?;
         let mut state = self.core.state()?;
@@ -211,7 +230,7 @@ impl Volume {
     /// [`LvError::Exists`], [`LvError::NotPermitted`] for a directory, [`LvError::NoInode`], [`LvError::TooManyLinks`].
     pub fn link(&self, ino: Ino, parent: Ino, name: &[u8]) -> Result<Attr> {
         let now = self.now();
-        self.core.state()?.link(ino, parent, name, now)
+        self.core.change()?.link(ino, parent, name, now)
     }
 
     /// Removes a name of something that is no directory.
@@ -220,7 +239,7 @@ impl Volume {
     /// [`LvError::NotFound`], [`LvError::IsDirectory`].
     pub fn unlink(&self, parent: Ino, name: &[u8]) -> Result<()> {
         let now = self.now();
-        self.core.state()?.unlink(parent, name, now)
+        self.core.change()?.unlink(parent, name, now)
     }
 
     /// Removes an empty directory.
@@ -229,7 +248,7 @@ impl Volume {
     /// [`LvError::NotFound`], [`LvError::NotDirectory`], [`LvError::NotEmpty`].
     pub fn rmdir(&self, parent: Ino, name: &[u8]) -> Result<()> {
         let now = self.now();
-        self.core.state()?.rmdir(parent, name, now)
+        self.core.change()?.rmdir(parent, name, now)
     }
 
     /// Renames. Atomic, also in a crash: a file renamed over another is not named before its data is durable.
@@ -239,7 +258,7 @@ impl Volume {
     /// [`LvError::NotDirectory`], [`LvError::NotEmpty`], [`LvError::Invalid`] for a directory moved into itself.
     pub fn rename(&self, from: (Ino, &[u8]), to: (Ino, &[u8]), how: Rename) -> Result<()> {
         let now = self.now();
-        self.core.state()?.rename(from, to, how, now)
+        self.core.change()?.rename(from, to, how, now)
     }
 
     /// Entries of a directory after `cookie` (0 at first), in cookie order, at most `limit`; fewer only at the end. What
@@ -274,6 +293,7 @@ impl Volume {
     /// [`LvError::NoInode`], [`LvError::IsDirectory`] and [`LvError::Invalid`] for what has no contents,
     /// [`LvError::TooLarge`], [`LvError::NoSpace`], [`LvError::HostFull`], [`LvError::Quota`].
     pub fn write(&self, ino: Ino, off: u64, bytes: &[u8]) -> Result<()> {
+        self.core.writable()?;
         self.core.write(ino, Some(off), bytes).map(drop)
     }
 
@@ -351,6 +371,7 @@ impl Volume {
     /// # Errors
     /// As [`fsync`](Self::fsync).
     pub fn step(&self, work: Work) -> Result<bool> {
+        self.core.writable()?;
         match work {
             Work::Flush => self.core.flush_some(self.core.options.flush_bytes).map(|()| false),
             Work::Compact => self.core.compact_once(),

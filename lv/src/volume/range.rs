@@ -10,6 +10,7 @@ impl Volume {
     /// # Errors
     /// As [`write`](Self::write).
     pub fn append(&self, ino: Ino, bytes: &[u8]) -> Result<u64> {
+        self.core.writable()?;
         self.core.write(ino, None, bytes)
     }
 
@@ -19,6 +20,7 @@ impl Volume {
     /// # Errors
     /// [`LvError::IsDirectory`](crate::LvError::IsDirectory), [`LvError::NoInode`](crate::LvError::NoInode).
     pub fn punch(&self, ino: Ino, start: u64, end: u64) -> Result<()> {
+        self.core.writable()?;
         self.core.punch(ino, start, end)
     }
 
@@ -28,6 +30,7 @@ impl Volume {
     /// As [`punch`](Self::punch); [`LvError::Invalid`](crate::LvError::Invalid) for an empty range;
     /// [`LvError::TooLarge`](crate::LvError::TooLarge) for one beyond the largest size.
     pub fn zero(&self, ino: Ino, off: u64, len: u64, keep_size: bool) -> Result<()> {
+        self.core.writable()?;
         self.core.zero(ino, off, len, keep_size)
     }
 
@@ -39,6 +42,7 @@ impl Volume {
     /// [`LvError::NoSpace`](crate::LvError::NoSpace), [`LvError::HostFull`](crate::LvError::HostFull); as
     /// [`zero`](Self::zero).
     pub fn allocate(&self, ino: Ino, off: u64, len: u64, keep_size: bool) -> Result<()> {
+        self.core.writable()?;
         self.core.allocate(ino, off, len, keep_size)
     }
 
@@ -59,6 +63,7 @@ impl Volume {
     /// [`LvError::Invalid`](crate::LvError::Invalid), [`LvError::IsDirectory`](crate::LvError::IsDirectory),
     /// [`LvError::TooLarge`](crate::LvError::TooLarge); as [`fsync`](Self::fsync), because what waits in memory is placed first.
     pub fn copy_range(&self, from: (Ino, u64), to: (Ino, u64), len: u64) -> Result<u64> {
+        self.core.writable()?;
         self.core.copy_range(from, to, len)
     }
 }

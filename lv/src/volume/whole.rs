@@ -1,6 +1,9 @@
 //! Whole files, and the way back from an inode to a path.
 
+use pv::Epoch;
+
 use super::Volume;
+use crate::catalogue::CopyPlace;
 use crate::path::Parent;
 use crate::{Attr, CheckOptions, CheckReport, Ino, Kind, LvError, NewNode, Result};
 
@@ -19,6 +22,7 @@ impl Volume {
     /// # Errors
     /// As [`write`](Self::write).
     pub fn replace(&self, ino: Ino, bytes: &[u8]) -> Result<()> {
+        self.core.writable()?;
         self.core.replace(ino, bytes)
     }
 
@@ -27,6 +31,7 @@ impl Volume {
     /// # Errors
     /// As [`copy_range`](Self::copy_range).
     pub fn copy_file(&self, from: Ino, to: Ino) -> Result<()> {
+        self.core.writable()?;
         self.core.copy_file(from, to)
     }
 
@@ -71,6 +76,20 @@ impl Volume {
         self.core.check(options)
     }
 
+    /// Makes one more copy of the volume's metadata, equal to the others and durable; `listed` is called before anything
+    /// is committed to it, with the epoch of this activation, and must make the volume group name it (or refuse). A file
+    /// that lies there is replaced.
+    ///
+    /// # Errors
+    /// [`LvError::InUse`], [`LvError::Pv`]: nothing has changed. What `listed` returns: the volume has stopped, and is to
+    /// be opened again.
+    ///
+    /// # Concurrency
+    /// What must be placed or committed waits meanwhile.
+    pub fn add_copy(&self, place: &CopyPlace, listed: &mut dyn FnMut(Epoch) -> Result<()>) -> Result<()> {
+        self.core.add_copy(place, listed)
+    }
+
     /// Makes a regular file without a name, open once: until [`give_name`](Self::give_name) nobody finds it, and it goes
     /// when it is released, or after a crash. What it inherits comes from `parent`.
     ///
@@ -81,6 +100,7 @@ impl Volume {
         if node.kind != Kind::File {
             return Err(LvError::Invalid { what: "only regular files can be nameless" });
         }
+        self.core.writable()?;
         let now = self.now();
         self.core.metadata_room()?;
         let mut state = self.core.state()?;
@@ -96,6 +116,6 @@ impl Volume {
     /// [`LvError::NotDirectory`], [`LvError::NameTooLong`], [`LvError::NoInode`].
     pub fn give_name(&self, ino: Ino, parent: Ino, name: &[u8]) -> Result<()> {
         let now = self.now();
-        self.core.state()?.give_name(ino, parent, name, now)
+        self.core.change()?.give_name(ino, parent, name, now)
     }
 }

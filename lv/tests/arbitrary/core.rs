@@ -1,6 +1,8 @@
 //! The volume's own methods.
 
-use anyfs_lvm_lv::{CheckOptions, CheckReport, Ino, LockOwner, LvError, NewNode, Reader, Transaction, Volume, Writer};
+use anyfs_lvm_lv::{
+    CheckOptions, CheckReport, CopyPlace, Ino, LockOwner, LvError, NewNode, Reader, Transaction, Volume, Writer,
+};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -71,6 +73,13 @@ calls! {
     lock_file: |volume, a| volume.lock_file(a.inos[0], ONE, a.lock());
     try_lock_file: |volume, a| volume.try_lock_file(a.inos[0], ONE, a.lock());
     transaction: |volume, a| volume.transaction(|tx| together(tx, a));
+    add_copy: |volume, a| volume.add_copy(&nowhere(a), &mut |_| Ok(()));
+}
+
+/// A place where no copy can be made.
+fn nowhere(a: &Arguments) -> CopyPlace {
+    let pv = pv::PvUuid::from_bytes([u8::from(a.flag()); 16]);
+    CopyPlace { pv, path: "/there/is/no/such/folder/c.meta".into() }
 }
 
 /// One owner takes locks, so that none waits for another.
@@ -82,6 +91,8 @@ pub(crate) const SURE: &[(&str, SureCall)] = &[
     ("lock_owner", |volume, _| assert_ne!(volume.lock_owner(), volume.lock_owner())),
     ("unlock_file", |volume, a| volume.unlock_file(a.inos[0], ONE)),
     ("unlock_all", |volume, a| volume.unlock_all(if a.flag() { ONE } else { OTHER })),
+    ("notices", |volume, _| assert!(volume.notices().is_empty())),
+    ("is_read_only", |volume, _| assert!(!volume.is_read_only())),
     ("cancel_lock", |volume, _| volume.cancel_lock(ONE)),
 ];
 

@@ -1,6 +1,6 @@
 //! Two copies of the metadata: lost, stale, one commit apart.
 
-use anyfs_lvm_lv::{Ino, LvError, NewNode, Volume};
+use anyfs_lvm_lv::{CopyPlace, Ino, LvError, NewNode, Volume, VolumeNotice, VolumeOptions};
 
 use super::support::{Rig, contents};
 
@@ -35,6 +35,8 @@ fn a_lost_copy_is_given_up_before_the_first_commit_and_the_other_serves() {
     })
     .unwrap();
     assert_eq!(told, [rig.copies[0].clone()]);
+    let [VolumeNotice::CopyGivenUp { file, why, left: 1 }] = volume.notices() else { panic!("{:?}", volume.notices()) };
+    assert_eq!((file, why.as_str()), (&rig.copies[0].path, "cannot open it: No such file or directory"));
     assert_eq!(read(&volume, b"a"), b"before");
     write(&volume, b"b", b"after");
     assert_eq!(read(&volume, b"b"), b"after");
@@ -133,4 +135,136 @@ fn metadata_restored_from_a_backup_is_refused() {
     volume.close().unwrap();
     std::fs::write(&rig.copies[0].path, old).unwrap();
     assert!(matches!(rig.try_open(), Err(LvError::OldMetadata { .. })));
+}
+
+/// What happens to a copy, and whether it is lost then.
+type Spoil<'a> = (&'a dyn Fn(&std::path::Path), bool);
+
+#[test]
+fn what_is_no_copy_any_more_is_given_up_and_what_may_be_one_is_not() {
+    let cut =
+        |path: &std::path::Path| std::fs::OpenOptions::new().write(true).open(path).unwrap().set_len(5000).unwrap();
+    let foreign = |path: &std::path::Path| {
+        let other = Rig::new(1, 8, 65536);
+        other.open().close().unwrap();
+        std::fs::copy(&other.copies[0].path, path).unwrap();
+    };
+    let newer = |path: &std::path::Path| {
+        rusqlite::Connection::open(path).unwrap().pragma_update(None, "user_version", 77).unwrap();
+    };
+    let cases: [Spoil<'_>; 6] = [
+        (&|path| std::fs::remove_file(path).unwrap(), true),
+        (&|path| std::fs::write(path, b"").unwrap(), true),
+        (&|path| std::fs::write(path, b"something else").unwrap(), true),
+        (&cut, true),
+        (&foreign, true),
+        (&newer, false),
+    ];
+    for (number, (spoil, lost)) in cases.into_iter().enumerate() {
+        let rig = Rig::with_copies(2, 16, 65536, 2);
+        write(&rig.open(), b"a", b"before");
+        spoil(&rig.copies[0].path);
+        let mut told = 0;
+        let opened = Volume::activate(&rig.env, rig.extents.clone(), &rig.copies, rig.options, &mut |_, _| {
+            told += 1;
+            Ok(())
+        });
+        assert_eq!((told, opened.is_ok()), (i32::from(lost), lost), "case {number}: {opened:?}");
+        if let Err(error) = opened {
+            assert!(matches!(&error, LvError::CopyUnread { file, .. } if *file == rig.copies[0].path), "{error}");
+            let options = VolumeOptions { read_only: true, ..rig.options };
+            let volume = Volume::activate(&rig.env, rig.extents.clone(), &rig.copies, options, &mut |_, _| {
+                panic!("reading gives nothing up")
+            })
+            .unwrap();
+            assert_eq!(read(&volume, b"a"), b"before");
+        }
+    }
+}
+
+/// A place for one more copy.
+fn third(rig: &Rig) -> CopyPlace {
+    CopyPlace { pv: pv::PvUuid::from_bytes([9; 16]), path: rig.copies[0].path.with_file_name("c9.meta") }
+}
+
+#[test]
+fn an_added_copy_is_equal_when_it_is_listed_and_takes_part_in_every_commit_afterwards() {
+    let mut rig = Rig::with_copies(2, 16, 65536, 1);
+    let more = third(&rig);
+    std::fs::write(&more.path, b"what was given up once").unwrap();
+    let volume = rig.open();
+    let file = volume.create(Ino::ROOT, b"a", &NewNode::file(0o600)).unwrap().ino;
+    volume.write(file, 0, &vec![1; 100_000]).unwrap();
+    volume.fsync(file).unwrap();
+    let mut listed = false;
+    volume
+        .add_copy(&more, &mut |epoch| {
+            assert!(epoch.0 > 0);
+            // Another program, as after a crash at this moment: it finds all that was acknowledged.
+            let state = |path: &std::path::Path| -> (i64, i64) {
+                let db = rusqlite::Connection::open(path).unwrap();
+                db.query_row("SELECT epoch, txg FROM state", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+            };
+            assert_eq!(state(&more.path), state(&rig.copies[0].path));
+            listed = true;
+            Ok(())
+        })
+        .unwrap();
+    assert!(listed);
+    assert!(matches!(volume.add_copy(&more, &mut |_| Ok(())), Err(LvError::Invalid { .. })));
+    write(&volume, b"b", b"after");
+    volume.abandon();
+    std::fs::remove_file(&rig.copies[0].path).unwrap();
+    rig.copies = vec![more];
+    let volume = rig.open();
+    assert_eq!(read(&volume, b"b"), b"after");
+    assert_eq!(read(&volume, b"a"), vec![1; 100_000]);
+    volume.close().unwrap();
+    rig.check();
+}
+
+#[test]
+fn a_copy_of_which_nobody_knows_whether_it_is_listed_stops_the_volume() {
+    for took_effect in [false, true] {
+        let mut rig = Rig::with_copies(2, 16, 65536, 1);
+        let more = third(&rig);
+        let volume = rig.open();
+        write(&volume, b"a", b"before");
+        assert!(matches!(volume.add_copy(&more, &mut |_| Err(LvError::TooManyLocks)), Err(LvError::TooManyLocks)));
+        // A commit to the others alone would count, and the new copy would pass for one that has it.
+        assert!(matches!(volume.create(Ino::ROOT, b"b", &NewNode::file(0o600)), Err(LvError::Poisoned { .. })));
+        assert!(volume.close().is_err());
+        if took_effect {
+            std::fs::remove_file(&rig.copies[0].path).unwrap();
+            rig.copies = vec![more];
+        }
+        assert_eq!(read(&rig.open(), b"a"), b"before");
+    }
+}
+
+#[test]
+fn a_commit_between_two_looks_of_an_activation_is_no_damage() {
+    let rig = Rig::with_copies(2, 16, 65536, 2);
+    rig.open().close().unwrap();
+    std::fs::remove_file(&rig.copies[1].path).unwrap();
+    let activate = |copies: &[CopyPlace], takeover: bool, dropped: &mut dyn FnMut()| {
+        let options = VolumeOptions { takeover, ..rig.options };
+        Volume::activate(&rig.env, rig.extents.clone(), copies, options, &mut |_, _| {
+            dropped();
+            Ok(())
+        })
+    };
+    let former = activate(&rig.copies[..1], false, &mut || panic!("its only copy is there")).unwrap();
+    write(&former, b"a", b"before");
+    let mut given_up = 0;
+    let volume = activate(&rig.copies, true, &mut || {
+        given_up += 1;
+        // The copies were read, their rows were not.
+        write(&former, b"b", b"meanwhile");
+    });
+    let volume = volume.unwrap();
+    assert_eq!((given_up, volume.notices().len()), (1, 1));
+    assert_eq!(read(&volume, b"b"), b"meanwhile");
+    former.create(Ino::ROOT, b"c", &NewNode::file(0o600)).unwrap();
+    assert!(matches!(former.sync(), Err(LvError::Fenced { .. })));
 }

@@ -9,6 +9,7 @@ mod copies;
 mod faults;
 mod locks;
 mod ranges;
+mod read_only;
 mod scale;
 mod space;
 mod support;

@@ -4,7 +4,7 @@
 //! the former holder with a lock that nobody asks for any more. So whoever has got a lock looks whether the path still
 //! leads to it, and starts over when it does not.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ enum Waited {
 /// Locks the file at `path`, made when it is missing.
 pub(super) fn take(path: &Path, wait: bool, note: &str) -> io::Result<Option<Box<dyn HostLock>>> {
     loop {
-        let mut file = open_regular(private_file().create(true).truncate(false), path, false)?;
+        let mut file = open(path)?;
         match file.try_lock() {
             Ok(()) => {}
             // What is not there any more is no lock, held or not.
@@ -62,6 +62,17 @@ pub(super) fn take(path: &Path, wait: bool, note: &str) -> io::Result<Option<Box
             write_note(&mut file, note);
             return Ok(Some(Box::new(FileLock { path: path.to_owned(), file })));
         }
+    }
+}
+
+/// The file, made when it is missing. A lock does not take the right to write, only the note in it does.
+fn open(path: &Path) -> io::Result<File> {
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    match open_regular(private_file().create(true).truncate(false), path, false) {
+        Err(error) if matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem) => {
+            open_regular(OpenOptions::new().read(true), path, false).map_err(|_| error)
+        }
+        other => other,
     }
 }
 

@@ -37,6 +37,7 @@ pub fn open(env: &Env, path: &Path, schema: &Schema, tuning: &Tuning, access: Ac
     check_schema(&conn, path, schema)?;
     tune(&conn, tuning, access).map_err(|e| error(path, OPEN, e))?;
     if access.writes() {
+        check_writable(&conn, path)?;
         check_journal(&conn, path, tuning)?;
     }
     Ok(conn)
@@ -97,6 +98,15 @@ pub(crate) fn reader_flags() -> OpenFlags {
 pub(crate) fn reader_init(conn: &Connection, tuning: &Tuning) -> rusqlite::Result<()> {
     harden(conn, Access::Immutable)?;
     tune(conn, tuning, Access::Immutable)
+}
+
+/// SQLite opens a file that cannot be written for reading, and says so to whoever asks.
+fn check_writable(conn: &Connection, path: &Path) -> Result<()> {
+    if !conn.is_readonly(rusqlite::MAIN_DB).map_err(|e| error(path, OPEN, e))? {
+        return Ok(());
+    }
+    let source = std::io::Error::new(std::io::ErrorKind::PermissionDenied, "it cannot be written");
+    Err(PvError::Io { path: path.to_owned(), operation: "open it for writing", source })
 }
 
 /// Sets and verifies what a commit's safety rests on.

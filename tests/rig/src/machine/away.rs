@@ -55,8 +55,9 @@ impl Machine {
             Err(error) => {
                 let text = error.to_string();
                 assert!(!opens, "not opened without {}: {text}", path.display());
-                let known = matches!(error, anyfs_lvm::Error::Lv(LvError::NoMetadata { .. }))
-                    || matches!(error, anyfs_lvm::Error::Vg(vg::VgError::NoGroup(_)) if holders == 1);
+                let known =
+                    matches!(error, anyfs_lvm::Error::Lv(LvError::NoMetadata { .. } | LvError::CopyLost { .. }))
+                        || matches!(error, anyfs_lvm::Error::Vg(vg::VgError::NoGroup(_)) if holders == 1);
                 assert!(known, "opened without {}: {text}", path.display());
                 self.counts.refused_partial += 1;
                 self.ground.carry(&path, folder, true);

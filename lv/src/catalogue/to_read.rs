@@ -1,0 +1,68 @@
+//! Copies of the catalogue for those who only read: nothing is made equal, given up or moved out of a log.
+
+use std::path::{Path, PathBuf};
+
+use pv::sqlite::{self, Access};
+use pv::{Env, FamilyUuid, PvError};
+use rusqlite::Connection;
+
+use super::copy::CopyPlace;
+use super::lost::told;
+use super::schema::{SCHEMA, TUNING};
+use super::view::CopyView;
+use crate::{LvError, Result};
+
+/// The log beside a copy.
+pub(crate) fn log_of(path: &Path) -> PathBuf {
+    let mut name = path.to_owned().into_os_string();
+    name.push("-wal");
+    name.into()
+}
+
+/// Opens a copy for reading, also where nothing can be written: reading a log takes a file beside it.
+pub(super) fn open_to_read(env: &Env, path: &Path) -> Result<Connection, PvError> {
+    let refused = match sqlite::open(env, path, &SCHEMA, &TUNING, Access::ReadOnly) {
+        Err(error) if no_rights(&error) && env.host.stat(path).is_ok() => error,
+        other => return other,
+    };
+    let log = log_of(path);
+    if env.host.stat(&log).is_ok_and(|file| file.len.0 > 0) {
+        let source = std::io::Error::other(
+            "it holds commits that are not in the metadata volume yet; reading them takes a file that cannot be made",
+        );
+        return Err(PvError::Io { path: log, operation: "read it", source });
+    }
+    // Without a log the file is all there is, and whoever may not write here is not its owner.
+    sqlite::open(env, path, &SCHEMA, &TUNING, Access::Immutable).map_err(|_| refused)
+}
+
+fn no_rights(error: &PvError) -> bool {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    matches!(error, PvError::Io { source, .. } if matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem))
+}
+
+/// The newest copy of a family's catalogue that can be read.
+#[derive(Debug)]
+pub(crate) struct Newest {
+    pub(crate) view: CopyView,
+    /// Copies that cannot be read, and why.
+    pub(crate) unread: Vec<(CopyPlace, String)>,
+}
+
+/// Picks the newest copy by (epoch, txg), as an activation does. A commit counts when all copies that are in sync have
+/// it, so that any of them has all that count.
+pub(crate) fn newest_to_read(env: &Env, family: FamilyUuid, places: &[CopyPlace]) -> Result<Newest> {
+    let (mut views, mut unread) = (Vec::new(), Vec::new());
+    for place in places {
+        match CopyView::open(env, place) {
+            Ok(view) if view.state.family == family => views.push(view),
+            Ok(_) => unread.push((place.clone(), "it belongs to another volume".to_owned())),
+            Err(LvError::Pv(PvError::Busy { path })) => return Err(PvError::Busy { path }.into()),
+            Err(error) => unread.push((place.clone(), told(&place.path, &error))),
+        }
+    }
+    match views.into_iter().max_by_key(|view| (view.state.epoch, view.state.txg)) {
+        Some(view) => Ok(Newest { view, unread }),
+        None => Err(LvError::no_metadata(&unread)),
+    }
+}
