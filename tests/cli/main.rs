@@ -18,11 +18,15 @@ mod interrupted;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod metadata_copies;
+#[cfg(test)]
 mod missing;
 #[cfg(test)]
 mod names;
 #[cfg(test)]
 mod quickstart;
+#[cfg(test)]
+mod read_only;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod devices;
 pub mod doors;
 mod failure;
 mod files;
+mod mounting;
 mod picture;
 mod quickstart;
 mod report;

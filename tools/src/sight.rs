@@ -2,13 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyfs_lvm::lv::{LvError, VolumeOptions};
-use anyfs_lvm::pv::{Access, Holder, Host, ProcessState, PvError, PvUuid, RealHost, VgUuid};
+use anyfs_lvm::pv::{Access, Holder, Host, PvError, PvUuid, RealHost, VgUuid};
 use anyfs_lvm::vg::{self, Notice, OpenOptions, PoolFiles, Scan, VgError, VolumeGroup};
 
-use crate::args::LvName;
 use crate::failure::{Done, Failure, chain, code};
-use crate::files::volume::Mount;
+use crate::mounting::locked_out;
 use crate::picture::{self, Files, Found};
 use crate::report::model::Model;
 use crate::session::{Session, group_not_found, tell_lost};
@@ -48,7 +46,8 @@ impl Session {
         let look = |access| vg::scan(&self.env, &self.paths()?, access).map_err(|error| vg_failure(&error));
         let scan = look(Access::ReadOnly)?;
         // Opening for writing waits for whoever writes, so it is done only where it is needed.
-        if access.writes() && scan.notices.iter().any(is_interrupted) { look(access) } else { Ok(scan) }
+        let possible = || scan.interrupted().iter().any(|waiting| locked_out(&waiting.path).is_none());
+        if access.writes() && possible() { look(access) } else { Ok(scan) }
     }
 
     /// How volume groups are opened by this command.
@@ -118,6 +117,11 @@ impl Session {
         Ok(group)
     }
 
+    /// Says what is out of order with a group.
+    pub(crate) fn tell(&self, ui: &mut Ui<'_>, notices: &[Notice]) {
+        tell(ui, self, notices);
+    }
+
     /// The volume group of that name, and what is out of order with it.
     pub(crate) fn find_group(&self, name: &str, access: Access) -> Done<(VolumeGroup, Vec<Notice>)> {
         // Labels may remember an old name, so those that say another are asked last.
@@ -185,40 +189,6 @@ impl Session {
         let held = group.activation_lock_paths(lv).into_iter().find(|path| is_held(path))?;
         Some(Holder::of(&self.env, &held))
     }
-
-    /// Opens a volume.
-    pub(crate) fn mount(&self, ui: &mut Ui<'_>, name: &LvName) -> Done<Mount> {
-        self.activate(ui, name, VolumeOptions::default())
-    }
-
-    /// Takes a volume over from whoever has it, and gives it free.
-    pub(crate) fn take_over(&self, ui: &mut Ui<'_>, name: &LvName) -> Done {
-        let mount = self.activate(ui, name, VolumeOptions { takeover: true, ..VolumeOptions::default() })?;
-        mount.volume.close().map_err(|error| Failure::new(format!("{name}: {}", chain(&error))))
-    }
-
-    fn activate(&self, ui: &mut Ui<'_>, name: &LvName, options: VolumeOptions) -> Done<Mount> {
-        let mut group = self.group(ui, &name.vg, Access::ReadWrite)?;
-        let missing = || Failure::new(format!("Failed to find logical volume \"{name}\""));
-        let lv = vg::LvName::new(&name.lv).map_err(|_| missing())?;
-        let volume = anyfs_lvm::activate(&self.env, &mut group, &lv, options).map_err(|error| {
-            let mut failure = Failure::new(format!("{name}: {}", chain(&error)));
-            failure.hint = error.hint();
-            match error {
-                anyfs_lvm::Error::Vg(VgError::LvNotFound { .. }) => missing(),
-                anyfs_lvm::Error::Lv(LvError::InUse { owner }) if !answers(&owner) => failure.hint(format!(
-                    "continue or end it, or take the volume over: anyfs-lvm lvchange -ay --takeover {name}"
-                )),
-                _ => failure,
-            }
-        })?;
-        Ok(Mount { volume, name: name.clone() })
-    }
-}
-
-/// Whether the owner of a volume can be waited for.
-fn answers(owner: &Holder) -> bool {
-    !matches!(owner.state, ProcessState::Stopped | ProcessState::Gone)
 }
 
 /// A PV that needs write access before it can be read.

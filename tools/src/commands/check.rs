@@ -60,7 +60,7 @@ impl Verb for Check {
         let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut results: Vec<Value> = chosen.unknown.iter().map(|(name, why)| failed(name, why)).collect();
         let done = ui.each(&chosen.volumes, |ui, name| {
-            let report = self.check(&session, name, &mut groups).inspect_err(|failure| {
+            let (report, hint) = self.check(&session, name, &mut groups).inspect_err(|failure| {
                 results.push(failed(&name.to_string(), failure));
             })?;
             if self.json {
@@ -68,7 +68,7 @@ impl Verb for Check {
             } else {
                 tell(ui, name, &report);
             }
-            if report.is_clean() { Ok(()) } else { Err(dirty(name, &report)) }
+            if report.is_clean() { Ok(()) } else { Err(Failure { hint, ..dirty(name, &report) }) }
         });
         let sound = groups.values().all(Vec::is_empty);
         if self.json {
@@ -79,21 +79,32 @@ impl Verb for Check {
 }
 
 impl Check {
-    /// Checks one volume; what is out of order with its group goes to `groups`.
-    fn check(&self, session: &Session, name: &LvName, groups: &mut BTreeMap<String, Vec<String>>) -> Done<CheckReport> {
+    /// Checks one volume; what is out of order with its group goes to `groups`. With what to do where copies of its metadata
+    /// are missing.
+    fn check(
+        &self,
+        session: &Session,
+        name: &LvName,
+        groups: &mut BTreeMap<String, Vec<String>>,
+    ) -> Done<(CheckReport, Option<String>)> {
         let (group, notices) = session.find_group(&name.vg, Access::ReadOnly)?;
         groups.insert(name.vg.clone(), notices.iter().map(ToString::to_string).collect());
         session.refuse_interrupted(&group).map_err(|failure| not_checked(name, failure))?;
         let missing = || Failure::new(format!("Failed to find logical volume \"{name}\""));
         let lv = vg::LvName::new(&name.lv).map_err(|_| missing())?;
         let options = CheckOptions { data: self.data };
-        anyfs_lvm::check(&session.env, &group, &lv, options).map_err(|error| match error {
+        let report = anyfs_lvm::check(&session.env, &group, &lv, options).map_err(|error| match error {
             anyfs_lvm::Error::Vg(VgError::LvNotFound { .. }) => missing(),
             error => {
                 let failure = Failure::new(format!("{name}: {}", chain(&error)));
                 Failure { hint: error.hint(), ..failure }
             }
-        })
+        })?;
+        let record = group.lv(&lv).map_err(|_| missing())?;
+        let wanted = group.descriptor().wanted_copies(record);
+        let few = u32::try_from(record.copies.len()).is_ok_and(|have| have < wanted);
+        let command = format!("lvconvert --metadatacopies {wanted} {name}");
+        Ok((report, few.then(|| format!("make another copy with: {}", session.words(&command)))))
     }
 }
 

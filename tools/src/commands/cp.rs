@@ -10,7 +10,7 @@ use anyfs_lvm::lv::Ino;
 
 use super::Entry;
 use super::filing::Mounts;
-use crate::args::{Common, FilePath, file_path};
+use crate::args::{Common, FilePath, LvName, file_path};
 use crate::cli::Verb;
 use crate::failure::{Done, Failure, code};
 use crate::files::copy::{Item, Options, copy};
@@ -19,6 +19,7 @@ use crate::files::progress::Progress;
 use crate::files::stop::Stop;
 use crate::files::volume::Mount;
 use crate::files::{Kind, Side, Trouble};
+use crate::mounting::Use;
 use crate::session::Session;
 use crate::ui::Ui;
 
@@ -81,8 +82,14 @@ impl Cp {
     fn copy_all(&self, ui: &mut Ui<'_>, mounts: &mut Mounts<'_>, sources: &[OsString], target: &OsStr) -> Done {
         let several = sources.len() > 1;
         let mut found = Sources { host: Vec::new(), volumes: Vec::new(), worst: code::OK };
+        let goal = match file_path(target) {
+            FilePath::Volume(name, _) => Some(name),
+            FilePath::Host(_) => None,
+        };
+        // What cannot be copied to is told once, whatever is to be copied.
+        goal.as_ref().map(|name| mounts.get(ui, name)).transpose()?;
         for source in sources {
-            if let Err(failure) = self.find(ui, mounts, source, &mut found) {
+            if let Err(failure) = self.find(ui, mounts, (source, goal.as_ref()), &mut found) {
                 ui.failure(&failure);
                 found.worst = found.worst.max(failure.code);
             }
@@ -117,11 +124,19 @@ impl Cp {
         if worst == code::OK { Ok(()) } else { Err(Failure::silent(worst)) }
     }
 
-    fn find(&self, ui: &mut Ui<'_>, mounts: &mut Mounts<'_>, source: &OsStr, found: &mut Sources) -> Done {
+    /// Finds a source; what lies in the volume that is copied to is opened for writing at once.
+    fn find(
+        &self,
+        ui: &mut Ui<'_>,
+        mounts: &mut Mounts<'_>,
+        (source, goal): (&OsStr, Option<&LvName>),
+        found: &mut Sources,
+    ) -> Done {
         match file_path(source) {
             FilePath::Host(path) => found.host.push(host_source(&path, self.tree())?),
             FilePath::Volume(name, path) => {
-                let mount = mounts.get(ui, &name)?;
+                let wanted = if goal == Some(&name) { Use::Write } else { Use::Read };
+                let mount = mounts.get_to(ui, &name, wanted)?;
                 let source = volume_source(&mount, &path, self.tree())?;
                 match found.volumes.iter_mut().find(|(known, _)| known.name == name) {
                     Some((_, sources)) => sources.push(source),

@@ -11,6 +11,7 @@ use crate::files::stop::Stop;
 use crate::files::volume::{self, Mount};
 use crate::files::walk::{Step, Walk};
 use crate::files::{Meta, Trouble, host};
+use crate::mounting::Use;
 use crate::session::Session;
 use crate::ui::Ui;
 
@@ -146,10 +147,15 @@ impl<'a> Mounts<'a> {
 
     /// The volume of that name.
     pub(crate) fn get(&mut self, ui: &mut Ui<'_>, name: &LvName) -> Done<Mount> {
+        self.get_to(ui, name, if self.write { Use::Write } else { Use::Read })
+    }
+
+    /// The volume of that name, for what its first use asks for.
+    pub(crate) fn get_to(&mut self, ui: &mut Ui<'_>, name: &LvName, wanted: Use) -> Done<Mount> {
         if let Some(mount) = self.open.iter().find(|mount| mount.name == *name) {
             return Ok(mount.clone());
         }
-        let mount = self.session.mount(ui, name)?;
+        let mount = self.session.mount(ui, name, wanted)?;
         self.open.push(mount.clone());
         Ok(mount)
     }

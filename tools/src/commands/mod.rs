@@ -24,6 +24,7 @@ mod import;
 mod ln;
 mod ls;
 mod lvchange;
+mod lvconvert;
 mod lvcreate;
 mod lvextend;
 mod lvremove;
@@ -78,6 +79,7 @@ pub(crate) static ALL: &[Entry] = &[
     vgs::ENTRY,
     lvcreate::ENTRY,
     lvchange::ENTRY,
+    lvconvert::ENTRY,
     lvextend::ENTRY,
     lvremove::ENTRY,
     lvrename::ENTRY,

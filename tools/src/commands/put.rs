@@ -11,6 +11,7 @@ use crate::failure::{Done, Failure};
 use crate::files::stop::Stop;
 use crate::files::volume::Mount;
 use crate::files::{Res, Side, Whole, io_text};
+use crate::mounting::Use;
 use crate::session::Session;
 use crate::ui::Ui;
 
@@ -41,7 +42,7 @@ impl Verb for Put {
         let session = Session::new(&self.common)?;
         for_real(&session)?;
         let (name, path) = inside(Self::NAME, &self.path)?;
-        let mount = session.mount(ui, &name)?;
+        let mount = session.mount(ui, &name, Use::Write)?;
         let place = mount.place(&path, true)?;
         let shown = mount.shown(&path);
         let last = place.name.ok_or_else(|| Failure::new(format!("{shown}: Is a directory")))?;

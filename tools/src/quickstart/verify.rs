@@ -16,6 +16,7 @@ use crate::failure::{Done, Failure};
 use crate::files::host::Host;
 use crate::files::volume::Mount;
 use crate::files::{Res, Side, Trouble};
+use crate::mounting::Use;
 use crate::session::Session;
 use crate::ui::Ui;
 
@@ -43,7 +44,7 @@ struct Job {
 pub(super) fn compare(ui: &mut Ui<'_>, dir: &Path, input: &Input) -> Done<Compared> {
     let session = Session::in_folder(dir)?;
     let name = LvName { vg: "quick".to_owned(), lv: "src".to_owned() };
-    let mount = session.mount(ui, &name)?;
+    let mount = session.mount(ui, &name, Use::Read)?;
     let jobs = pairs(&mount, input).map_err(|trouble| trouble.about("listing"))?;
     let result = hash_all(&mount, &jobs);
     let closed = mount.volume.close().map_err(|error| Failure::chain(&error));

@@ -1,0 +1,216 @@
+//! Volumes that can only be read: PVs are away, or files cannot be written.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::{Place, Ran};
+
+/// Commands that only read, and what they print.
+const READERS: [(&str, &str); 9] = [
+    ("ls vg0/home:/", "d\nf\n"),
+    ("cat vg0/home:/f", "safe"),
+    ("stat -c %s vg0/home:/f", "4\n"),
+    ("find vg0/home:/ -name f", "/f\n"),
+    ("du vg0/home:/f", "vg0/home:/f\n"),
+    ("tree vg0/home:/", "f\n"),
+    ("sha256sum vg0/home:/d/big", "vg0/home:/d/big\n"),
+    ("getfattr -d vg0/home:/f", "user.a=\"b\"\n"),
+    ("df", "vg0/home"),
+];
+
+/// Commands that change something.
+const WRITERS: [&str; 9] = [
+    "rm vg0/home:/f",
+    "mkdir vg0/home:/new",
+    "mv vg0/home:/f vg0/home:/new",
+    "ln vg0/home:/f vg0/home:/new",
+    "touch vg0/home:/f",
+    "chmod 600 vg0/home:/f",
+    "truncate -s 1 vg0/home:/f",
+    "setfattr -n user.a -v c vg0/home:/f",
+    "cp vg0/home:/f vg0/home:/new",
+];
+
+/// Two PVs, each with a copy of the metadata; all extents on a.db.
+fn filled() -> Place {
+    let place = Place::new();
+    place.run("vgcreate --metadatacopies 2 --setphysicalvolumesize 16m vg0 a.db b.db").ok();
+    place.run("lvcreate -n home -L 12m vg0 a.db").ok();
+    place.run("mkdir vg0/home:/d").ok();
+    place.input("put vg0/home:/f", b"safe");
+    place.input("put vg0/home:/d/big", &vec![7u8; 3 << 20]);
+    place.run("setfattr -n user.a -v b vg0/home:/f").ok();
+    place
+}
+
+#[test]
+fn without_a_majority_an_intact_volume_is_read_and_nothing_else() {
+    let place = filled();
+    fs::create_dir(place.path("away")).unwrap();
+    for name in ["b.db", "b.db.d", "b.db-journal"] {
+        fs::rename(place.path(name), place.path(&format!("away/{name}"))).unwrap();
+    }
+    let before = place.contents();
+    for (command, wanted) in READERS {
+        let ran = place.run(command);
+        assert!(ran.code == 0 && ran.out.contains(wanted), "{command}: {ran:?}");
+        assert!(ran.err.contains("  WARNING: vg0/home can only be read: DIR/b.db.d/"), "{command}: {ran:?}");
+        assert!(ran.err.contains("hint: ") && ran.err.contains("vgreduce --removemissing --force vg0\n"), "{ran:?}");
+    }
+    let out = place.run("cp vg0/home:/d/big back");
+    assert_eq!((out.code, fs::read(place.path("back")).unwrap()), (0, vec![7u8; 3 << 20]), "{out:?}");
+    assert_eq!(place.run("export vg0/home copy.tar").code, 0);
+    for command in WRITERS {
+        let ran = place.run(command);
+        assert!(ran.code == 5 && ran.out.is_empty(), "{command}: {ran:?}");
+        assert!(ran.err.contains("\n  vg0/home can only be read: DIR/b.db.d/"), "{command}: {ran:?}");
+        assert!(ran.err.contains("hint: ") && ran.err.contains("vgreduce --removemissing --force vg0\n"), "{ran:?}");
+    }
+    for name in ["back", "copy.tar"] {
+        fs::remove_file(place.path(name)).unwrap();
+    }
+    let same = |(path, bytes): (&PathBuf, &Vec<u8>)| {
+        // Reading a log makes files that hold nothing.
+        path.extension().is_some_and(|end| end == "meta-shm") || place.contents().get(path) == Some(bytes)
+    };
+    assert!(before.iter().all(same), "reading changed something");
+    // With the PV back nothing has happened.
+    for name in ["b.db", "b.db.d", "b.db-journal"] {
+        fs::rename(place.path(&format!("away/{name}")), place.path(name)).unwrap();
+    }
+    place.run("touch vg0/home:/f").ok();
+    assert!(place.run("check --data vg0").ok().contains("in 2 copies of the metadata"));
+}
+
+/// Somebody who may read the files of a place and write none.
+struct Reader<'a> {
+    place: &'a Place,
+    command: PathBuf,
+}
+
+impl<'a> Reader<'a> {
+    fn new(place: &'a Place) -> Self {
+        // Who is root may write everything; somebody else needs a way to the command.
+        let command = place.path("command");
+        fs::copy(env!("CARGO_BIN_EXE_anyfs-lvm"), &command).unwrap();
+        each(place.dir(), &mut |path| {
+            let found = fs::metadata(path).unwrap();
+            if found.uid() == 0 {
+                chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+            }
+            let mode = if found.is_dir() || path == command { 0o555 } else { 0o444 };
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        });
+        Self { place, command }
+    }
+
+    fn run(&self, line: &str) -> Ran {
+        let mut command = Command::new(&self.command);
+        command.current_dir(self.place.dir()).args(line.split_whitespace());
+        command.env("ANYFS_LVM_SYSTEM_DIR", self.place.path("sys"));
+        if fs::metadata(&self.command).unwrap().uid() == NOBODY {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let output = command.output().unwrap();
+        let text =
+            |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(self.place.dir().to_str().unwrap(), "DIR");
+        Ran { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        // So that the folder can be removed.
+        each(self.place.dir(), &mut |path| {
+            if path.is_dir() {
+                let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o755));
+            }
+        });
+    }
+}
+
+const NOBODY: u32 = 65534;
+
+/// Everything in a folder, itself last.
+fn each(path: &Path, act: &mut dyn FnMut(&Path)) {
+    if path.is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            each(&entry.unwrap().path(), act);
+        }
+    }
+    act(path);
+}
+
+#[test]
+fn where_nothing_can_be_written_everything_is_read_and_checked() {
+    let place = filled();
+    let reader = Reader::new(&place);
+    let before = place.contents();
+    for (command, wanted) in READERS {
+        let ran = reader.run(command);
+        assert!(ran.code == 0 && ran.err.is_empty() && ran.out.contains(wanted), "{command}: {ran:?}");
+    }
+    let checked = reader.run("check --data vg0");
+    assert!(checked.code == 0 && checked.out.contains("in 2 copies of the metadata"), "{checked:?}");
+    assert_eq!(reader.run("lvs --noheadings -o lv_attr").out.trim(), "-wi-------");
+    let told = reader.run("ls -v vg0/home:/");
+    assert!(told.out.contains("vg0/home is only read: DIR/a.db: Permission denied"), "{told:?}");
+    for command in WRITERS {
+        let ran = reader.run(command);
+        ran.fails(5, "  vg0/home can only be read: DIR/a.db: Permission denied\n");
+        assert!(ran.err.contains("hint: make the files writable"), "{ran:?}");
+    }
+    assert!(before == place.contents());
+}
+
+#[test]
+fn what_only_a_writer_can_settle_is_named() {
+    let place = filled();
+    let mut owner = place.start("put vg0/home:/slow");
+    // Killed with the volume open, once it has begun to read its input.
+    let mut input = owner.stdin.take().unwrap();
+    std::io::Write::write_all(&mut input, &vec![1; 4 << 20]).unwrap();
+    owner.kill().unwrap();
+    owner.wait().unwrap();
+    let logs: Vec<PathBuf> =
+        place.contents().into_keys().filter(|path| path.to_string_lossy().ends_with("-wal")).collect();
+    assert!(logs.iter().any(|path| fs::metadata(path).unwrap().len() > 0), "{logs:?}");
+    for log in &logs {
+        let _ = fs::remove_file(log.to_string_lossy().replace("-wal", "-shm"));
+    }
+    let reader = Reader::new(&place);
+    let ran = reader.run("cat vg0/home:/f");
+    assert_eq!(ran.code, 5, "{ran:?}");
+    // The kill may have come in the middle of a PV commit.
+    let known = [".meta-wal: cannot read it: it holds commits that are not in the", "must be rolled back first"];
+    assert!(known.iter().any(|text| ran.err.contains(text)), "{ran:?}");
+    drop(reader);
+}
+
+#[test]
+fn a_copy_that_may_not_be_read_is_not_given_up() {
+    let place = filled();
+    let mut copies = place.contents().into_keys().filter(|path| path.extension().is_some_and(|end| end == "meta"));
+    let hidden = copies.next().unwrap();
+    // Everything may be written but one copy, which may not even be read.
+    let reader = Reader::new(&place);
+    each(place.dir(), &mut |path| {
+        let mode = if path.is_dir() || path == reader.command { 0o755 } else { 0o644 };
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    });
+    fs::set_permissions(&hidden, fs::Permissions::from_mode(0o0)).unwrap();
+    let ran = reader.run("cat vg0/home:/f");
+    assert_eq!((ran.code, ran.out.as_str()), (0, "safe"), "{ran:?}");
+    assert!(ran.err.contains("can only be read: ") && ran.err.contains("is not given up"), "{ran:?}");
+    let ran = reader.run("touch vg0/home:/f");
+    assert!(ran.code == 5 && ran.err.starts_with("  vg0/home can only be read: "), "{ran:?}");
+    fs::set_permissions(&hidden, fs::Permissions::from_mode(0o644)).unwrap();
+    let ran = reader.run("touch vg0/home:/f");
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
+    assert!(
+        reader.run("check vg0").out.contains("clean (5 inodes") || reader.run("check vg0").out.contains("in 2 copies")
+    );
+}

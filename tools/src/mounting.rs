@@ -1,0 +1,173 @@
+//! Opening volumes: for what a command does to them, and as far as that is possible.
+
+use std::path::{Path, PathBuf};
+
+use anyfs_lvm::lv::{LvError, VolumeNotice, VolumeOptions};
+use anyfs_lvm::pv::{Access, Holder, ProcessState, side_folder};
+use anyfs_lvm::vg::{self, VgError, VolumeGroup};
+
+use crate::args::LvName;
+use crate::failure::{Done, Failure, chain};
+use crate::files::io_text;
+use crate::files::volume::Mount;
+use crate::picture::shown;
+use crate::session::Session;
+use crate::ui::Ui;
+
+/// What a command does to a volume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// Only reads it: when that is all that is possible, it will do.
+    Read,
+    /// Changes it.
+    Write,
+}
+
+/// Why a volume was not opened.
+struct Refused {
+    failure: Failure,
+    /// Reading it may be possible all the same.
+    readable: bool,
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self { failure, readable: false }
+    }
+}
+
+const READ_ONLY: fn() -> VolumeOptions = || VolumeOptions { read_only: true, ..VolumeOptions::default() };
+
+impl Session {
+    /// Opens a volume.
+    pub(crate) fn mount(&self, ui: &mut Ui<'_>, name: &LvName, wanted: Use) -> Done<Mount> {
+        if let Some(why) = self.unwritable(name)? {
+            return self.mount_unwritable(ui, name, wanted, &why);
+        }
+        let mut group = self.group(ui, &name.vg, Access::ReadWrite)?;
+        let Refused { failure, readable } = match self.activate(ui, &mut group, name, VolumeOptions::default()) {
+            Ok(mount) => return Ok(mount),
+            Err(refused) => refused,
+        };
+        if !readable {
+            return Err(failure);
+        }
+        // What keeps it from being read, too, is told by the first failure as well.
+        let Ok(mount) = self.activate(ui, &mut group, name, READ_ONLY()) else { return Err(failure) };
+        let why = failure.lines.join("; ");
+        let why = why.strip_prefix(&format!("{name}: ")).unwrap_or(&why);
+        match wanted {
+            Use::Read => {
+                ui.warn(&format!("{name} can only be read: {why}"));
+                if let Some(hint) = &failure.hint {
+                    ui.complain(&format!("hint: {hint}"));
+                }
+                Ok(mount)
+            }
+            Use::Write => Err(Failure { lines: vec![format!("{name} can only be read: {why}")], ..failure }),
+        }
+    }
+
+    /// Takes a volume over from whoever has it, and gives it free.
+    pub(crate) fn take_over(&self, ui: &mut Ui<'_>, name: &LvName) -> Done {
+        let mut group = self.group(ui, &name.vg, Access::ReadWrite)?;
+        let options = VolumeOptions { takeover: true, ..VolumeOptions::default() };
+        let mount = self.activate(ui, &mut group, name, options).map_err(|refused| refused.failure)?;
+        mount.volume.close().map_err(|error| Failure::new(format!("{name}: {}", chain(&error))))
+    }
+
+    /// Opens a volume with a file that cannot be written.
+    fn mount_unwritable(&self, ui: &mut Ui<'_>, name: &LvName, wanted: Use, why: &str) -> Done<Mount> {
+        let (mut group, notices) = self.find_group(&name.vg, Access::ReadOnly)?;
+        self.refuse_interrupted(&group).map_err(|failure| {
+            failure.hint(format!("roll it back where it can be written (here: {why}) with: {}", self.words("df")))
+        })?;
+        self.tell(ui, &notices);
+        let mount = self.activate(ui, &mut group, name, READ_ONLY()).map_err(|refused: Refused| refused.failure)?;
+        if wanted == Use::Write {
+            let failure = Failure::new(format!("{name} can only be read: {why}"));
+            return Err(failure.hint("make the files writable for this user"));
+        }
+        for notice in mount.volume.notices() {
+            ui.warn(&notice.to_string());
+        }
+        ui.detail(&format!("{name} is only read: {why}"));
+        Ok(mount)
+    }
+
+    fn activate(
+        &self,
+        ui: &mut Ui<'_>,
+        group: &mut VolumeGroup,
+        name: &LvName,
+        options: VolumeOptions,
+    ) -> Result<Mount, Refused> {
+        let missing = || Failure::new(format!("Failed to find logical volume \"{name}\""));
+        let lv = vg::LvName::new(&name.lv).map_err(|_| missing())?;
+        let volume = anyfs_lvm::activate(&self.env, group, &lv, options).map_err(|error| {
+            let readable = matches!(error, anyfs_lvm::Error::Lv(LvError::CopyLost { .. } | LvError::CopyUnread { .. }));
+            let mut failure = Failure::new(format!("{name}: {}", chain(&error)));
+            failure.hint = error.hint();
+            let failure = match error {
+                anyfs_lvm::Error::Vg(VgError::LvNotFound { .. }) => missing(),
+                anyfs_lvm::Error::Lv(LvError::InUse { owner }) if !answers(&owner) => failure.hint(format!(
+                    "continue or end it, or take the volume over: anyfs-lvm lvchange -ay --takeover {name}"
+                )),
+                _ => failure,
+            };
+            Refused { failure, readable }
+        })?;
+        let mount = Mount { volume, name: name.clone() };
+        let copies = group.lv(&lv).map_or(2, |record| group.descriptor().wanted_copies(record)).max(2);
+        self.tell_given_up(ui, &mount, copies);
+        Ok(mount)
+    }
+
+    /// Says which copies of the metadata were given up, and how there are as many again.
+    fn tell_given_up(&self, ui: &mut Ui<'_>, mount: &Mount, copies: u32) {
+        let given_up = |notice: &&VolumeNotice| matches!(notice, VolumeNotice::CopyGivenUp { .. });
+        let mut told = mount.volume.notices().iter().filter(given_up).peekable();
+        if told.peek().is_some() {
+            told.for_each(|notice| ui.warn(&notice.to_string()));
+            let command = format!("lvconvert --metadatacopies {copies} {}", mount.name);
+            ui.complain(&format!("hint: make another copy with: {}", self.words(&command)));
+        }
+    }
+
+    /// Why a file of the volume's group cannot be written, if one cannot.
+    fn unwritable(&self, name: &LvName) -> Done<Option<String>> {
+        // Most of the time nothing in sight is, and whose files they are need not be known.
+        if self.in_sight()?.iter().all(|path| locked_out(path).is_none()) {
+            return Ok(None);
+        }
+        let (group, _) = self.find_group(&name.vg, Access::ReadOnly)?;
+        Ok(group.pvs().iter().find_map(|member| locked_out(&member.path)))
+    }
+
+    /// The files that may be PVs.
+    fn in_sight(&self) -> Done<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        for path in self.paths()? {
+            match std::fs::read_dir(&path) {
+                Ok(entries) => files.extend(entries.flatten().map(|entry| entry.path())),
+                Err(_) => files.push(path),
+            }
+        }
+        files.retain(|file| file.extension().is_some_and(|end| end == "db") && file.is_file());
+        Ok(files)
+    }
+}
+
+/// Why a PV, or the folder beside it, cannot be written though it is there.
+pub(crate) fn locked_out(pv: &Path) -> Option<String> {
+    [pv.to_owned(), side_folder(pv)].into_iter().find_map(|path| {
+        let denied = rustix::fs::access(&path, rustix::fs::Access::WRITE_OK).err()?;
+        let known = [rustix::io::Errno::ACCESS, rustix::io::Errno::PERM, rustix::io::Errno::ROFS].contains(&denied);
+        known.then(|| format!("{}: {}", shown(&path), io_text(&denied.into())))
+    })
+}
+
+/// Whether the owner of a volume can be waited for.
+fn answers(owner: &Holder) -> bool {
+    !matches!(owner.state, ProcessState::Stopped | ProcessState::Gone)
+}
