@@ -320,10 +320,12 @@ impl LvError {
             }
             Self::InUse { .. } => "close the other process first",
             Self::PvMissing { .. } => "bring the missing file back into the pool's folder",
+            Self::NoMetadata { .. } => "bring one of these files back, or open the volume where they can be written",
             Self::CopyUnread { .. } => {
                 "try again when it can be read; what is lost for good is given up once the file is moved away"
             }
             Self::OldPv { .. } | Self::OldMetadata { .. } => "put the newest copy of the file back",
+            Self::Pv(error) => return error.hint(),
             _ => return None,
         })
     }

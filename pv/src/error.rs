@@ -149,3 +149,24 @@ pub enum PvError {
         what: String,
     },
 }
+
+impl PvError {
+    /// What to do next, when there is something.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Io { source, .. } => hint_of(source),
+            Self::NeedsRecovery { .. } => Some("opening it for writing rolls it back"),
+            _ => None,
+        }
+    }
+}
+
+/// What to do about a failed operation on a file, when there is something.
+pub fn hint_of(failed: &io::Error) -> Option<&'static str> {
+    use io::ErrorKind::{IsADirectory, PermissionDenied, ReadOnlyFilesystem};
+    match failed.kind() {
+        PermissionDenied | ReadOnlyFilesystem => Some("make the files readable and writable for this user"),
+        IsADirectory => Some("move away what lies there in the place of a file"),
+        _ => None,
+    }
+}

@@ -110,6 +110,22 @@ fn what_could_not_be_checked_is_in_the_json_too() {
     let why = |name: &str| told.iter().find(|(volume, _)| *volume == name).unwrap().1.unwrap();
     assert!(why("vg0/home").contains("no copy of the volume's metadata can be read"), "{json}");
     assert!(why("vg0/none").starts_with("Failed to find logical volume"), "{json}");
+    assert!(!why("vg0/home").starts_with("vg0"), "the volume is named once: {json}");
     assert!(why("none").starts_with("Volume group \"none\" not found"), "{json}");
     assert!(volumes.iter().all(|one| one["clean"] == false));
+}
+
+#[test]
+fn a_thing_in_the_place_of_a_lock_is_named_and_nothing_passes_for_lost() {
+    let place = filled();
+    let lock = place.path("a.db.d/pv.lock");
+    fs::remove_file(&lock).unwrap();
+    fs::create_dir(&lock).unwrap();
+    let why = "DIR/a.db.d/pv.lock: cannot lock it: Is a directory\n";
+    let ran = place.run("check --data vg0");
+    assert_eq!((ran.code, ran.out.as_str()), (5, format!("  vg0/home: DIR/a.db: {why}").as_str()), "{ran:?}");
+    let ran = place.run("mkdir vg0/home:/new --pool .");
+    assert!(ran.err.contains(why), "the PV passes for missing, and this is why: {ran:?}");
+    fs::remove_dir(&lock).unwrap();
+    place.run("check --data vg0").ok();
 }

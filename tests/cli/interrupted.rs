@@ -58,6 +58,12 @@ fn a_pv_that_waits_for_a_rollback_is_neither_missing_nor_read() {
             let pvs = place.run("pvs --pool .");
             assert!(pvs.out.contains("b.db vg0 asq1 a--  16.00m") && !pvs.out.contains("unknown"), "{pvs:?}");
             assert!(place.run("vgs --pool .").out.contains("wz--n-"));
+            // A file that was named with others is one of the group, too.
+            let named = place.ensure_untouched("check vg0/home --devices a.db,b.db");
+            assert!(named.code == 5 && named.out.is_empty() && named.err.contains(told), "{named:?}");
+            assert!(named.err.contains(": anyfs-lvm df --devices a.db,b.db\n"), "{named:?}");
+            assert!(!named.err.contains("missing"), "{named:?}");
+            assert!(!place.run("lvs --devices a.db,b.db").out.contains("-p-"));
         }
         let json: serde_json::Value = serde_json::from_str(&place.run("check --json vg0/home --pool .").out).unwrap();
         assert!(json["check"][0]["failed"].as_str().unwrap().contains(told), "{json}");

@@ -60,6 +60,8 @@ fn without_a_majority_an_intact_volume_is_read_and_nothing_else() {
         assert!(ran.err.contains("  WARNING: vg0/home can only be read: DIR/b.db.d/"), "{command}: {ran:?}");
         assert!(ran.err.contains("hint: ") && ran.err.contains("vgreduce --removemissing --force vg0\n"), "{ran:?}");
     }
+    let hinted = place.run("ls vg0/home:/ --pool .");
+    assert!(hinted.err.ends_with("vgreduce --removemissing --force vg0 --pool .\n"), "{hinted:?}");
     let out = place.run("cp vg0/home:/d/big back");
     assert_eq!((out.code, fs::read(place.path("back")).unwrap()), (0, vec![7u8; 3 << 20]), "{out:?}");
     assert_eq!(place.run("export vg0/home copy.tar").code, 0);
@@ -210,7 +212,52 @@ fn a_copy_that_may_not_be_read_is_not_given_up() {
     fs::set_permissions(&hidden, fs::Permissions::from_mode(0o644)).unwrap();
     let ran = reader.run("touch vg0/home:/f");
     assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
-    assert!(
-        reader.run("check vg0").out.contains("clean (5 inodes") || reader.run("check vg0").out.contains("in 2 copies")
-    );
+    assert!(reader.run("check vg0").out.contains("in 2 copies of the metadata"));
+}
+
+/// As [`a_copy_that_may_not_be_read_is_not_given_up`], for the lock files.
+#[test]
+fn a_lock_that_may_not_be_taken_leaves_a_volume_that_can_be_read() {
+    let place = filled();
+    let locks = |end: &str| -> Vec<PathBuf> {
+        let inside =
+            |path: &PathBuf| path.to_string_lossy().contains("a.db.d/") && path.to_string_lossy().ends_with(end);
+        let mut files = Vec::new();
+        each(place.dir(), &mut |path| files.extend(Some(path.to_owned()).filter(inside)));
+        files
+    };
+    let reader = Reader::new(&place);
+    each(place.dir(), &mut |path| {
+        let mode = if path.is_dir() || path == reader.command { 0o755 } else { 0o644 };
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    });
+    let own = locks(".lock").into_iter().filter(|path| !path.ends_with("pv.lock") && !path.ends_with("vg.lock"));
+    let own: Vec<PathBuf> = own.collect();
+    for locked in [locks("pv.lock"), own] {
+        assert_eq!(locked.len(), 1, "{locked:?}");
+        fs::set_permissions(&locked[0], fs::Permissions::from_mode(0o0)).unwrap();
+        let ran = reader.run("cat vg0/home:/d/big");
+        assert!(ran.code == 0 && ran.out.len() == 3 << 20 && !ran.err.contains("missing"), "{:?}", ran.err);
+        assert!(reader.run("check --data vg0").out.contains("clean"));
+        let ran = reader.run("touch vg0/home:/f");
+        assert!(ran.code == 5 && ran.err.starts_with("  vg0/home can only be read: DIR/a.db.d/"), "{ran:?}");
+        assert!(
+            ran.err.contains(".lock") && ran.err.contains(": Permission denied\n  hint: make the files"),
+            "{ran:?}"
+        );
+        fs::set_permissions(&locked[0], fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    assert_eq!(reader.run("touch vg0/home:/f").code, 0);
+}
+
+#[test]
+fn who_may_not_read_the_files_is_told_so() {
+    let place = filled();
+    let reader = Reader::new(&place);
+    for name in ["a.db", "b.db"] {
+        fs::set_permissions(place.path(name), fs::Permissions::from_mode(0o0)).unwrap();
+    }
+    let told = reader.run("ls vg0/home:/ --pool .");
+    assert!(told.code == 5 && told.err.contains("Volume group \"vg0\" not found\n"), "{told:?}");
+    assert!(told.err.contains("DIR/a.db: cannot open it: permission denied\n"), "{told:?}");
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyfs_lvm::lv::{LvError, VolumeNotice, VolumeOptions};
-use anyfs_lvm::pv::{Access, Holder, ProcessState, side_folder};
+use anyfs_lvm::pv::{Access, Holder, ProcessState, PvError, side_folder};
 use anyfs_lvm::vg::{self, VgError, VolumeGroup};
 
 use crate::args::LvName;
@@ -105,14 +105,15 @@ impl Session {
         let missing = || Failure::new(format!("Failed to find logical volume \"{name}\""));
         let lv = vg::LvName::new(&name.lv).map_err(|_| missing())?;
         let volume = anyfs_lvm::activate(&self.env, group, &lv, options).map_err(|error| {
-            let readable = matches!(error, anyfs_lvm::Error::Lv(LvError::CopyLost { .. } | LvError::CopyUnread { .. }));
+            let readable = is_readable(&error);
             let mut failure = Failure::new(format!("{name}: {}", chain(&error)));
-            failure.hint = error.hint();
+            failure.hint = error.hint().map(|hint| self.placed(hint));
             let failure = match error {
                 anyfs_lvm::Error::Vg(VgError::LvNotFound { .. }) => missing(),
-                anyfs_lvm::Error::Lv(LvError::InUse { owner }) if !answers(&owner) => failure.hint(format!(
-                    "continue or end it, or take the volume over: anyfs-lvm lvchange -ay --takeover {name}"
-                )),
+                anyfs_lvm::Error::Lv(LvError::InUse { owner }) if !answers(&owner) => {
+                    let command = self.words(&format!("lvchange -ay --takeover {name}"));
+                    failure.hint(format!("continue or end it, or take the volume over: {command}"))
+                }
                 _ => failure,
             };
             Refused { failure, readable }
@@ -158,10 +159,25 @@ impl Session {
     }
 }
 
-/// Why a PV, or the folder beside it, cannot be written though it is there.
+/// Whether a volume that cannot be opened for this reason may be read all the same.
+fn is_readable(error: &anyfs_lvm::Error) -> bool {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    match error {
+        anyfs_lvm::Error::Lv(LvError::CopyLost { .. } | LvError::CopyUnread { .. }) => true,
+        anyfs_lvm::Error::Lv(LvError::Pv(PvError::Io { source, .. })) => {
+            matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem)
+        }
+        _ => false,
+    }
+}
+
+/// Why a PV, or what lies beside it, cannot be written though it is there. Locking a file takes no right to write it.
 pub(crate) fn locked_out(pv: &Path) -> Option<String> {
-    [pv.to_owned(), side_folder(pv)].into_iter().find_map(|path| {
-        let denied = rustix::fs::access(&path, rustix::fs::Access::WRITE_OK).err()?;
+    use rustix::fs::Access as Right;
+    let beside = side_folder(pv);
+    let needs = [(pv.to_owned(), Right::WRITE_OK), (beside.join("pv.lock"), Right::READ_OK), (beside, Right::WRITE_OK)];
+    needs.into_iter().find_map(|(path, right)| {
+        let denied = rustix::fs::access(&path, right).err()?;
         let known = [rustix::io::Errno::ACCESS, rustix::io::Errno::PERM, rustix::io::Errno::ROFS].contains(&denied);
         known.then(|| format!("{}: {}", shown(&path), io_text(&denied.into())))
     })

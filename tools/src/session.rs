@@ -77,13 +77,19 @@ impl Session {
 
     /// The command line `rest` for the same PVs, for hints: where they are is said as the user said it.
     pub(crate) fn words(&self, rest: &str) -> String {
+        self.placed(format!("anyfs-lvm {rest}"))
+    }
+
+    /// A hint of the library. Where it ends with a command line, where the PVs are is added.
+    pub(crate) fn placed(&self, hint: String) -> String {
         match &self.place {
-            Place::Folder(dir) => format!("anyfs-lvm {rest} --pool {}", word(dir)),
+            _ if !hint.contains("anyfs-lvm ") => hint,
+            Place::Folder(dir) => format!("{hint} --pool {}", word(dir)),
             Place::Files(files) => {
                 let files: Vec<String> = files.iter().map(|file| word(file)).collect();
-                format!("anyfs-lvm {rest} --devices {}", files.join(","))
+                format!("{hint} --devices {}", files.join(","))
             }
-            Place::Listed => format!("anyfs-lvm {rest}"),
+            Place::Listed => hint,
         }
     }
 

@@ -59,11 +59,15 @@ impl Session {
     /// Opens the group that the labels of some of the scanned PVs name.
     fn open_group(&self, scan: &Scan, uuid: VgUuid, access: Access) -> Result<VolumeGroup, VgError> {
         let members = scan.pvs().filter(|pv| pv.vg() == Some(uuid)).map(|pv| pv.pv.path().to_owned());
-        let members: Vec<PathBuf> = members.collect();
+        let mut members: Vec<PathBuf> = members.collect();
         let files = match members.first() {
             // Without a list of files, the siblings of any one PV are looked for, too.
             Some(first) if !self.is_files() => PoolFiles::Pv(first.clone()),
-            _ => PoolFiles::Files(members),
+            _ => {
+                // Whose they are that wait for a rollback, the group tells.
+                members.extend(scan.interrupted().iter().map(|waiting| waiting.path.clone()));
+                PoolFiles::Files(members)
+            }
         };
         let options = OpenOptions { refused: scan.refused().clone(), ..self.options(access) };
         VolumeGroup::open(&self.env, &files, &options)
@@ -73,7 +77,8 @@ impl Session {
     pub(crate) fn model(&self, ui: &mut Ui<'_>, access: Access) -> Done<Model> {
         let scan = self.scan(access)?;
         tell(ui, self, &scan.notices);
-        if scan.notices.iter().any(is_interrupted) {
+        // A command that may write has tried to, and says what keeps it from that.
+        if !access.writes() && scan.notices.iter().any(is_interrupted) {
             ui.complain(&format!("hint: a report changes nothing; roll it back with: {}", self.words("df")));
         }
         if self.is_listed() && self.paths()?.is_empty() {
@@ -153,14 +158,22 @@ impl Session {
             if !waiting.is_empty() {
                 return Err(self.interrupted(&waiting));
             }
-            // The only files of the group may be those that are not used.
-            let twins = scan.notices.iter().filter(|notice| matches!(notice, Notice::Duplicate { .. }));
-            return Err(twins.fold(group_not_found(name), |failure, twin| failure.line(twin.to_string())));
+            // The only files of the group may be those that are not used, or cannot be.
+            let line = |notice: &Notice| match notice {
+                Notice::Duplicate { .. } => Some(notice.to_string()),
+                Notice::Unusable { error } if matches!(**error, PvError::Io { .. }) => Some(chain(&**error)),
+                _ => None,
+            };
+            let lines = scan.notices.iter().filter_map(line);
+            return Err(lines.fold(group_not_found(name), Failure::line));
         };
-        let ours = |notice: &&Notice| !matches!(notice, Notice::Unusable { .. });
+        // A PV that cannot be opened passes for missing, and this says why.
+        let why = |error: &PvError| group.partial() && matches!(error, PvError::Io { .. });
+        let ours = |notice: &&Notice| !matches!(notice, Notice::Unusable { error } if !why(error));
         let seen = scan.notices.iter().filter(|notice| match notice {
             Notice::Recovered { .. } => true,
             Notice::Duplicate { uuid, .. } => group.descriptor().pv(*uuid).is_some(),
+            Notice::Unusable { error } => why(error),
             _ => false,
         });
         let notices = seen.chain(group.notices().iter().filter(ours)).cloned().collect();

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use pv::{Holder, PvError, PvUuid, Seqno};
+use pv::{Holder, PvError, PvUuid, Seqno, hint_of};
 
 use crate::{AllocError, CodecError, Fault, LvName, NameError, VgName};
 
@@ -273,6 +273,8 @@ impl VgError {
             Self::Ambiguous(_) => "name the volume group, or give the path of one of its PVs".to_owned(),
             Self::Held { holder, .. } if holder.is_stopped() => "continue or kill that process first".to_owned(),
             Self::Busy(_) | Self::Held { .. } => "try again when the other command has ended".to_owned(),
+            Self::Pv(error) => error.hint()?.to_owned(),
+            Self::Host { source, .. } => hint_of(source)?.to_owned(),
             _ => return None,
         };
         Some(text)

@@ -38,7 +38,7 @@ pub(super) fn compare(newest: &Source, other: &Source, report: &mut CheckReport)
                 let than = newest.path().display();
                 report.problem(other.object(), format!("{count} rows of {table} ({rows}) differ from those of {than}"));
             }
-            Err(error) => report.problem(other.object(), error.to_string()),
+            Err(error) => report.failure(other.object(), &error),
         }
     }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use pv::{
-    BLOCK, Epoch, ExtentContents, ExtentStore, FlushNo, LeIndex, PeIndex, PvUuid, ReadMode, TocEntry, block_sums,
-    decode_toc,
+    BLOCK, Epoch, ExtentContents, ExtentStore, FlushNo, LeIndex, PeIndex, PvError, PvUuid, ReadMode, TocEntry,
+    block_sums, decode_toc,
 };
 use vg::{PvSlot, VolumeExtents};
 
@@ -13,7 +13,7 @@ use super::maps::Taken;
 use super::report::{CheckReport, Object};
 use super::source::Source;
 use crate::catalogue::{LeRow, SliceRow, Table, le_from, pv_from};
-use crate::{Ino, Result};
+use crate::{Ino, LvError, Result};
 
 /// Extents listed at once.
 const PAGE: usize = 256;
@@ -71,6 +71,13 @@ pub(super) struct Extents<'a> {
     places: HashMap<(PvUuid, PeIndex), LeIndex>,
     /// Legs of live LEs that are there and right.
     seen: HashSet<(LeIndex, PvUuid)>,
+    /// PVs of which nothing is known.
+    unseen: HashSet<PvUuid>,
+}
+
+/// Whether what failed is not the PV but a file beside it, such as its lock: of what the PV holds nothing is known then.
+fn beside(slot: &PvSlot, error: &LvError) -> bool {
+    matches!(error, LvError::Pv(PvError::Io { path, .. }) if *path != slot.path)
 }
 
 impl<'a> Extents<'a> {
@@ -80,7 +87,16 @@ impl<'a> Extents<'a> {
             .map(LeIndex)
             .flat_map(|le| extents.places(le).into_iter().map(move |place| ((place.pv, place.pe), le)));
         let places = pairs.collect();
-        Self { map: extents, source, data, les: les.rows, marks: les.marks, places, seen: HashSet::new() }
+        Self {
+            map: extents,
+            source,
+            data,
+            les: les.rows,
+            marks: les.marks,
+            places,
+            seen: HashSet::new(),
+            unseen: HashSet::new(),
+        }
     }
 
     /// Compares with what lies on the PVs.
@@ -93,7 +109,10 @@ impl<'a> Extents<'a> {
             };
             let done = self.owner(slot, &**store, report).and_then(|()| self.list(slot, &**store, report));
             if let Err(error) = done {
-                report.problem(pv, error.to_string());
+                if beside(slot, &error) {
+                    self.unseen.insert(slot.uuid);
+                }
+                report.failure(pv, &error);
             }
         }
         self.judge_missing(report);
@@ -226,7 +245,7 @@ impl<'a> Extents<'a> {
         live.sort_unstable_by_key(|row| row.le);
         for row in live {
             for place in self.map.places(row.le) {
-                if self.seen.contains(&(row.le, place.pv)) {
+                if self.seen.contains(&(row.le, place.pv)) || self.unseen.contains(&place.pv) {
                     continue;
                 }
                 let slot = self.map.pv(place.pv);
@@ -249,7 +268,7 @@ impl<'a> Extents<'a> {
                     report.problem(self.source.named(ino), format!("some of its bytes lie in {object}"));
                 }
             }
-            Err(error) => report.problem(self.source.object(), error.to_string()),
+            Err(error) => report.failure(self.source.object(), &error),
         }
     }
 }

@@ -21,7 +21,7 @@ use self::extents::{Extents, Les};
 use self::maps::Maps;
 use self::names::Tree;
 use self::source::Source;
-use crate::catalogue::{CopyPlace, told};
+use crate::catalogue::CopyPlace;
 use crate::engine::own_to_read;
 use crate::{LvError, Result};
 
@@ -75,7 +75,7 @@ pub(crate) fn examine(
     for place in copies {
         match Source::open(env, place) {
             Ok(source) => sources.push(source),
-            Err(error) => report.problem(Object::Metadata(place.path.clone()), told(&place.path, &error)),
+            Err(error) => report.failure(Object::Metadata(place.path.clone()), &error),
         }
     }
     sources.sort_by_key(|source| std::cmp::Reverse((source.state.txg, source.state.epoch)));

@@ -1,11 +1,12 @@
 //! What a check has found.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pv::{LeIndex, PeIndex};
 
-use crate::Ino;
+use crate::catalogue::told;
+use crate::{Ino, LvError};
 
 /// What a finding is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +103,15 @@ impl CheckReport {
         } else {
             self.more = self.more.saturating_add(1);
         }
+    }
+
+    /// That an object could not be looked at. The error's text names a file, the object's own name is not said again.
+    pub(super) fn failure(&mut self, object: Object, error: &LvError) {
+        let what = match &object {
+            Object::Metadata(path) | Object::Pv(path) => told(path, error),
+            _ => told(Path::new(""), error),
+        };
+        self.problem(object, what);
     }
 
     pub(super) fn note(&mut self, object: Object, what: impl Into<String>) {

@@ -46,7 +46,7 @@ impl Source {
             Ok(count) => {
                 report.problem(self.object(), format!("its pages contradict each other ({count} places or more)"));
             }
-            Err(error) => report.problem(self.object(), error.to_string()),
+            Err(error) => report.failure(self.object(), &error),
         }
     }
 
@@ -71,7 +71,7 @@ impl Source {
             }
         });
         if let Err(error) = done {
-            report.problem(self.object(), error.to_string());
+            report.failure(self.object(), &error);
         }
     }
 

@@ -105,7 +105,7 @@ fn check_writable(conn: &Connection, path: &Path) -> Result<()> {
     if !conn.is_readonly(rusqlite::MAIN_DB).map_err(|e| error(path, OPEN, e))? {
         return Ok(());
     }
-    let source = std::io::Error::new(std::io::ErrorKind::PermissionDenied, "it cannot be written");
+    let source = std::io::Error::new(std::io::ErrorKind::PermissionDenied, "it can only be read");
     Err(PvError::Io { path: path.to_owned(), operation: "open it for writing", source })
 }
 

@@ -151,7 +151,12 @@ fn dirty(name: &LvName, report: &CheckReport) -> Failure {
 
 /// What could not be checked at all.
 fn failed(name: &str, why: &Failure) -> Value {
-    json!({ "volume": name, "clean": false, "failed": why.lines.join("; ") })
+    let lines: Vec<&str> = why
+        .lines
+        .iter()
+        .map(|line| line.strip_prefix(name).and_then(|line| line.strip_prefix(": ")).unwrap_or(line))
+        .collect();
+    json!({ "volume": name, "clean": false, "failed": lines.join("; ") })
 }
 
 fn object(name: &LvName, report: &CheckReport) -> Value {
