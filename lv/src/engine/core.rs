@@ -167,7 +167,8 @@ impl Core {
 
     /// Stops the volume after a failure with an unknown outcome, and hands the failure on.
     pub(crate) fn poison(&self, error: LvError) -> LvError {
-        let error = self.name_successor(error);
+        let met = matches!(error, LvError::DamagedRow { .. }) && self.replaced(&lock(&self.state));
+        let error = self.name_successor(if met { LvError::Fenced { epoch: self.epoch, by: None } } else { error });
         if !self.options.switches.keep(Rule::StopAfterFailure) {
             return error;
         }
@@ -178,9 +179,14 @@ impl Core {
         error
     }
 
-    /// Why what a change needed could not be read. A former owner meets rows of commits that it knows nothing of.
+    /// Whether another owner commits by now: a former one meets rows of commits that it knows nothing of.
+    fn replaced(&self, state: &State) -> bool {
+        state.reader.epoch().is_ok_and(|epoch| epoch != self.epoch)
+    }
+
+    /// Why what a change needed could not be read.
     fn why_torn(&self, state: &State) -> String {
-        if state.reader.epoch().is_ok_and(|epoch| epoch != self.epoch) {
+        if self.replaced(state) {
             return self.name_successor(LvError::Fenced { epoch: self.epoch, by: None }).to_string();
         }
         format!("{}: cannot read what a change needed", state.reader.path().display())

@@ -98,6 +98,30 @@ fn a_former_owner_that_stumbles_over_rows_of_the_new_one_is_told_why() {
 }
 
 #[test]
+fn a_former_owner_whose_sync_meets_rows_of_the_new_one_is_told_why() {
+    let rig = Rig::new(1, 32, 65536);
+    let volume = rig.open();
+    let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+    volume.write(file, 0, &pattern(1, 200_000)).unwrap();
+    volume.close().unwrap();
+    let former = rig.open();
+    former.write(file, 1000, &pattern(2, 50_000)).unwrap();
+    std::fs::remove_file(rig.copies[0].path.with_extension("lock")).unwrap();
+    let owner = rig.open();
+    owner.write(file, 500, &pattern(3, 60_000)).unwrap();
+    owner.sync().unwrap();
+    // What the written bytes replace is looked up, in a commit that this owner knows nothing of.
+    let refused = former.sync();
+    assert!(matches!(refused, Err(LvError::Fenced { by: None, .. })), "{refused:?}");
+    let Err(LvError::Poisoned { why }) = former.sync() else { panic!("a former owner goes on") };
+    assert!(why.contains("has taken the logical volume over"), "{why}");
+    former.abandon();
+    let mut expected = pattern(1, 200_000);
+    expected[500..60_500].copy_from_slice(&pattern(3, 60_000));
+    assert_eq!(contents(&owner, file), expected);
+}
+
+#[test]
 fn a_former_owners_catalogue_commit_is_refused_too() {
     let rig = Rig::new(1, 32, 65536);
     let zombie = rig.open();
