@@ -30,7 +30,10 @@ const LIMITS: [(Limit, i32); 7] = [
     (Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 0),
 ];
 
-const SWITCHES: [(DbConfig, bool); 6] = [
+const SWITCHES: [(DbConfig, bool); 7] = [
+    // A log whose sync failed may hold other bytes than were written to it. Whoever opens it next reads it by its
+    // checksums; the connection that wrote it does not, and would move them into the file when it is closed.
+    (DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true),
     (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
     (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
     (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),

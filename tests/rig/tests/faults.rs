@@ -37,6 +37,15 @@ fn faults_drawn_by_lot_lose_nothing() {
     }
 }
 
+/// The connection that wrote the log believes it as it was; only one that opens it anew reads it by its checksums.
+#[test]
+fn what_a_failed_sync_lost_of_a_log_is_not_moved_into_the_catalogue() {
+    for workload in ["files", "deleting", "compaction", "group"] {
+        let report = hunt(workload, FaultKind::SyncDrop, Some(FileKind::MetadataLog), Weakness::None);
+        assert!(report.total().bad == 0 && report.total().struck > 25, "{workload}: {report}");
+    }
+}
+
 /// SQLite tells nobody when the folder of a new journal or log cannot be synced.
 #[test]
 fn a_folder_that_cannot_be_synced_stops_an_activation_instead_of_losing_the_log() {
