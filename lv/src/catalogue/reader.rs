@@ -26,7 +26,7 @@ use crate::{Ino, LvError, Result};
 #[derive(Debug)]
 pub(crate) struct CatalogueReader {
     path: PathBuf,
-    pub(super) connection: Connection,
+    connection: Option<Connection>,
     /// The last commit that may be there.
     newest: AtomicU64,
     /// Whoever holds the state has changed it.
@@ -72,7 +72,16 @@ impl CatalogueReader {
     fn new(path: PathBuf, connection: Connection) -> Self {
         connection.set_prepared_statement_cache_capacity(64);
         let (changing, torn) = (Cell::new(false), Cell::new(false));
-        Self { path, connection, newest: AtomicU64::new(u64::MAX), changing, torn }
+        Self { path, connection: Some(connection), newest: AtomicU64::new(u64::MAX), changing, torn }
+    }
+
+    pub(super) fn connection(&self) -> Result<&Connection> {
+        self.connection.as_ref().ok_or(LvError::Closed)
+    }
+
+    /// Nobody reads any more.
+    pub(crate) fn close(&mut self) {
+        self.connection = None;
     }
 
     /// Somebody takes the state who has changed nothing yet.
@@ -128,7 +137,7 @@ impl CatalogueReader {
         mut from: impl FnMut(Columns<'_>) -> Option<T>,
         mut to: impl FnMut(T),
     ) -> Result<()> {
-        let mut statement = self.connection.prepare_cached(sql).map_err(|e| self.fail(e))?;
+        let mut statement = self.connection()?.prepare_cached(sql).map_err(|e| self.fail(e))?;
         let mut rows = statement.query(params).map_err(|e| self.fail(e))?;
         while let Some(row) = rows.next().map_err(|e| self.fail(e))? {
             let values = values_of(row).map_err(|e| self.fail(e))?;
@@ -160,7 +169,7 @@ impl CatalogueReader {
 
     /// The epoch that commits are made under by now.
     pub(crate) fn epoch(&self) -> Result<Epoch> {
-        Ok(state_of(&self.connection, &self.path)?.epoch)
+        Ok(state_of(self.connection()?, &self.path)?.epoch)
     }
 
     /// From now on rows of commits up to `txg` are expected.
@@ -179,7 +188,7 @@ impl CatalogueReader {
 
     /// An inode, and whether there are extended attributes of it.
     pub(crate) fn inode(&self, fs: i64, ino: Ino) -> Result<Option<(InodeRow, bool)>> {
-        let mut statement = self.connection.prepare_cached(INODE).map_err(|e| self.fail(e))?;
+        let mut statement = self.connection()?.prepare_cached(INODE).map_err(|e| self.fail(e))?;
         let mut rows = statement.query((fs, ino.0.cast_signed())).map_err(|e| self.fail(e))?;
         let Some(row) = rows.next().map_err(|e| self.fail(e))? else { return Ok(None) };
         let mut values = values_of(row).map_err(|e| self.fail(e))?;
@@ -223,7 +232,7 @@ impl CatalogueReader {
     pub(crate) fn map_next(&self, fs: i64, ino: Ino, start: u64) -> Result<Option<u64>> {
         // Past the end of the last window there is nothing; as a signed number it would be before the first.
         let Ok(start) = i64::try_from(start) else { return Ok(None) };
-        let mut statement = self.connection.prepare_cached(MAP_NEXT).map_err(|e| self.fail(e))?;
+        let mut statement = self.connection()?.prepare_cached(MAP_NEXT).map_err(|e| self.fail(e))?;
         let mut rows = statement.query((fs, ino.0.cast_signed(), start)).map_err(|e| self.fail(e))?;
         let Some(row) = rows.next().map_err(|e| self.fail(e))? else { return Ok(None) };
         row.get::<_, i64>(0).map(|off| Some(off.cast_unsigned())).map_err(|e| self.fail(e))
@@ -255,7 +264,7 @@ impl CatalogueReader {
 
     /// Bytes of such slices.
     pub(crate) fn inline_bytes(&self, tiny: u32) -> Result<u64> {
-        self.connection
+        self.connection()?
             .query_row(INLINE_BYTES, [i64::from(tiny)], |row| row.get::<_, i64>(0))
             .map(i64::cast_unsigned)
             .map_err(|e| self.fail(e))
@@ -272,7 +281,7 @@ impl CatalogueReader {
     }
 
     fn highest(&self, sql: &str, params: impl Params) -> Result<u64> {
-        let found = self.connection.query_row(sql, params, |row| row.get::<_, i64>(0)).map_err(|e| self.fail(e))?;
+        let found = self.connection()?.query_row(sql, params, |row| row.get::<_, i64>(0)).map_err(|e| self.fail(e))?;
         Ok(u64::try_from(found).unwrap_or(0))
     }
 
@@ -289,7 +298,7 @@ impl CatalogueReader {
     }
 
     pub(crate) fn orphans(&self, fs: i64) -> Result<Vec<Ino>> {
-        let mut statement = self.connection.prepare_cached(ORPHANS).map_err(|e| self.fail(e))?;
+        let mut statement = self.connection()?.prepare_cached(ORPHANS).map_err(|e| self.fail(e))?;
         let rows = statement.query_map([fs], |row| row.get::<_, i64>(0)).map_err(|e| self.fail(e))?;
         let found: Vec<Ino> =
             rows.map(|ino| ino.map(|i| Ino(i.cast_unsigned())).map_err(|e| self.fail(e))).collect::<Result<_>>()?;

@@ -36,7 +36,7 @@ impl CatalogueReader {
     /// The first window with a row at or after `window`.
     pub(crate) fn window_next(&self, fs: i64, ino: Ino, window: u64) -> Result<Option<u64>> {
         let key = (fs, ino.0.cast_signed(), i64::try_from(window).unwrap_or(i64::MAX));
-        let mut statement = self.connection.prepare_cached(WINDOW_NEXT).map_err(|e| self.fail(e))?;
+        let mut statement = self.connection()?.prepare_cached(WINDOW_NEXT).map_err(|e| self.fail(e))?;
         let mut rows = statement.query(key).map_err(|e| self.fail(e))?;
         let Some(row) = rows.next().map_err(|e| self.fail(e))? else { return Ok(None) };
         row.get::<_, i64>(0).map(|window| Some(window.cast_unsigned())).map_err(|e| self.fail(e))

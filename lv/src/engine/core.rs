@@ -204,6 +204,16 @@ impl Core {
         }
     }
 
+    /// Closes the catalogue and gives up the volume, in this order, also when clones of the volume live on. The index of a
+    /// log is shared by all connections that overlap: one left from before a failed sync would tell the next owner of
+    /// commits that the log does not hold.
+    pub(crate) fn let_go(&self) {
+        *lock(&self.copies) = CopySet::none();
+        lock(&self.checkpointer).clear();
+        lock(&self.state).reader.close();
+        lock(&self.locks).clear();
+    }
+
     /// Ends all waiting for advisory locks.
     pub(crate) fn end_locks(&self) {
         lock(&self.range_locks).end();

@@ -65,7 +65,7 @@ impl Closer {
         lock(&self.core.flush).stop();
         lock(&self.core.state).phase = Phase::Closed;
         self.core.end_locks();
-        lock(&self.core.locks).clear();
+        self.core.let_go();
         settled
     }
 }

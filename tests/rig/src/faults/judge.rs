@@ -50,7 +50,8 @@ pub(super) fn endings(mut live: Live, script: &Script, seed: u64) -> Result<u64,
         images += 1;
     }
     judge.disk(&live, &killed, Then::Work).map_err(|why| format!("killed: {why}"))?;
-    finish(&mut live, rng.one_in(2))?;
+    // A program may keep what it has of a volume long after closing it.
+    let _kept = finish(&mut live, rng.one_in(2))?;
     let disk = live.disk.clone();
     disk.set_fault(None);
     judge.disk(&live, &disk, Then::Work).map_err(|why| format!("closed: {why}"))?;
@@ -72,18 +73,22 @@ fn survivors(stage: &Stage, image: &Image) -> Vec<(String, Image)> {
     (0..copies.len()).map(left).collect()
 }
 
-/// The process ends while the fault is still there: tidily, or as it is.
-fn finish(live: &mut Live, tidily: bool) -> Result<(), String> {
+/// The volume is closed while the fault is still there, or the process ends as it is. What is left of a closed volume.
+fn finish(live: &mut Live, tidily: bool) -> Result<Option<Volume>, String> {
+    let mut kept = None;
     match live.volume.take() {
-        Some(volume) if tidily => match volume.close() {
-            Ok(()) => live.history.push(&FsOp::Sync, Outcome::Done(None)),
-            Err(error) => text::judge(&text::chain(&error)).map_err(|why| format!("closing: {why}"))?,
-        },
+        Some(volume) if tidily => {
+            kept = Some(volume.clone());
+            match volume.close() {
+                Ok(()) => live.history.push(&FsOp::Sync, Outcome::Done(None)),
+                Err(error) => text::judge(&text::chain(&error)).map_err(|why| format!("closing: {why}"))?,
+            }
+        }
         Some(volume) => volume.abandon(),
         None => {}
     }
     live.release_locks();
-    Ok(())
+    Ok(kept)
 }
 
 /// What comes after the look at a disk.
