@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::{
-    Epoch, ExtentBatch, ExtentHeader, ExtentStore, FamilyUuid, FlushNo, FoundExtent, ListedExtent, OwnerRow, PeIndex,
-    PvError, ReadMode, Result, StoreSpace, Txg,
+    Bytes, Epoch, ExtentBatch, ExtentHeader, ExtentStore, FamilyUuid, FlushNo, FoundExtent, ListedExtent, OwnerRow,
+    PeIndex, PvError, ReadMode, Result, StoreSpace, Txg,
 };
 
 /// Where operations are counted.
@@ -196,6 +196,10 @@ impl<S: ExtentStore> ExtentStore for FaultStore<S> {
 
     fn space(&self) -> Result<StoreSpace> {
         self.run(FaultOp::Lookup, || self.inner.space())
+    }
+
+    fn shrink(&self, bytes: Bytes) -> Result<()> {
+        self.run(FaultOp::Commit, || self.inner.shrink(bytes))
     }
 }
 

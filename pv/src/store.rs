@@ -153,6 +153,13 @@ pub trait ExtentStore: Send + Sync + Debug {
     /// # Errors
     /// I/O errors.
     fn space(&self) -> Result<StoreSpace>;
+
+    /// Gives up to `bytes` of what the file could write again back to the host, in one transaction. Extents stay what
+    /// they are. It may take three times as much on the host while it runs.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    fn shrink(&self, bytes: Bytes) -> Result<()>;
 }
 
 impl<S: ExtentStore + ?Sized> ExtentStore for Arc<S> {
@@ -190,5 +197,9 @@ impl<S: ExtentStore + ?Sized> ExtentStore for Arc<S> {
 
     fn space(&self) -> Result<StoreSpace> {
         (**self).space()
+    }
+
+    fn shrink(&self, bytes: Bytes) -> Result<()> {
+        (**self).shrink(bytes)
     }
 }

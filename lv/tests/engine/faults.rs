@@ -221,6 +221,9 @@ impl ExtentStore for Misdirected {
     fn space(&self) -> pv::Result<pv::StoreSpace> {
         self.inner.space()
     }
+    fn shrink(&self, bytes: pv::Bytes) -> pv::Result<()> {
+        self.inner.shrink(bytes)
+    }
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub fn error(path: &Path, operation: &'static str, error: Error) -> PvError {
             ErrorCode::DiskFull => PvError::NoSpace { path },
             ErrorCode::DatabaseCorrupt => damaged("its pages contradict each other"),
             ErrorCode::NotADatabase => damaged("it does not begin like a SQLite database"),
+            // The index of a log, a file beside it, could not be made as long as it must be.
+            ErrorCode::SystemIoFailure if code.extended_code == ffi::SQLITE_IOERR_SHMSIZE => PvError::NoSpace { path },
             ErrorCode::SystemIoFailure => io_error(code.extended_code, &io),
             ErrorCode::ReadOnly if code.extended_code == ffi::SQLITE_READONLY_ROLLBACK => {
                 PvError::NeedsRecovery { path }

@@ -11,6 +11,8 @@ use crate::{Env, PvError, Result};
 const SCHEMA_ROWS: &str = "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema ORDER BY type, name";
 const SCHEMA_COUNT: &str = "SELECT count(*) FROM sqlite_schema";
 const READ: &str = "read its header";
+/// Bytes below which a journal or a log's index cannot be made.
+const ONE_FILE: u64 = 64 * 1024;
 
 type SchemaRow = (String, String, String, String);
 /// The rows that a kind of file, known by its statements, must have.
@@ -36,6 +38,9 @@ pub(super) fn cannot_open(env: &Env, path: &Path, found: rusqlite::Error) -> PvE
     let source = match env.host.stat(path) {
         Err(source) => source,
         Ok(id) if !id.regular => return foreign(path, "a folder or a device, not a file"),
+        Ok(_) if env.host.space(path).is_ok_and(|space| space.free.get() < ONE_FILE) => {
+            return PvError::NoSpace { path: path.to_owned() };
+        }
         Ok(_) if found.sqlite_error_code() == Some(ErrorCode::CannotOpen) => Error::from(ErrorKind::PermissionDenied),
         Ok(_) => return error(path, "open it", found),
     };

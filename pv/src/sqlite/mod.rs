@@ -13,6 +13,7 @@ mod identity;
 mod journal;
 mod open;
 mod settings;
+mod shrink;
 mod uri;
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 pub(crate) mod writeback;
@@ -25,6 +26,7 @@ pub use error::error;
 pub(crate) use journal::unmark;
 pub use open::open;
 pub(crate) use open::{probe, reader_flags, reader_init};
+pub use shrink::shrink;
 pub(crate) use uri::{mode, uri};
 
 /// What a kind of file looks like inside.

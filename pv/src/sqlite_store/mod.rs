@@ -20,7 +20,7 @@ use rusqlite::Connection;
 use self::readers::Readers;
 use self::writer::Writer;
 use crate::format::{PV_SCHEMA, READER_TUNING};
-use crate::sqlite::{self, Access, error};
+use crate::sqlite::{self, Access, error, shrink};
 use crate::{
     Bytes, Env, Epoch, ExtentBatch, ExtentHeader, ExtentStore, FamilyUuid, FlushNo, FoundExtent, ListedExtent,
     OwnerRow, PeIndex, PvError, ReadMode, Result, StoreSpace, Txg, lock,
@@ -145,6 +145,15 @@ impl ExtentStore for SqliteStore {
         // The owner first: whoever still writes is fenced before its extents go.
         self.writer.transact(|conn| rows::forget_owner(conn, &self.path, family))?;
         while self.writer.transact(|conn| rows::forget_some(conn, &self.path, family))? > 0 {}
+        Ok(())
+    }
+
+    fn shrink(&self, bytes: Bytes) -> Result<()> {
+        let space = self.writer.transact(|conn| {
+            shrink(conn, &self.path, bytes)?;
+            space_of(conn, &self.path)
+        })?;
+        *self.space.lock().unwrap_or_else(PoisonError::into_inner) = Some(space);
         Ok(())
     }
 

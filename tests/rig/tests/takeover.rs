@@ -61,6 +61,9 @@ mod support {
         fn space(&self) -> pv::Result<StoreSpace> {
             self.store.space()
         }
+        fn shrink(&self, bytes: pv::Bytes) -> pv::Result<()> {
+            self.store.shrink(bytes)
+        }
     }
 
     pub(crate) struct Scene {

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lv::{Rule, TestSwitches, VolumeOptions};
 use pv::{
-    Env, Epoch, ExtentBatch, ExtentHeader, ExtentStore, FamilyUuid, FlushNo, FoundExtent, FreshExtent, ListedExtent,
-    OwnerRow, PeIndex, PvError, ReadMode, Result, StoreSpace, Txg,
+    Bytes, Env, Epoch, ExtentBatch, ExtentHeader, ExtentStore, FamilyUuid, FlushNo, FoundExtent, FreshExtent,
+    ListedExtent, OwnerRow, PeIndex, PvError, ReadMode, Result, StoreSpace, Txg,
 };
 use rusqlite::{Connection, OpenFlags};
 
@@ -181,6 +181,10 @@ impl ExtentStore for LazyStore {
     fn space(&self) -> Result<StoreSpace> {
         self.store.space()
     }
+
+    fn shrink(&self, bytes: Bytes) -> Result<()> {
+        self.store.shrink(bytes)
+    }
 }
 
 /// Commits whoever owns the family: the owner row is what this store left it as for the time of a commit, and then
@@ -264,5 +268,9 @@ impl ExtentStore for UnfencedStore {
 
     fn space(&self) -> Result<StoreSpace> {
         self.store.space()
+    }
+
+    fn shrink(&self, bytes: Bytes) -> Result<()> {
+        self.store.shrink(bytes)
     }
 }
