@@ -308,7 +308,8 @@ impl LvError {
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::NoSpace { .. } => "remove files, or make the volume larger with lvextend",
-            Self::HostFull { .. } | Self::Pv(PvError::NoSpace { .. }) => {
+            Self::Pv(error) => return error.hint(),
+            Self::HostFull { .. } => {
                 "make room on the host filesystem, or add a physical volume on another one with vgextend"
             }
             Self::Quota { .. } => "remove files, or raise the quota",
@@ -325,7 +326,6 @@ impl LvError {
                 "try again when it can be read; what is lost for good is given up once the file is moved away"
             }
             Self::OldPv { .. } | Self::OldMetadata { .. } => "put the newest copy of the file back",
-            Self::Pv(error) => return error.hint(),
             _ => return None,
         })
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use pv::sqlite::{self, Access};
-use pv::{Env, Epoch, FamilyUuid, LvUuid, PvUuid, SliceId, Txg};
+use pv::{Bytes, Env, Epoch, FamilyUuid, LvUuid, PvUuid, SliceId, Txg};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::row::{RowOp, Table, Value, decode_ops, encode_ops, sum_of};
@@ -285,6 +285,11 @@ impl Copy {
         let fail = |e| LvError::from(sqlite::error(&path, "copy metadata to", e));
         let backup = rusqlite::backup::Backup::new(&source.connection, &mut self.connection).map_err(fail)?;
         backup.run_to_completion(4096, std::time::Duration::ZERO, None).map_err(fail)
+    }
+
+    /// Gives up to `bytes` of free pages back to the host, as soon as the log is in the file.
+    pub(crate) fn shrink(&self, bytes: Bytes) -> Result<()> {
+        Ok(sqlite::shrink(&self.connection, &self.place.path, bytes)?)
     }
 
     /// Moves the log into the file; what it held before and what is still to move.

@@ -270,6 +270,15 @@ impl CatalogueReader {
             .map_err(|e| self.fail(e))
     }
 
+    /// Bytes of free pages: the file does not grow for what goes there.
+    pub(crate) fn free_bytes(&self) -> Result<u64> {
+        let pages: i64 = self
+            .connection()?
+            .pragma_query_value(None, "freelist_count", |row| row.get(0))
+            .map_err(|e| self.fail(e))?;
+        Ok(u64::try_from(pages).unwrap_or(0).saturating_mul(u64::from(TUNING.page_size)))
+    }
+
     /// The highest inode number in use.
     pub(crate) fn last_inode(&self, fs: i64) -> Result<u64> {
         self.highest(LAST_INODE, [fs])

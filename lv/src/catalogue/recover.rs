@@ -42,10 +42,14 @@ pub(crate) fn activate_copies(
     let mut open: Vec<(CopyState, Copy)> = Vec::new();
     let mut lost = Vec::new();
     for place in places {
+        if no_room(env, place) {
+            return Err(pv::PvError::NoSpace { path: place.path.clone() }.into());
+        }
         match open_durable(env, place, rules) {
             Ok((state, copy)) if state.family == family => open.push((state, copy)),
             Ok(_) => lost.push((place.clone(), "it belongs to another volume".to_owned())),
-            Err(LvError::Pv(pv::PvError::Busy { path })) => return Err(pv::PvError::Busy { path }.into()),
+            // It is whole: it must not be given up for what ends by itself, or when there is room again.
+            Err(error @ LvError::Pv(pv::PvError::Busy { .. } | pv::PvError::NoSpace { .. })) => return Err(error),
             Err(error) if is_lost(&error) => lost.push((place.clone(), told(&place.path, &error))),
             Err(error) => {
                 let why = told(&place.path, &error);
@@ -64,6 +68,13 @@ pub(crate) fn activate_copies(
         copies.push(if equal { bring_forward(copies.first(), &state, behind, copy)? } else { copy });
     }
     Ok(Recovered { copies: CopySet { copies, threads: env.threads, rules, late: None }, state, lost })
+}
+
+/// Whether a copy that is there had better not be opened: SQLite writes the index of its log through memory that is mapped
+/// to a file, and a filesystem with small blocks that finds none for it kills the process.
+fn no_room(env: &Env, place: &CopyPlace) -> bool {
+    const ROOM: u64 = 128 * 1024;
+    env.host.space(&place.path).is_ok_and(|space| space.free.get() < ROOM)
 }
 
 /// Opens a copy and makes durable what it says. What a log holds after a crash may be in memory only, or share a sector
@@ -194,6 +205,11 @@ impl CopySet {
     /// From here on a commit has to reach this copy, too.
     pub(crate) fn join(&mut self, copy: Copy) {
         self.copies.push(copy);
+    }
+
+    /// The copies.
+    pub(crate) fn all(&self) -> &[Copy] {
+        &self.copies
     }
 
     /// Where the copies lie, the first one being read from.

@@ -6,9 +6,8 @@
 
 use pv::sqlite::{Schema, Tuning};
 
-/// Settings of a metadata volume: small pages, write-ahead log.
-pub(crate) const TUNING: Tuning =
-    Tuning { page_size: 4096, wal: true, incremental_vacuum: false, cache_kib: 16 * 1024 };
+/// Settings of a metadata volume: small pages, write-ahead log, and free pages that can go back to the host.
+pub(crate) const TUNING: Tuning = Tuning { page_size: 4096, wal: true, incremental_vacuum: true, cache_kib: 16 * 1024 };
 
 /// "aLMV": marks a metadata volume.
 pub(crate) const APPLICATION_ID: i32 = 0x614c_4d56;

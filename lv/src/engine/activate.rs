@@ -17,7 +17,9 @@ use vg::VolumeExtents;
 
 use super::core::{ByBytes, Core, VolumeOptions, lock};
 use super::gather::Gathering;
-use super::host_space::{HostRoom, release_reserve, restore_reserve};
+use super::host_reserve::{deletions, release_reserve};
+use super::host_space::HostRoom;
+use super::namespace::UNMAP_AT_ONCE;
 use super::own::{Owned, lock_file, name_former, own};
 use super::rules::{Rule, TestSwitches};
 use super::space::Space;
@@ -90,7 +92,9 @@ fn sweep(
     flush: &mut FlushNo,
     txg: Txg,
 ) -> Result<()> {
-    let Some(store) = core.extents.pv(uuid).and_then(|slot| slot.store.as_ref()) else { return Ok(()) };
+    let Some((slot, store)) = core.extents.pv(uuid).and_then(|slot| Some((slot, slot.store.as_ref()?))) else {
+        return Ok(());
+    };
     let found = store.extents_after(core.family, mark.0, mark.1)?;
     let orphans: Vec<PeIndex> = found
         .iter()
@@ -102,7 +106,8 @@ fn sweep(
         })
         .map(|extent| extent.pe)
         .collect();
-    for freed in orphans.chunks(SWEEP_BATCH) {
+    let free = core.env.host.space(&slot.path).map_or(u64::MAX, |space| space.free.0);
+    for freed in orphans.chunks(SWEEP_BATCH.min(deletions(free))) {
         *flush = FlushNo(flush.0.saturating_add(1));
         store.commit(&ExtentBatch { family: core.family, epoch: core.epoch, flush: *flush, txg, fresh: &[], freed })?;
     }
@@ -161,6 +166,7 @@ fn first_state(
         running_base: state.running,
         now: state.running,
         pressure: false,
+        unmap: UNMAP_AT_ONCE,
         undo: None,
         poison: None,
         phase: super::state::Phase::Running,
@@ -207,7 +213,7 @@ impl Activation<'_> {
             return self.run_to_read();
         }
         let mut owned = own(self.env, self.copies, self.options.takeover)?;
-        release_reserve(self.env, &self.extents);
+        release_reserve(self.env, &self.extents, 0);
         let former = owned.former.clone();
         let taken = self.take(&owned, dropped).map_err(|error| name_former(error, former.as_ref()))?;
         owned.seize(self.env)?;
@@ -328,7 +334,7 @@ impl Activation<'_> {
             if options.switches.keep(Rule::Sweep) {
                 core.clean_up()?;
             }
-            restore_reserve(&core.env, &core.extents);
+            core.restore_reserve();
         }
         lock(&core.locks).append(locks);
         Ok(Arc::new(core))

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::{Core, lock};
-use super::host_space::restore_reserve;
 use super::state::Phase;
 use crate::Result;
 
@@ -131,6 +130,9 @@ impl Core {
             };
         }
         self.checkpoint()?;
+        if idle {
+            self.restore_reserve();
+        }
         Ok(worked)
     }
 
@@ -152,7 +154,12 @@ impl Core {
     fn bury_step(&self) -> Result<bool> {
         let mut state = self.state()?;
         let Some(ino) = state.next_burial() else { return Ok(false) };
-        state.bury_some(ino, BURY_STEP)?;
+        state.bury_some(ino, BURY_STEP.min(self.rows_max()))?;
+        let (many, txg) = (state.dirty.rows() > self.rows_max(), state.txg);
+        drop(state);
+        if many {
+            self.commit_through(txg)?;
+        }
         Ok(true)
     }
 
@@ -171,9 +178,9 @@ impl Core {
         self.flush_all()?;
         self.settle_intents()?;
         let txg = self.state()?.txg;
-        self.commit_through(txg)?;
-        lock(&self.copies).checkpoint(true)?;
-        restore_reserve(&self.env, &self.extents);
+        self.commit_changes(txg)?;
+        self.empty_logs()?;
+        self.leave_reserve();
         Ok(())
     }
 }

@@ -9,7 +9,6 @@ use super::core::{Core, lock};
 use super::gather::gather;
 use super::rules::Rule;
 use super::state::State;
-use super::txg::INTENT_MAX;
 use crate::catalogue::{Checkpoint, Commit, Copy, CopySet, TUNING};
 use crate::check::examine;
 use crate::{CheckOptions, CheckReport, Ino, LvError, Result};
@@ -58,17 +57,25 @@ impl Core {
         state.install_dataless()?;
         let files: Vec<Ino> = state.waiting.values().copied().collect();
         let open: u64 = files.iter().filter_map(|ino| state.inodes.get(ino)).map(|inode| inode.open.data()).sum();
-        if open <= INTENT_MAX && open == state.pending {
+        if open <= self.inline_max() && open == state.pending {
             // Little, and nothing on its way to a PV: one commit takes it all.
             state.required.extend(files);
             let txg = state.txg;
             drop(state);
-            return self.commit_through(txg);
+            return self.commit_changes(txg);
         }
         drop(state);
         self.flush_all()?;
         let txg = self.state()?.txg;
-        self.commit_through(txg)
+        self.commit_changes(txg)
+    }
+
+    /// As [`commit_through`](Self::commit_through); whoever changed nothing needs no room.
+    pub(crate) fn commit_changes(&self, txg: Txg) -> Result<()> {
+        match self.commit_through(txg) {
+            Err(LvError::HostFull { .. }) if self.state()?.unchanged() => Ok(()),
+            done => done,
+        }
     }
 
     /// Stops the volume after a sync that failed, unless it asked for something that is not there or can simply be asked
@@ -89,6 +96,7 @@ impl Core {
 
     /// Returns when commit `txg` has returned, running it if nobody does. Callers that come together share one commit.
     pub(crate) fn commit_through(&self, txg: Txg) -> Result<()> {
+        let inline = self.inline_max();
         for _ in 0..PLACING_ROUNDS {
             let state = self.state()?;
             if state.committed >= txg {
@@ -98,10 +106,7 @@ impl Core {
                 .required
                 .iter()
                 .filter(|ino| {
-                    state
-                        .inodes
-                        .get(ino)
-                        .is_some_and(|inode| !inode.sealed.is_empty() || inode.open.data() > INTENT_MAX)
+                    state.inodes.get(ino).is_some_and(|inode| !inode.sealed.is_empty() || inode.open.data() > inline)
                 })
                 .copied()
                 .collect();
@@ -144,6 +149,7 @@ impl Core {
     fn commit_now(&self) -> Result<()> {
         let mut copies = lock(&self.copies);
         self.bound_log(&copies)?;
+        self.secure_commit(&copies)?;
         let mut state = self.state()?;
         if let Err(error) = state.install_required() {
             drop(state);
@@ -180,7 +186,8 @@ impl Core {
     fn bound_log(&self, copies: &CopySet) -> Result<()> {
         let began = self.env.clock.running();
         while self.wals.iter().any(|wal| log_len(&self.env, wal) > self.options.wal_bytes) {
-            let emptied = copies.checkpoint(true).map_err(|error| self.poison(error))?;
+            let emptied = self.empty_logs_of(copies)?;
+            self.room_for_logs()?;
             if !emptied && self.env.clock.running().saturating_sub(began) > LOG_PATIENCE {
                 let path = self.wals.first().cloned().unwrap_or_default();
                 return Err(pv::PvError::Busy { path }.into());
@@ -217,7 +224,8 @@ impl Core {
         for copy in copies {
             match copy.checkpoint(mode) {
                 Ok(log) => left = left.max(log.left),
-                Err(LvError::Pv(pv::PvError::Busy { .. })) => {}
+                // What does not fit stays in the log, where it is as safe.
+                Err(LvError::Pv(pv::PvError::Busy { .. } | pv::PvError::NoSpace { .. })) => {}
                 Err(error) => return Err(self.poison(error)),
             }
         }
@@ -226,6 +234,14 @@ impl Core {
 }
 
 impl State {
+    /// Whether everything is committed.
+    fn unchanged(&self) -> bool {
+        self.waiting.is_empty()
+            && self.pending == 0
+            && self.dirty.rows() == 0
+            && self.committed.next() == Some(self.txg)
+    }
+
     /// Puts the pending data of required files, and what needs no PV, into the maps.
     fn install_required(&mut self) -> Result<()> {
         for ino in std::mem::take(&mut self.required) {

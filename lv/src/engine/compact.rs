@@ -16,6 +16,8 @@ use crate::{Ino, LvError, Result};
 const VICTIMS: usize = 64;
 /// Intents moved in one round.
 const INTENT_BATCH: usize = 256;
+/// Rows of metadata that change with each slice that moves.
+const ROWS: usize = 4;
 
 /// Bytes to move, with where they are now.
 #[derive(Debug)]
@@ -68,10 +70,12 @@ impl Core {
 
     /// Moves the live bytes of the cheapest extents together; `false` when no extent would be gained.
     fn compact(&self, token: &mut FlushToken<'_>) -> Result<bool> {
+        let room = self.host_extents(32)?;
+        // Each changes some rows of metadata, all in one commit.
+        let most = self.rows_room()? / ROWS;
         let mut state = self.state()?;
-        let budget = u64::try_from(state.space.free_count())
+        let budget = u64::try_from(state.space.free_count().min(room))
             .unwrap_or(0)
-            .min(32)
             .saturating_mul(self.extents.extent_size.bytes());
         let committed = state.committed;
         let mut finds = Vec::new();
@@ -82,6 +86,9 @@ impl Core {
                 break;
             }
             let finds_here = state.live_in(le)?;
+            if finds.len().saturating_add(finds_here.len()) > most {
+                continue;
+            }
             // What moves, not what is live: a shared slice moves whole.
             let moves: u64 = finds_here.iter().map(|find| u64::from(find.len)).sum();
             emptied = emptied.saturating_add(self.extents.extent_size.bytes().saturating_sub(moves));
@@ -139,7 +146,7 @@ impl Core {
         }
         let filled = match self.place(token, runs, need) {
             Ok(filled) => filled,
-            Err(LvError::NoSpace { .. }) => return Ok(false),
+            Err(LvError::NoSpace { .. } | LvError::HostFull { .. }) => return Ok(false),
             Err(error) => return Err(error),
         };
         self.state()?.install_filled(self, filled, |_| false)?;
@@ -149,10 +156,12 @@ impl Core {
     /// Moves intents (data that an fsync put into the catalogue) into extents; `true` when there were any.
     pub(crate) fn move_intents(&self) -> Result<bool> {
         let mut token = lock(&self.flush);
+        let most = self.rows_room()? / ROWS;
         let state = self.state()?;
         let known = state.reader.inline_slices(TINY, INTENT_BATCH)?;
         let finds: Vec<Find> = known
             .into_iter()
+            .take(most)
             .filter(|row| {
                 row.raw > TINY && state.slices.get(&row.id).is_none_or(|s| s.row.refs > 0 && s.row.le.is_none())
             })

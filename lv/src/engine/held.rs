@@ -100,7 +100,7 @@ impl Held<'_> {
             });
         }
         state.fits(len)?;
-        core.host_room_held(state.pending, len)?;
+        core.host_room_held(state, len)?;
         Ok(state)
     }
 

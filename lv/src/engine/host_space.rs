@@ -1,144 +1,352 @@
-//! Space on the host: refusing writes before the host's filesystem is full, and a reserve that keeps deleting possible.
+//! Space on the host: refusing writes before the host's filesystem is full.
 //!
-//! Several sparse PVs on one device promise space that is not there, so a write is accepted only if the device can take
-//! everything pending, the bytes included that its PVs can write again without growing.
+//! Several sparse PVs on one device promise space that is not there, so a change is accepted only if the devices can take
+//! it together with everything that is pending: data with what SQLite adds to it, rows of metadata with the log they go
+//! through, and the bytes included that PVs can write again without growing. What is set aside for pending changes is
+//! more than they take; before anything is refused they are written, and what nothing refers to is given back.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
-use pv::{Bytes, Env, HostSpace};
-use vg::VolumeExtents;
-
-use super::core::Core;
+use super::core::{Core, lock};
+use super::host_reserve::{held, reserve};
+use super::rules::Rule;
+use super::state::State;
 use crate::{LvError, Result};
 
-const MIB: u64 = 1024 * 1024;
-
-/// Kept free on a host filesystem of this size for journals, logs and catalogues.
-fn margin(total: u64) -> u64 {
-    (total / 64).clamp(MIB, 16 * MIB)
-}
-
-/// Size of the reserve file on a host filesystem of this size.
-fn reserve(total: u64) -> u64 {
-    (total / 64).clamp(MIB, 8 * MIB)
-}
-
-/// Bytes accepted between two looks at the host.
+pub(super) const MIB: u64 = 1024 * 1024;
+/// Bytes accepted between two looks at the host, at most.
 const STEP: u64 = 8 * MIB;
+/// What a row of metadata takes: a page of the log, and its part of the file.
+pub(super) const ROW: u64 = 5 * 1024;
+/// Of these the file's part.
+const GROWTH: u64 = 1024;
+/// Rows that one operation adds, about.
+const OPERATION_ROWS: u64 = 4;
+/// What an extent takes besides its bytes: pages that are not full, and pages that are journaled for it.
+const EXTENT: u64 = 32 * 1024;
+/// Length that a PV's journal keeps, about.
+const JOURNAL: u64 = 384 * 1024;
+/// Bytes that one transaction gives back to the host.
+pub(super) const SHRINK: u64 = 256 * 1024;
+/// What that takes while it runs, at most.
+pub(super) const SHRINK_TAKES: u64 = 3 * SHRINK;
+/// Bytes of free pages that a metadata volume keeps.
+const SPARE_ROWS: u64 = 256 * 1024;
 
-/// What is known of the host's space.
-#[derive(Debug, Default)]
+/// Kept free on a host filesystem of this size for journals, logs, catalogues and compaction.
+pub(super) fn margin(total: u64, extent: u64) -> u64 {
+    let compaction = extent.saturating_add(EXTENT).saturating_mul(4);
+    (total / 64).clamp(MIB, 16 * MIB).max(compaction)
+}
+
+/// Room on the host, with what is pending taken off.
+#[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct HostRoom {
-    /// Bytes that may still be accepted before the next look.
-    left: u64,
+    /// Bytes for data, with what it takes beside itself.
+    data: u64,
+    /// Bytes for rows of metadata.
+    rows: u64,
+    /// There was little when the host was looked at.
+    pub(super) tight: bool,
+}
+
+impl HostRoom {
+    pub(super) const NONE: Self = Self { data: 0, rows: 0, tight: true };
+
+    /// Takes the cost of a change off; `None` when it is not there.
+    pub(super) fn less(self, cost: u64) -> Option<Self> {
+        let operation = OPERATION_ROWS.saturating_mul(ROW);
+        let rows = self.rows.checked_sub(operation)?;
+        // Both come from the same bytes.
+        let data = self.data.checked_sub(cost)?.saturating_sub(operation);
+        Some(Self { data, rows, tight: self.tight })
+    }
+
+    /// What may be taken before the next look.
+    pub(super) fn known(self) -> Self {
+        Self {
+            data: self.data.min(STEP),
+            rows: self.rows.min(STEP.saturating_mul(8)),
+            tight: self.data.min(self.rows) < STEP,
+        }
+    }
+}
+
+/// A host filesystem.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Device {
+    /// Free, with the reserve that this project holds there.
+    pub(super) free: u64,
+    /// Kept free for what is written beside accepted data.
+    pub(super) margin: u64,
+    /// What the PVs' journals may still grow by.
+    pub(super) journals: u64,
+    /// Kept free for deleting, closing and opening.
+    pub(super) reserve: u64,
+}
+
+impl Device {
+    /// Bytes that `need` may take of those that are free.
+    pub(super) fn usable(&self, need: HostNeed) -> u64 {
+        let kept = match need {
+            HostNeed::New => self.margin.saturating_add(self.journals),
+            HostNeed::Small => self.margin / 2,
+            HostNeed::Compaction => 0,
+            HostNeed::Anything => return self.free,
+        };
+        self.free.saturating_sub(kept).saturating_sub(self.reserve)
+    }
+
+    /// Bytes that are to be kept free and are not.
+    fn missing(&self) -> u64 {
+        self.margin.saturating_add(self.journals).saturating_add(self.reserve).saturating_sub(self.free)
+    }
+}
+
+/// What bytes of a host are taken for, from the one that must leave most to the one that may take all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HostNeed {
+    /// Data to be accepted.
+    New,
+    /// Data that was accepted, and metadata of data that goes to bytes that are written again.
+    Small,
+    /// Compaction, which gives back more than it takes, but to its PV.
+    Compaction,
+    /// What is written already.
+    Anything,
+}
+
+/// The hosts of a volume, as they are now.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hosts {
+    pub(super) devices: BTreeMap<u64, Device>,
+    /// For each PV that is there, by index: its device, and the bytes in its file that can be written again.
+    pub(super) pvs: BTreeMap<usize, (u64, u64)>,
+    /// For each copy of the metadata its device and the length of its log.
+    logs: Vec<(u64, u64)>,
+    /// Bytes in the first copy that rows can be written to without growing it.
+    rows_again: u64,
+}
+
+/// What changes wait to be written.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Waiting {
+    data: u64,
+    pub(super) rows: u64,
+}
+
+impl Waiting {
+    pub(super) fn of(state: &State) -> Self {
+        Self { data: state.pending, rows: u64::try_from(state.waiting_rows()).unwrap_or(u64::MAX) }
+    }
+}
+
+impl State {
+    /// Rows of the next commit, about.
+    pub(super) fn waiting_rows(&self) -> usize {
+        // A file with data in memory will have some more, and every extent that its data goes to.
+        let extents = usize::try_from(self.pending).unwrap_or(usize::MAX) / self.space.extent().max(1);
+        self.waiting.len().saturating_add(extents).saturating_mul(3).saturating_add(self.dirty.rows())
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+impl Hosts {
+    /// The room there is beside what is waiting.
+    pub(super) fn room(&self, core: &Core, waiting: Waiting) -> HostRoom {
+        let rows = waiting.rows.saturating_mul(ROW);
+        let mut devices = self.devices.clone();
+        let mut left = u64::MAX;
+        for (number, log) in &self.logs {
+            let Some(device) = devices.get_mut(number) else { continue };
+            device.free = device.free.saturating_sub(rows.saturating_add(*log));
+            let copies = self.logs.iter().filter(|(other, _)| other == number).count();
+            let copies = u64::try_from(copies).unwrap_or(1).max(1);
+            // The log may take of the reserve until it is emptied; the file grows into its free pages first.
+            let log = device.free.saturating_sub(device.reserve / 2) / copies;
+            let file = (device.usable(HostNeed::Small) / copies).saturating_add(self.rows_again);
+            left = left.min(log).min(file.saturating_mul(ROW / GROWTH));
+        }
+        let with_pvs: BTreeSet<u64> = self.pvs.values().map(|(device, _)| *device).collect();
+        // Without any PV no data is accepted: what still changes is metadata.
+        let with_pvs = devices.iter().filter(|(number, _)| with_pvs.is_empty() || with_pvs.contains(number));
+        // What is missing on a host is kept in the PVs, for compaction, or to be given back.
+        let (new, debt) = with_pvs.fold((0u64, 0u64), |(new, debt), (_, device)| {
+            (new.saturating_add(device.usable(HostNeed::New)), debt.saturating_add(device.missing()))
+        });
+        let again: u64 = self.pvs.values().fold(0, |sum, (_, reusable)| sum.saturating_add(*reusable));
+        let data = new.saturating_add(again).saturating_sub(debt).saturating_sub(core.data_cost(waiting.data));
+        HostRoom { data, rows: left, tight: false }
+    }
+
+    /// Takes the cost of an extent off what PV `pv` may take; `false` when it is not there.
+    pub(crate) fn take(&mut self, pv: usize, cost: u64, need: HostNeed) -> bool {
+        let Some((device, reusable)) = self.pvs.get_mut(&pv) else { return false };
+        let Some(device) = self.devices.get_mut(device) else { return false };
+        let again = (*reusable).min(cost);
+        let new = cost.saturating_sub(again);
+        if need != HostNeed::Anything && new > 0 && device.usable(need) < new {
+            return false;
+        }
+        *reusable = reusable.saturating_sub(again);
+        device.free = device.free.saturating_sub(new);
+        true
+    }
+
+    /// Whether the metadata has free pages to give back. Those that move to their places go through the log.
+    pub(super) fn can_give_rows_back(&self) -> bool {
+        self.rows_again >= SPARE_ROWS.saturating_add(SHRINK) && self.free_for_rows() >= SHRINK_TAKES
+    }
+
+    /// As if the metadata's free pages had been given back.
+    fn give_rows_back(&mut self) {
+        if !self.can_give_rows_back() {
+            return;
+        }
+        let back = self.rows_again.saturating_sub(SPARE_ROWS.saturating_add(SHRINK));
+        for (device, _) in &self.logs {
+            if let Some(device) = self.devices.get_mut(device) {
+                device.free = device.free.saturating_add(back);
+            }
+        }
+        self.rows_again = self.rows_again.saturating_sub(back);
+    }
+
+    /// Bytes free on the fullest device.
+    pub(super) fn least_free(&self) -> u64 {
+        self.devices.values().map(|device| device.free).min().unwrap_or(u64::MAX)
+    }
+
+    /// Bytes free where the fullest copy of the metadata lies.
+    pub(super) fn free_for_rows(&self) -> u64 {
+        let free = |(device, _): &(u64, u64)| self.devices.get(device).map(|device| device.free);
+        self.logs.iter().filter_map(free).min().unwrap_or(u64::MAX)
+    }
 }
 
 impl Core {
-    /// Refuses `len` bytes that the host could not hold.
+    /// Looks at the hosts.
+    pub(crate) fn hosts(&self, state: &State) -> Result<Hosts> {
+        let mut hosts = Hosts::default();
+        for (index, slot) in self.extents.pvs.iter().enumerate() {
+            let Some(store) = &slot.store else { continue };
+            let Some(device) = self.look(&mut hosts, &slot.path) else { continue };
+            hosts.pvs.insert(index, (device, store.space()?.reusable.0));
+            let mut journal = slot.path.clone().into_os_string();
+            journal.push("-journal");
+            let known = self.env.host.stat(Path::new(&journal)).map_or(0, |file| file.len.0);
+            if let Some(device) = hosts.devices.get_mut(&device) {
+                device.journals = device.journals.saturating_add(JOURNAL.saturating_sub(known));
+            }
+        }
+        for wal in &self.wals {
+            if let Some(device) = self.look(&mut hosts, folder(wal)) {
+                hosts.logs.push((device, self.env.host.stat(wal).map_or(0, |file| file.len.0)));
+            }
+        }
+        for (file, device) in held(&self.env, &self.extents) {
+            if let Some(found) = hosts.devices.get_mut(&device) {
+                found.free = found.free.saturating_add(file);
+            }
+        }
+        hosts.rows_again = state.reader.free_bytes()?;
+        Ok(hosts)
+    }
+
+    /// Takes note of the filesystem that holds `path`; says which it is.
+    fn look(&self, hosts: &mut Hosts, path: &Path) -> Option<u64> {
+        let space = self.env.host.space(path).ok()?;
+        let extent = self.extents.extent_size.bytes();
+        let (margin, reserve) = (margin(space.total.0, extent), reserve(space.total.0));
+        hosts.devices.entry(space.device).or_insert(Device { free: space.free.0, margin, journals: 0, reserve });
+        Some(space.device)
+    }
+
+    /// What `bytes` of data may take on the PVs.
+    pub(crate) fn data_cost(&self, bytes: u64) -> u64 {
+        bytes.saturating_add(EXTENT.saturating_mul(bytes.div_ceil(self.extents.extent_size.bytes())))
+    }
+
+    /// Returns when the host has room for `len` more bytes of data and an operation's rows of metadata.
     pub(crate) fn host_room(&self, len: u64) -> Result<()> {
-        if self.known_room(len) {
+        if !self.options.switches.keep(Rule::HostRoom) {
             return Ok(());
         }
-        let pending = self.state()?.pending;
-        if self.host_free()? < pending.saturating_add(len) {
-            self.squeeze()?;
+        if self.known_room(len) || self.look_for_room(&*self.state()?, len).is_ok() {
+            return Ok(());
         }
-        self.look_for_room(pending, len)
+        self.make_host_room(len)
     }
 
-    /// As [`host_room`](Self::host_room), for whoever holds the state.
-    pub(crate) fn host_room_held(&self, pending: u64, len: u64) -> Result<()> {
-        if self.known_room(len) { Ok(()) } else { self.look_for_room(pending, len) }
+    /// As [`host_room`](Self::host_room), for whoever holds the state and can do nothing about it.
+    pub(crate) fn host_room_held(&self, state: &State, len: u64) -> Result<()> {
+        if self.known_room(len) { Ok(()) } else { self.look_for_room(state, len) }
     }
 
-    /// Takes `len` bytes off what is known to be there.
-    fn known_room(&self, len: u64) -> bool {
-        let mut known = super::core::lock(&self.host_known);
-        let enough = known.left >= len;
-        if enough {
-            known.left = known.left.saturating_sub(len);
-        }
-        enough
+    /// Bytes of data that the host can take beside what is pending, extents included that only wait to be deleted.
+    pub(crate) fn host_free(&self, state: &State) -> Result<u64> {
+        let mut hosts = self.hosts(state)?;
+        hosts.give_rows_back();
+        let room = hosts.room(self, Waiting::of(state));
+        let extent = self.extents.extent_size.bytes();
+        // Others write meanwhile; and when metadata has no room, pages go back to the host first.
+        let kept = if room.less(0).is_some() { SHRINK } else { SHRINK_TAKES };
+        let data = room.data.saturating_add(state.space.dead_bytes()).saturating_sub(kept);
+        let cost = extent.saturating_add(EXTENT);
+        let whole = data / cost.max(1);
+        let rest = data.saturating_sub(whole.saturating_mul(cost));
+        Ok(whole.saturating_mul(extent).saturating_add(rest.saturating_sub(EXTENT)))
     }
 
-    fn look_for_room(&self, pending: u64, len: u64) -> Result<()> {
-        let (free, needed) = (self.host_free()?, pending.saturating_add(len));
-        if free < needed {
-            let free = free.saturating_sub(pending);
-            let path = self.extents.pvs.first().map(|slot| slot.path.clone()).unwrap_or_default();
-            return Err(LvError::HostFull { path, free, needed: len });
-        }
-        super::core::lock(&self.host_known).left = STEP.min(free.saturating_sub(needed));
+    /// Takes what `len` bytes may cost off what is known to be there.
+    pub(super) fn known_room(&self, len: u64) -> bool {
+        // Its part of an extent: the last one of many was counted whole when the host was looked at.
+        let part =
+            u128::from(len).saturating_mul(u128::from(EXTENT)) / u128::from(self.extents.extent_size.bytes().max(1));
+        let cost = len.saturating_add(u64::try_from(part).unwrap_or(u64::MAX));
+        let mut known = lock(&self.host_known);
+        let Some(left) = known.less(cost) else { return false };
+        *known = left;
+        true
+    }
+
+    pub(super) fn look_for_room(&self, state: &State, len: u64) -> Result<()> {
+        let room = self.hosts(state)?.room(self, Waiting::of(state));
+        let Some(left) = room.less(self.data_cost(len)) else {
+            *lock(&self.host_known) = HostRoom::NONE;
+            let beside = self.data_cost(len).saturating_sub(len);
+            let rows = OPERATION_ROWS.saturating_mul(ROW);
+            let data = (room.data.saturating_sub(beside), len);
+            let (free, needed) = if room.rows < rows { (room.rows, rows) } else { data };
+            return Err(LvError::HostFull { path: self.a_pv(), free, needed });
+        };
+        *lock(&self.host_known) = left.known();
         Ok(())
     }
 
-    /// Bytes the PVs can take: on their host filesystems, each counted once, and inside their files. Without any PV: bytes
-    /// that the metadata can.
-    fn host_free(&self) -> Result<u64> {
-        let mut devices: BTreeMap<u64, u64> = BTreeMap::new();
-        for slot in self.extents.pvs.iter() {
-            let Some(store) = &slot.store else { continue };
-            let Ok(host) = self.env.host.space(&slot.path) else { continue };
-            let reusable = store.space()?.reusable.0;
-            let usable = host.free.0.saturating_sub(margin(host.total.0));
-            let free = devices.entry(host.device).or_insert(usable);
-            *free = free.saturating_add(reusable);
-        }
-        if devices.is_empty() {
-            // No PV is there, so no data is accepted: what still changes is metadata, where its copies lie.
-            for folder in self.wals.iter().filter_map(|wal| wal.parent()) {
-                let Ok(host) = self.env.host.space(folder) else { continue };
-                devices.insert(host.device, host.free.0.saturating_sub(margin(host.total.0)));
-            }
-        }
-        Ok(devices.values().fold(0u64, |sum, free| sum.saturating_add(*free)))
+    fn a_pv(&self) -> PathBuf {
+        self.extents.pvs.first().map(|slot| slot.path.clone()).unwrap_or_default()
     }
 
-    /// Lets go of freed extents at once (two commits are grace enough), so that their pages can be written again.
-    fn squeeze(&self) -> Result<bool> {
-        for _ in 0..2 {
-            let mut state = self.state()?;
-            state.pressure = true;
-            let (dead, txg) = (state.space.dead_count(), state.txg);
-            drop(state);
-            if dead == 0 {
-                return Ok(false);
-            }
-            self.commit_through(txg)?;
-        }
-        self.delete_dead_once()
+    /// That the hosts have too little for something that cannot go on.
+    pub(crate) fn host_full(&self, free: u64, needed: u64) -> LvError {
+        *lock(&self.host_known) = HostRoom::NONE;
+        LvError::HostFull { path: self.a_pv(), free, needed }
     }
-}
 
-/// The reserve file of each host filesystem, beside the first PV on it, with that filesystem's space.
-fn reserve_files(env: &Env, extents: &VolumeExtents) -> Vec<(PathBuf, HostSpace)> {
-    let mut files = BTreeMap::new();
-    for slot in extents.pvs.iter().filter(|slot| slot.store.is_some()) {
-        let Ok(space) = env.host.space(&slot.path) else { continue };
-        let mut dir = slot.path.clone().into_os_string();
-        dir.push(".d");
-        files.entry(space.device).or_insert_with(|| (PathBuf::from(dir).join("reserve"), space));
-    }
-    files.into_values().collect()
-}
-
-/// Gives the reserve back to the host when it is nearly full, so that what comes next can still commit.
-pub(crate) fn release_reserve(env: &Env, extents: &VolumeExtents) {
-    for (file, space) in reserve_files(env, extents) {
-        if space.free.0 < margin(space.total.0) {
-            // Best effort: whoever needs the room reports what is missing.
-            let _ = env.host.remove_file(&file);
-        }
-    }
-}
-
-/// Takes the reserve (again) where there is room for it.
-pub(crate) fn restore_reserve(env: &Env, extents: &VolumeExtents) {
-    for (file, space) in reserve_files(env, extents) {
-        let (size, enough) = (reserve(space.total.0), margin(space.total.0).saturating_mul(4));
-        if space.free.0 > enough && env.host.stat(&file).is_err() {
-            let _ = env.host.allocate(&file, Bytes(size));
-        }
+    /// That no PV's host has room for an extent of `len` bytes.
+    pub(crate) fn no_extent(&self, len: u64) -> LvError {
+        let hosts = self.state().and_then(|state| self.hosts(&state)).unwrap_or_default();
+        let most = hosts.pvs.values().filter_map(|(device, again)| {
+            let usable = hosts.devices.get(device)?.usable(HostNeed::Compaction);
+            Some(usable.saturating_add(*again))
+        });
+        let needed = self.data_cost(len.min(self.extents.extent_size.bytes()));
+        // What was not there a moment ago may be there now.
+        self.host_full(most.max().unwrap_or(0).min(needed.saturating_sub(1)), needed)
     }
 }

@@ -15,6 +15,8 @@ mod file_map;
 mod flush;
 mod gather;
 mod held;
+mod host_gain;
+mod host_reserve;
 mod host_space;
 mod inode;
 mod install;

@@ -246,7 +246,7 @@ impl State {
         self.requeue(ino);
         self.orphans.insert(ino);
         // It has no name any more, whatever is left of its map: the background goes on, and says so if it cannot.
-        let _ = self.bury_some(ino, UNMAP_AT_ONCE);
+        let _ = self.bury_some(ino, self.unmap);
         Ok(())
     }
 

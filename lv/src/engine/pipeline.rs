@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-use pv::{Epoch, ExtentBatch, ExtentStore, FamilyUuid, FlushNo, PvError, Txg};
+use pv::{Epoch, ExtentBatch, ExtentStore, FamilyUuid, FlushNo, LeIndex, PvError, Txg};
 
 use super::core::Core;
 use super::flush::FlushToken;
@@ -100,6 +100,11 @@ impl Pipeline {
         let round = self.rounds.pop_front()?;
         self.first = self.first.saturating_add(1);
         Some((round.layers, round.filled))
+    }
+
+    /// The extents that are being written, each with its bytes.
+    pub(crate) fn on_their_way(&self) -> impl Iterator<Item = (LeIndex, u32)> {
+        self.running.values().flat_map(|(chunk, _, _)| chunk.extents())
     }
 
     fn round(&mut self, number: u64) -> Option<&mut Round> {

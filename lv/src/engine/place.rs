@@ -9,6 +9,7 @@ use pv::{FlushNo, FreshExtent, LeIndex, PeIndex, Txg, encode_toc};
 
 use super::core::Core;
 use super::flush::FlushToken;
+use super::host_space::HostNeed;
 use super::install::Filled;
 use super::pack::{Packed, Packer, Placed, Run};
 use super::rules::Rule;
@@ -18,6 +19,8 @@ use crate::{LvError, Result};
 
 /// Bytes of one PV transaction, about.
 const PV_BATCH: usize = 8 * 1024 * 1024;
+/// Tries to find room on the hosts for accepted data.
+const CLAIM_ROUNDS: usize = 64;
 /// Dead extents deleted by one PV transaction, at most.
 const DELETE_BATCH: usize = 256;
 
@@ -81,8 +84,9 @@ impl Core {
                 room => room,
             };
             let left = runs.iter().map(|run| run.bytes.len()).sum();
-            let extents = packer.pack(&mut runs, room.min(self.chunk_extents(left)));
-            let chunk = self.deal(extents, need)?;
+            let les = self.claim(token, (room.min(self.chunk_extents(left)), left), need)?;
+            let extents = packer.pack(&mut runs, les.len());
+            let chunk = self.deal(extents, les)?;
             self.send_chunk(token, chunk)?;
         }
         Ok(())
@@ -126,14 +130,72 @@ impl Core {
         Err(LvError::NoSpace { free: 0, needed: self.extents.extent_size.bytes() })
     }
 
-    /// Numbers a chunk, gives its extents their places and adds deletions that are due on the same PVs.
-    fn deal(&self, packed: Vec<Packed>, need: Need) -> Result<Chunk> {
+    /// Takes free extents for `wanted` extents of `left` bytes, at least one, where the hosts of their PVs have room.
+    fn claim(&self, token: &mut FlushToken<'_>, wanted: (usize, usize), need: Need) -> Result<Vec<LeIndex>> {
+        for round in 0..CLAIM_ROUNDS {
+            let les = self.claim_now(token, wanted, need)?;
+            if !les.is_empty() {
+                return Ok(les);
+            }
+            let gained = if round == 0 {
+                // What is on its way was counted as if nothing of it were written.
+                self.drain(token)?;
+                self.empty_logs()?;
+                self.state()?.pressure = true;
+                true
+            } else {
+                self.give_rows_back()? || (need == Need::Data && self.reclaim(token)?)
+            };
+            if !gained {
+                break;
+            }
+        }
+        Err(self.no_extent(u64::try_from(wanted.1).unwrap_or(u64::MAX)))
+    }
+
+    fn claim_now(&self, token: &FlushToken<'_>, wanted: (usize, usize), need: Need) -> Result<Vec<LeIndex>> {
+        let extent = self.extents.extent_size.bytes();
+        let mut left = u64::try_from(wanted.1).unwrap_or(u64::MAX);
         let mut state = self.state()?;
+        let mut hosts = self.hosts(&state)?;
+        for (le, fill) in token.on_their_way() {
+            for (pv, _) in self.places(le) {
+                hosts.take(pv, self.data_cost(u64::from(fill)), HostNeed::Anything);
+            }
+        }
         let keep = if need == Need::Data { state.space.kept_for_compaction() } else { 0 };
-        let les = state.space.take(packed.len(), keep);
-        if les.len() < packed.len() {
-            les.into_iter().rev().for_each(|le| state.space.give_back(le));
-            return Err(LvError::NoSpace { free: state.free_bytes(), needed: self.extents.extent_size.bytes() });
+        // First where the host has more than what is kept, or the PV bytes to write again.
+        for host_need in [HostNeed::New, HostNeed::Small, HostNeed::Compaction] {
+            let les = state.space.take(wanted.0, keep, |pv| {
+                let fits = hosts.take(pv, self.data_cost(extent.min(left)), host_need);
+                left = if fits { left.saturating_sub(extent).max(1) } else { left };
+                fits
+            });
+            if !les.is_empty() {
+                return Ok(les);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// How many extents, up to `limit`, the hosts have room for.
+    pub(crate) fn host_extents(&self, limit: usize) -> Result<usize> {
+        let mut hosts = self.hosts(&*self.state()?)?;
+        let cost = self.data_cost(self.extents.extent_size.bytes());
+        let mut count = 0usize;
+        for pv in 0..self.extents.pvs.len() {
+            while count < limit && hosts.take(pv, cost, HostNeed::Compaction) {
+                count = count.saturating_add(1);
+            }
+        }
+        Ok(count)
+    }
+
+    /// Numbers a chunk, gives its extents their places and adds deletions that are due on the same PVs.
+    fn deal(&self, packed: Vec<Packed>, mut les: Vec<LeIndex>) -> Result<Chunk> {
+        let mut state = self.state()?;
+        for le in les.drain(packed.len().min(les.len())..).rev() {
+            state.space.give_back(le);
         }
         let mut chunk = Chunk::new(&mut state);
         for (le, Packed { data, fill, toc, placed }) in les.into_iter().zip(packed) {
@@ -146,7 +208,7 @@ impl Core {
         }
         state.unnamed.insert(chunk.flush);
         let touched: Vec<usize> = chunk.work.keys().copied().collect();
-        self.add_deletes(&mut state, &mut chunk, |pv| touched.contains(&pv));
+        self.add_deletes(&mut state, &mut chunk, DELETE_BATCH.min(self.rows_max()), |pv| touched.contains(&pv));
         Ok(chunk)
     }
 
@@ -157,7 +219,7 @@ impl Core {
     }
 
     /// Adds deletions whose quarantine is over, on PVs that `wanted` names.
-    fn add_deletes(&self, state: &mut State, chunk: &mut Chunk, wanted: impl Fn(usize) -> bool) {
+    fn add_deletes(&self, state: &mut State, chunk: &mut Chunk, limit: usize, wanted: impl Fn(usize) -> bool) {
         let quarantine = Quarantine {
             now: state.now,
             grace: u64::try_from(self.options.grace.as_millis()).unwrap_or(u64::MAX),
@@ -165,7 +227,7 @@ impl Core {
             pressure: state.pressure,
             wait_for_commit: self.options.switches.keep(Rule::DeferredReuse),
         };
-        for le in state.space.take_dead(&quarantine, wanted, DELETE_BATCH) {
+        for le in state.space.take_dead(&quarantine, wanted, limit) {
             for (pv, pe) in self.places(le) {
                 chunk.work.entry(pv).or_default().freed.push(pe);
             }
@@ -176,9 +238,10 @@ impl Core {
     /// Deletes dead extents whose quarantine is over, on all PVs; `true` when there were any.
     pub(crate) fn delete_dead(&self, token: &mut FlushToken<'_>) -> Result<bool> {
         self.drain(token)?;
+        let limit = if self.state()?.space.dead_count() == 0 { 0 } else { DELETE_BATCH.min(self.secure_deletions()?) };
         let mut state = self.state()?;
         let mut chunk = Chunk::new(&mut state);
-        self.add_deletes(&mut state, &mut chunk, |_| true);
+        self.add_deletes(&mut state, &mut chunk, limit, |_| true);
         drop(state);
         if chunk.work.is_empty() {
             return Ok(false);
@@ -208,5 +271,10 @@ impl Chunk {
         state.next_flush = FlushNo(state.next_flush.0.saturating_add(1));
         let (work, placed, deleting) = Default::default();
         Self { flush: state.next_flush, committed: state.committed, work, placed, deleting }
+    }
+
+    /// Its fresh extents, each with its bytes.
+    pub(crate) fn extents(&self) -> impl Iterator<Item = (LeIndex, u32)> {
+        self.placed.iter().map(|(le, fill, _)| (*le, *fill))
     }
 }

@@ -101,7 +101,7 @@ impl Core {
             return done;
         }
         let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        self.make_room(ino, len).map_err(|error| self.not_a_file_or(ino, error))?;
+        self.make_room(ino, Some(0), len).map_err(|error| self.not_a_file_or(ino, error))?;
         let now = self.env.clock.wall();
         self.within_quota(ino, Some(0), bytes.len())?.put_all(ino, bytes, now)
     }

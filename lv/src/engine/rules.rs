@@ -32,6 +32,10 @@ pub enum Rule {
     DurableLog,
     /// A copy of the catalogue that missed a commit is made equal before it counts.
     EqualCopies,
+    /// A change is accepted only when the hosts have room for it.
+    HostRoom,
+    /// Some of each host is kept for deleting, closing and opening.
+    Reserve,
 }
 
 /// At most one rule, switched off.

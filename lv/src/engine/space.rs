@@ -211,6 +211,19 @@ impl Space {
         self.free.values().map(VecDeque::len).sum()
     }
 
+    /// Bytes of dead LEs.
+    pub(crate) fn dead_bytes(&self) -> u64 {
+        let fill = |le: &LeIndex| self.get(*le).map_or(0, |entry| u64::from(entry.fill));
+        self.dead.iter().fold(0, |sum, le| sum.saturating_add(fill(le)))
+    }
+
+    /// Bytes in extents that nothing refers to.
+    pub(crate) fn waste(&self) -> u64 {
+        let live = self.les.iter().filter(|le| le.state == LeState::Live && !le.damaged);
+        let waste = live.fold(0u64, |sum, le| sum.saturating_add(u64::from(le.fill).saturating_sub(le.live)));
+        waste.saturating_add(self.dead_bytes())
+    }
+
     pub(crate) fn dead_count(&self) -> usize {
         self.dead.len()
     }
@@ -227,13 +240,20 @@ impl Space {
         coming < usize::try_from(wanted).unwrap_or(usize::MAX)
     }
 
-    /// Takes up to `count` free LEs, from all PVs in turn, leaving `keep`.
-    pub(crate) fn take(&mut self, count: usize, keep: usize) -> Vec<LeIndex> {
+    /// Takes up to `count` free LEs, from all PVs in turn, leaving `keep`. `fits` says whether a PV's host has room for
+    /// one more.
+    pub(crate) fn take(&mut self, count: usize, keep: usize, mut fits: impl FnMut(usize) -> bool) -> Vec<LeIndex> {
         let mut taken = Vec::new();
+        let mut full = Vec::new();
         while taken.len() < count && self.free_count() > keep {
-            let pvs: Vec<usize> = self.free.iter().filter(|(_, list)| !list.is_empty()).map(|(pv, _)| *pv).collect();
+            let free = self.free.iter().filter(|(pv, list)| !list.is_empty() && !full.contains(*pv));
+            let pvs: Vec<usize> = free.map(|(pv, _)| *pv).collect();
             let Some(pv) = pvs.iter().find(|pv| **pv >= self.next_pv).or(pvs.first()).copied() else { break };
             self.next_pv = pv.saturating_add(1);
+            if !fits(pv) {
+                full.push(pv);
+                continue;
+            }
             let Some(le) = self.free.get_mut(&pv).and_then(VecDeque::pop_front) else { break };
             if let Some(entry) = self.get_mut(le) {
                 entry.state = LeState::Filling;

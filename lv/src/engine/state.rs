@@ -117,6 +117,8 @@ pub(crate) struct State {
     pub(crate) running_base: u64,
     pub(crate) now: u64,
     pub(crate) pressure: bool,
+    /// Map entries an unlink takes apart at once: few on a nearly full host.
+    pub(crate) unmap: usize,
     /// What the running transaction has changed.
     pub(crate) undo: Option<Box<super::undo::Undo>>,
     pub(crate) poison: Option<String>,

@@ -4,12 +4,12 @@ use std::sync::MutexGuard;
 
 use super::core::Core;
 use super::inode::Inode;
-use super::namespace::SIZE_MAX;
-use super::state::State;
+use super::namespace::{SIZE_MAX, UNMAP_AT_ONCE};
+use super::state::{State, TINY};
 use crate::{Ino, Kind, LvError, Nanos, Result};
 
 /// Rows of the open transaction group at which writers wait for a commit.
-const DIRTY_ROWS: usize = 60_000;
+pub(super) const DIRTY_ROWS: usize = 60_000;
 
 /// Set-user-id and set-group-id go when the contents change.
 pub(crate) fn clear_set_id(mode: u32) -> u32 {
@@ -102,7 +102,7 @@ impl Core {
     pub(crate) fn write(&self, ino: Ino, off: Option<u64>, bytes: &[u8]) -> Result<u64> {
         let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let fits = off.map(|off| end_of(ino, off, bytes.len())).transpose();
-        if let Err(error) = fits.and_then(|_| self.make_room(ino, len)) {
+        if let Err(error) = fits.and_then(|_| self.make_room(ino, off, len)) {
             return Err(self.not_a_file_or(ino, error));
         }
         let now = self.env.clock.wall();
@@ -146,19 +146,34 @@ impl Core {
     }
 
     /// Returns when `len` more bytes can be taken: memory, space of the volume, space of the host.
-    pub(crate) fn make_room(&self, ino: Ino, len: u64) -> Result<()> {
+    pub(crate) fn make_room(&self, ino: Ino, off: Option<u64>, len: u64) -> Result<()> {
         self.wait_for_memory(ino, len)?;
-        self.space_for(len)
+        self.volume_room(len)?;
+        if self.known_room(len) {
+            return Ok(());
+        }
+        let mut state = self.state()?;
+        let size = state.inode(ino)?.attr.size;
+        drop(state);
+        let tiny = size.max(off.unwrap_or(size).saturating_add(len)) <= u64::from(TINY);
+        // It goes where the rows go.
+        self.host_room(if tiny { 0 } else { len })
     }
 
     /// Returns when the volume and the host have room for `len` more bytes.
     pub(crate) fn space_for(&self, len: u64) -> Result<()> {
+        self.volume_room(len)?;
+        self.host_room(len)
+    }
+
+    /// Returns when the volume has room for `len` more bytes.
+    fn volume_room(&self, len: u64) -> Result<()> {
         if self.state()?.fits(len).is_err() {
             // What is pending may free more than it takes: see what is really left.
             self.settle_space()?;
             self.state()?.fits(len)?;
         }
-        self.host_room(len)
+        Ok(())
     }
 
     /// Places what is pending and takes apart what nothing leads to: then free bytes are exact.
@@ -193,15 +208,18 @@ impl Core {
 
     /// Returns when one more namespace operation can be taken.
     pub(crate) fn metadata_room(&self) -> Result<()> {
+        self.writable()?;
         self.wait_for_memory(Ino::ROOT, 0)?;
-        self.host_room(4096)
+        self.host_room(0)
     }
 
     /// Whoever filled the memory waits for it to be emptied; others may still take a little.
     pub(crate) fn wait_for_memory(&self, ino: Ino, len: u64) -> Result<()> {
         loop {
             let state = self.state()?;
-            let rows = state.dirty.rows() > DIRTY_ROWS;
+            let max = self.rows_max();
+            let rows = state.dirty.rows() > max;
+            let many = max < DIRTY_ROWS && state.waiting_rows() > max.saturating_mul(4);
             let own = state.inodes.get(&ino).map_or(0, Inode::pending_bytes);
             let budget = self.options.dirty_bytes;
             let limit = if own > budget / 8 { budget.saturating_sub(budget / 8) } else { budget };
@@ -210,13 +228,20 @@ impl Core {
             if rows {
                 drop(state);
                 self.commit_through(txg)?;
+            } else if many {
+                // Data that waits brings rows along: more than one commit could hold on a full host.
+                drop(state);
+                return self.sync();
             } else if !full {
                 return Ok(());
             } else if self.env.threads {
                 self.work.notify_all();
                 let waited = self.changed.wait_timeout(state, std::time::Duration::from_millis(100));
                 drop(waited);
-                // Whoever waits long helps: the background may be busy with another file.
+                // Somebody else may have taken what was counted on: then nobody can make room here.
+                if self.host_extents(1)? == 0 {
+                    return Err(self.no_extent(u64::MAX));
+                }
             } else {
                 drop(state);
                 self.flush_some(self.options.flush_bytes)?;
@@ -229,8 +254,8 @@ impl Core {
         loop {
             let mut state = self.state()?;
             let Some(ino) = state.next_burial() else { return Ok(()) };
-            state.bury_some(ino, super::namespace::UNMAP_AT_ONCE)?;
-            if state.dirty.rows() > DIRTY_ROWS {
+            state.bury_some(ino, UNMAP_AT_ONCE.min(self.rows_max()))?;
+            if state.dirty.rows() > self.rows_max() {
                 let txg = state.txg;
                 drop(state);
                 self.commit_through(txg)?;

@@ -167,7 +167,8 @@ impl Volume {
     /// [`LvError::NoInode`]; with a size also [`LvError::IsDirectory`], [`LvError::Invalid`] and [`LvError::TooLarge`].
     pub fn setattr(&self, ino: Ino, set: &SetAttr) -> Result<Attr> {
         let now = self.now();
-        self.core.change()?.set_attr(ino, set, now)
+        self.core.small_room()?;
+        self.core.state()?.set_attr(ino, set, now)
     }
 
     /// Makes a file or a special file; the name must be free. In a directory with the set-group-id bit it belongs to that
@@ -208,7 +209,6 @@ impl Volume {
     }
 
     fn make(&self, parent: Ino, name: &[u8], node: &NewNode, target: Option<Arc<[u8]>>) -> Result<Attr> {
-        self.core.writable()?;
         let now = self.now();
         self.core.metadata_room()?;
         let mut state = self.core.state()?;
@@ -230,7 +230,8 @@ impl Volume {
     /// [`LvError::Exists`], [`LvError::NotPermitted`] for a directory, [`LvError::NoInode`], [`LvError::TooManyLinks`].
     pub fn link(&self, ino: Ino, parent: Ino, name: &[u8]) -> Result<Attr> {
         let now = self.now();
-        self.core.change()?.link(ino, parent, name, now)
+        self.core.metadata_room()?;
+        self.core.state()?.link(ino, parent, name, now)
     }
 
     /// Removes a name of something that is no directory.
@@ -239,7 +240,8 @@ impl Volume {
     /// [`LvError::NotFound`], [`LvError::IsDirectory`].
     pub fn unlink(&self, parent: Ino, name: &[u8]) -> Result<()> {
         let now = self.now();
-        self.core.change()?.unlink(parent, name, now)
+        self.core.small_room()?;
+        self.core.state()?.unlink(parent, name, now)
     }
 
     /// Removes an empty directory.
@@ -248,7 +250,8 @@ impl Volume {
     /// [`LvError::NotFound`], [`LvError::NotDirectory`], [`LvError::NotEmpty`].
     pub fn rmdir(&self, parent: Ino, name: &[u8]) -> Result<()> {
         let now = self.now();
-        self.core.change()?.rmdir(parent, name, now)
+        self.core.small_room()?;
+        self.core.state()?.rmdir(parent, name, now)
     }
 
     /// Renames. Atomic, also in a crash: a file renamed over another is not named before its data is durable.
@@ -258,7 +261,8 @@ impl Volume {
     /// [`LvError::NotDirectory`], [`LvError::NotEmpty`], [`LvError::Invalid`] for a directory moved into itself.
     pub fn rename(&self, from: (Ino, &[u8]), to: (Ino, &[u8]), how: Rename) -> Result<()> {
         let now = self.now();
-        self.core.change()?.rename(from, to, how, now)
+        self.core.small_room()?;
+        self.core.state()?.rename(from, to, how, now)
     }
 
     /// Entries of a directory after `cookie` (0 at first), in cookie order, at most `limit`; fewer only at the end. What
@@ -346,7 +350,8 @@ impl Volume {
     /// [`LvError::Poisoned`].
     pub fn statfs(&self) -> Result<StatFs> {
         let state = self.core.state()?;
-        Ok(StatFs { total: state.space.total(), free: state.free_bytes(), files: state.fs.files, name_max: 255 })
+        let free = state.free_bytes().min(self.core.host_free(&state)?);
+        Ok(StatFs { total: state.space.total(), free, files: state.fs.files, name_max: 255 })
     }
 
     /// What the volume holds in memory and keeps back on disk.

@@ -100,7 +100,6 @@ impl Volume {
         if node.kind != Kind::File {
             return Err(LvError::Invalid { what: "only regular files can be nameless" });
         }
-        self.core.writable()?;
         let now = self.now();
         self.core.metadata_room()?;
         let mut state = self.core.state()?;

@@ -28,7 +28,6 @@ impl Volume {
     /// [`LvError::NoSpace`](crate::LvError::NoSpace) beyond those limits;
     /// [`LvError::NotPermitted`](crate::LvError::NotPermitted) for `user.` on anything but files and directories.
     pub fn setxattr(&self, ino: Ino, name: &[u8], value: &[u8], how: SetXattr) -> Result<()> {
-        self.core.writable()?;
         let now = self.now();
         self.core.metadata_room()?;
         self.core.state()?.set_xattr(ino, name, value, how, now)
@@ -39,9 +38,8 @@ impl Volume {
     /// # Errors
     /// [`LvError::NoXattr`](crate::LvError::NoXattr), [`LvError::NotPermitted`](crate::LvError::NotPermitted).
     pub fn removexattr(&self, ino: Ino, name: &[u8]) -> Result<()> {
-        self.core.writable()?;
         let now = self.now();
-        self.core.metadata_room()?;
+        self.core.small_room()?;
         self.core.state()?.remove_xattr(ino, name, now)
     }
 }

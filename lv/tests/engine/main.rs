@@ -7,6 +7,7 @@ mod bounds;
 mod check;
 mod copies;
 mod faults;
+mod host;
 mod locks;
 mod ranges;
 mod read_only;

@@ -184,7 +184,7 @@ pub(super) const CASES: &[Case] = &[
     sql("no auto_vacuum", File::Pv, "PRAGMA auto_vacuum = 0; VACUUM", ""),
     sql("full auto_vacuum", File::Pv, "PRAGMA auto_vacuum = 1; VACUUM", ""),
     sql(
-        "auto_vacuum of metadata",
+        "full auto_vacuum of metadata",
         File::Meta,
         "PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = 1; VACUUM; PRAGMA journal_mode = WAL",
         "",

@@ -33,7 +33,7 @@ pub enum Weakness {
 }
 
 /// The engine's own rules by what is done instead.
-const RULES: [(&str, Rule); 12] = [
+const RULES: [(&str, Rule); 14] = [
     ("reuse-at-once", Rule::DeferredReuse),
     ("no-catalogue-fence", Rule::CatalogueFence),
     ("blind-takeover", Rule::UnchangedCatalogue),
@@ -46,6 +46,8 @@ const RULES: [(&str, Rule); 12] = [
     ("first-copy", Rule::AllCopies),
     ("trust-log", Rule::DurableLog),
     ("unequal-copies", Rule::EqualCopies),
+    ("blind-host", Rule::HostRoom),
+    ("no-reserve", Rule::Reserve),
 ];
 
 impl Weakness {

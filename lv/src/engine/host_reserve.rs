@@ -1,0 +1,183 @@
+//! The reserve: a file on each host filesystem that is given back when nothing else is left, so that deleting, closing
+//! and opening stay possible.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use pv::{Bytes, Env, HostSpace};
+use vg::VolumeExtents;
+
+use super::core::Core;
+use super::host_space::{MIB, margin};
+use super::rules::Rule;
+use crate::catalogue::CopySet;
+use crate::{Ino, LvError, Result};
+
+/// What SQLite takes for a commit whatever it holds.
+const COMMIT: u64 = 128 * 1024;
+/// A row of metadata in a log, when rows of the same page come together.
+const PACKED_ROW: u64 = 512;
+/// A row of metadata in a log, when it is alone in its page.
+const LONE_ROW: u64 = 4096 + 24;
+/// Left beside a reserve that is taken from the last bytes: whoever only looks must not need it.
+const SPARE: u64 = 256 * 1024;
+/// What the deletion of one extent puts into a journal, at most.
+const DELETION: u64 = 64 * 1024;
+
+/// Size of the reserve file on a host filesystem of this size.
+pub(super) fn reserve(total: u64) -> u64 {
+    (total / 64).clamp(MIB, 8 * MIB)
+}
+
+/// The reserve file of each host filesystem, beside the first PV on it, with that filesystem's space.
+fn reserve_files(env: &Env, extents: &VolumeExtents) -> Vec<(PathBuf, HostSpace)> {
+    let mut files = BTreeMap::new();
+    for slot in extents.pvs.iter().filter(|slot| slot.store.is_some()) {
+        let Ok(space) = env.host.space(&slot.path) else { continue };
+        let mut dir = slot.path.clone().into_os_string();
+        dir.push(".d");
+        files.entry(space.device).or_insert_with(|| (PathBuf::from(dir).join("reserve"), space));
+    }
+    files.into_values().collect()
+}
+
+/// Bytes that the reserve files take, by device.
+pub(super) fn held(env: &Env, extents: &VolumeExtents) -> Vec<(u64, u64)> {
+    let files = reserve_files(env, extents).into_iter();
+    files.filter_map(|(file, space)| Some((env.host.stat(&file).ok()?.len.0, space.device))).collect()
+}
+
+/// Gives the reserve back to a host that is nearly full or has less than `needed`, so that what comes next can still commit.
+pub(crate) fn release_reserve(env: &Env, extents: &VolumeExtents, needed: u64) {
+    for (file, space) in reserve_files(env, extents) {
+        if space.free.0 < margin(space.total.0, extents.extent_size.bytes()).max(needed) {
+            // Best effort: whoever needs the room reports what is missing.
+            let _ = env.host.remove_file(&file);
+        }
+    }
+}
+
+/// Takes the reserve (again), as much of it as `size_of` says for a filesystem of that size, with so much of it there
+/// already. Best effort: without it the volume works as well until the host is full.
+fn take_reserve(env: &Env, extents: &VolumeExtents, size_of: impl Fn(HostSpace, u64) -> u64) {
+    for (file, space) in reserve_files(env, extents) {
+        let known = env.host.stat(&file).map_or(0, |file| file.len.0);
+        let size = size_of(space, known);
+        if known < size {
+            let _ = env.host.allocate(&file, Bytes(size));
+        }
+    }
+}
+
+/// Bytes that a commit takes for rows of so many bytes, and for data: that goes into the logs and into the files, which
+/// must be able to take what the logs hold or nobody can open the volume. Several copies keep it for each other, too.
+fn commit_cost(copies: usize, rows: u64, inline: u64) -> u64 {
+    let kept = if copies > 1 { 2 } else { 1 };
+    let all = rows.saturating_add(inline.saturating_mul(2)).saturating_mul(kept).saturating_add(COMMIT);
+    all.saturating_mul(u64::try_from(copies).unwrap_or(1))
+}
+
+/// How many deletions a transaction may hold on a device with so many bytes free.
+pub(super) fn deletions(free: u64) -> usize {
+    usize::try_from(free / DELETION).unwrap_or(usize::MAX).max(1)
+}
+
+impl Core {
+    /// Gives the reserve back when the host is nearly full, or has less than `needed`.
+    pub(super) fn release_reserve(&self, needed: u64) {
+        release_reserve(&self.env, &self.extents, needed);
+    }
+
+    /// Takes the reserve again where there is plenty of room for it.
+    pub(crate) fn restore_reserve(&self) {
+        let extent = self.extents.extent_size.bytes();
+        self.take_reserve(|space, _| {
+            let (total, size) = (space.total.0, reserve(space.total.0));
+            if space.free.0 > margin(total, extent).saturating_add(size) { size } else { 0 }
+        });
+    }
+
+    /// Takes back as much of the reserve as there is, when this owner leaves: the next one needs it to come in.
+    pub(crate) fn leave_reserve(&self) {
+        self.take_reserve(|space, known| {
+            reserve(space.total.0).min(known.saturating_add(space.free.0).saturating_sub(SPARE))
+        });
+    }
+
+    fn take_reserve(&self, size_of: impl Fn(HostSpace, u64) -> u64) {
+        if self.options.switches.keep(Rule::Reserve) {
+            take_reserve(&self.env, &self.extents, size_of);
+        }
+    }
+
+    /// Gives the reserve back when a commit may need it, and refuses a commit before it begins when it cannot succeed:
+    /// nothing is lost then, and it can be tried again.
+    pub(crate) fn secure_commit(&self, copies: &CopySet) -> Result<()> {
+        let state = self.state()?;
+        let rows = state.waiting_rows();
+        let inline = |ino: &Ino| state.inodes.get(ino).map_or(0, super::inode::Inode::pending_bytes);
+        let bytes = state.required.iter().map(inline).fold(0, u64::saturating_add);
+        drop(state);
+        let rows = u64::try_from(rows).unwrap_or(u64::MAX);
+        let cost = |row| commit_cost(self.wals.len(), rows.saturating_mul(row), bytes);
+        let (likely, most) = (cost(PACKED_ROW), cost(LONE_ROW));
+        let free = |wal: &PathBuf| {
+            let folder = wal.parent().unwrap_or(wal);
+            self.env.host.space(folder).map_or(u64::MAX, |space| space.free.0)
+        };
+        if self.wals.iter().all(|wal| free(wal) >= most.saturating_add(self.longest_log())) {
+            return Ok(());
+        }
+        if self.longest_log() > COMMIT {
+            // A log that was moved into its file keeps its length otherwise.
+            self.empty_logs_of(copies)?;
+        }
+        if self.wals.iter().all(|wal| free(wal) >= most) {
+            return Ok(());
+        }
+        self.release_reserve(likely);
+        let least = self.wals.iter().map(free).min().unwrap_or(u64::MAX);
+        if least < likely {
+            return Err(self.host_full(least, likely));
+        }
+        Ok(())
+    }
+
+    /// Rows that can be added to the next commit, with what is free, and as much left.
+    pub(crate) fn rows_room(&self) -> Result<usize> {
+        let state = self.state()?;
+        let free = self.hosts(&state)?.free_for_rows();
+        let copies = self.wals.len();
+        let row = commit_cost(copies, PACKED_ROW, 0).saturating_sub(commit_cost(copies, 0, 0)).max(1);
+        let rows = usize::try_from(free.saturating_sub(commit_cost(copies, 0, 0)) / row).unwrap_or(usize::MAX);
+        Ok((rows / 2).saturating_sub(state.waiting_rows()))
+    }
+
+    /// Moves logs into their files and cuts them; `false` when something stood in the way. What finds no room stays in its
+    /// log, where it is as safe.
+    pub(crate) fn empty_logs_of(&self, copies: &CopySet) -> Result<bool> {
+        for released in [false, true] {
+            match copies.checkpoint(true) {
+                Err(LvError::Pv(pv::PvError::NoSpace { .. })) if !released => {
+                    self.release_reserve(COMMIT);
+                }
+                Err(LvError::Pv(pv::PvError::NoSpace { .. })) => return Ok(false),
+                done => return done.map_err(|error| self.poison(error)),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Refuses what a log could not take.
+    pub(crate) fn room_for_logs(&self) -> Result<()> {
+        let free = self.hosts(&*self.state()?)?.least_free();
+        if free < COMMIT { Err(self.host_full(free, COMMIT)) } else { Ok(()) }
+    }
+
+    /// How many deletions a PV transaction may hold; gives the reserve back when there would be few.
+    pub(crate) fn secure_deletions(&self) -> Result<usize> {
+        let free = self.hosts(&*self.state()?)?.least_free();
+        self.release_reserve(COMMIT);
+        Ok(deletions(free))
+    }
+}

@@ -1,0 +1,223 @@
+//! A host filesystem that runs full: refused before anything is written, and nothing else stops working.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyfs_lvm_lv::{Ino, LvError, NewNode, Work};
+use pv::{Bytes, Env, FileId, Host, HostLock, HostSpace, RealHost};
+
+use super::support::{Rig, contents, pattern};
+
+const TOTAL: u64 = 1 << 30;
+
+/// The machine's files, with as much free space as a test says.
+#[derive(Debug)]
+struct Told {
+    inner: RealHost,
+    free: AtomicU64,
+}
+
+impl Told {
+    fn set(&self, free: u64) {
+        self.free.store(free, Ordering::SeqCst);
+    }
+}
+
+impl Host for Told {
+    fn space(&self, path: &Path) -> io::Result<HostSpace> {
+        let device = self.inner.space(path)?.device;
+        Ok(HostSpace { device, free: Bytes(self.free.load(Ordering::SeqCst)), total: Bytes(TOTAL) })
+    }
+    fn allocate(&self, path: &Path, bytes: Bytes) -> io::Result<()> {
+        if bytes.get() > self.free.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.inner.allocate(path, bytes)
+    }
+    fn stat(&self, path: &Path) -> io::Result<FileId> {
+        self.inner.stat(path)
+    }
+    fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
+        self.inner.list(dir)
+    }
+    fn make_dir(&self, dir: &Path) -> io::Result<()> {
+        self.inner.make_dir(dir)
+    }
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        self.inner.sync_dir(dir)
+    }
+    fn sync_file(&self, path: &Path) -> io::Result<()> {
+        self.inner.sync_file(path)
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.inner.rename(from, to)
+    }
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.inner.rename_new(from, to)
+    }
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.inner.remove_file(path)
+    }
+    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
+        self.inner.remove_dir(dir)
+    }
+    fn read(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+        self.inner.read(path, limit)
+    }
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.inner.write(path, bytes)
+    }
+    fn lock(&self, path: &Path, wait: bool, note: &str) -> io::Result<Option<Box<dyn HostLock>>> {
+        self.inner.lock(path, wait, note)
+    }
+}
+
+fn rig() -> (Rig, Arc<Told>) {
+    let host = Arc::new(Told { inner: RealHost, free: AtomicU64::new(TOTAL / 2) });
+    let mut rig = Rig::new(2, 400, 65536);
+    rig.env = Env { host: Arc::clone(&host) as Arc<dyn Host>, ..rig.env };
+    (rig, host)
+}
+
+/// Lengths of the files that belong to the volume.
+fn lengths(rig: &Rig) -> Vec<u64> {
+    let log = |path: &Path| PathBuf::from(format!("{}-wal", path.display()));
+    let paths = rig.copies.iter().flat_map(|copy| [copy.path.clone(), log(&copy.path)]);
+    let files = paths.map(|path| std::fs::metadata(path).map_or(0, |file| file.len()));
+    files.chain(stores(rig)).collect()
+}
+
+/// Lengths of the PVs.
+fn stores(rig: &Rig) -> Vec<u64> {
+    rig.extents.pvs.iter().map(|slot| slot.store.as_ref().unwrap().space().unwrap().file.get()).collect()
+}
+
+#[test]
+fn a_full_host_refuses_a_write_before_anything_is_written() {
+    let (rig, host) = rig();
+    let volume = rig.open();
+    let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+    volume.write(file, 0, &pattern(1, 100_000)).unwrap();
+    volume.sync().unwrap();
+    volume.step(Work::Clean { idle: true }).unwrap();
+    host.set(50_000);
+    // What was known before the host filled up may still be accepted, and no more than that.
+    let mut at = 100_000u64;
+    let error = loop {
+        match volume.write(file, at, &pattern(at, 50_000)) {
+            Ok(()) => at += 50_000,
+            Err(error) => break error,
+        }
+        assert!(at < 10_000_000, "never refused");
+    };
+    assert!(matches!(error, LvError::HostFull { needed, free, .. } if free < needed), "{error}");
+    assert_eq!(error.errno(), 28);
+    assert!(error.hint().is_some() && error.to_string().contains("p0.db"), "{error}");
+    let before = (lengths(&rig), volume.usage().unwrap().dirty_bytes, volume.getattr(file).unwrap().size);
+    assert!(matches!(volume.write(file, 0, &pattern(2, 50_000)), Err(LvError::HostFull { .. })));
+    assert!(matches!(volume.append(file, b"x"), Err(LvError::HostFull { .. })));
+    assert!(matches!(volume.replace(file, &pattern(2, 50_000)), Err(LvError::HostFull { .. })));
+    assert!(matches!(volume.create(Ino::ROOT, b"g", &NewNode::file(0o600)), Err(LvError::HostFull { .. })));
+    assert!(matches!(volume.mkdir(Ino::ROOT, b"d", &NewNode::directory(0o700)), Err(LvError::HostFull { .. })));
+    assert!(matches!(volume.link(file, Ino::ROOT, b"h"), Err(LvError::HostFull { .. })));
+    assert!(matches!(volume.transaction(|tx| tx.write(file, 0, b"x")), Err(LvError::HostFull { .. })));
+    let after = (lengths(&rig), volume.usage().unwrap().dirty_bytes, volume.getattr(file).unwrap().size);
+    assert_eq!(before, after);
+    assert_eq!(volume.statfs().unwrap().free, 0);
+    let mut read = vec![0; 100_000];
+    assert_eq!(volume.read(file, 0, &mut read).unwrap(), read.len());
+    assert!(read == pattern(1, 100_000));
+}
+
+#[test]
+fn with_a_full_host_reading_deleting_and_syncing_work_and_space_returns() {
+    let (rig, host) = rig();
+    let volume = rig.open();
+    let mut files = Vec::new();
+    for n in 0..20u64 {
+        let name = format!("f{n}");
+        let file = volume.create(Ino::ROOT, name.as_bytes(), &NewNode::file(0o600)).unwrap().ino;
+        volume.write(file, 0, &pattern(n, 100_000)).unwrap();
+        files.push((name, file));
+    }
+    volume.sync().unwrap();
+    let reserve = std::fs::metadata(rig.extents.pvs[0].path.with_extension("db.d").join("reserve"));
+    assert!(reserve.is_err(), "this pool has no folder for it");
+    // A little, as the reserve leaves it.
+    host.set(1 << 20);
+    for (name, _) in &files[..15] {
+        volume.unlink(Ino::ROOT, name.as_bytes()).unwrap();
+    }
+    volume.sync().unwrap();
+    for (n, (_, file)) in (0u64..).zip(&files).skip(15) {
+        assert!(contents(&volume, *file) == pattern(n, 100_000));
+    }
+    volume.rename((Ino::ROOT, b"f19"), (Ino::ROOT, b"f18"), anyfs_lvm_lv::Rename::Replace).unwrap();
+    volume.close().unwrap();
+    let volume = rig.open();
+    assert!(matches!(volume.lookup(Ino::ROOT, b"f3"), Err(LvError::NotFound { .. })));
+    assert!(contents(&volume, volume.lookup(Ino::ROOT, b"f18").unwrap().ino) == pattern(19, 100_000));
+    assert!(matches!(volume.create(Ino::ROOT, b"new", &NewNode::file(0o600)), Err(LvError::HostFull { .. })));
+    host.set(TOTAL / 2);
+    let file = volume.create(Ino::ROOT, b"new", &NewNode::file(0o600)).unwrap().ino;
+    volume.write(file, 0, &pattern(9, 1_000_000)).unwrap();
+    volume.sync().unwrap();
+    assert!(contents(&volume, file) == pattern(9, 1_000_000));
+}
+
+#[test]
+fn a_commit_for_which_there_is_no_byte_is_refused_before_it_begins_and_works_later() {
+    let (rig, host) = rig();
+    let volume = rig.open();
+    let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+    volume.write(file, 0, &pattern(1, 300_000)).unwrap();
+    let before = stores(&rig);
+    host.set(0);
+    // It moves the log into its file, and looks again.
+    assert!(matches!(volume.sync(), Err(LvError::HostFull { .. })));
+    assert_eq!(before, stores(&rig));
+    let before = lengths(&rig);
+    for _ in 0..3 {
+        let error = volume.sync().unwrap_err();
+        assert!(matches!(error, LvError::HostFull { .. }), "{error}");
+    }
+    assert_eq!(before, lengths(&rig));
+    assert!(contents(&volume, file) == pattern(1, 300_000));
+    host.set(TOTAL / 2);
+    volume.sync().unwrap();
+    volume.abandon();
+    assert!(contents(&rig.open(), file) == pattern(1, 300_000));
+}
+
+#[test]
+fn a_volume_in_which_nothing_changed_is_read_synced_and_closed_with_no_byte_free() {
+    let (rig, host) = rig();
+    let volume = rig.open();
+    let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+    volume.write(file, 0, &pattern(1, 300_000)).unwrap();
+    volume.close().unwrap();
+    let volume = rig.open();
+    host.set(0);
+    assert!(contents(&volume, file) == pattern(1, 300_000));
+    volume.sync().unwrap();
+    volume.fsync(file).unwrap();
+    volume.close().unwrap();
+}
+
+#[test]
+fn a_volume_is_not_opened_where_the_index_of_its_log_has_no_room_and_no_copy_is_given_up_for_that() {
+    let (rig, host) = rig();
+    let volume = rig.open();
+    let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+    volume.write(file, 0, &pattern(1, 300_000)).unwrap();
+    volume.sync().unwrap();
+    volume.abandon();
+    host.set(100_000);
+    let error = rig.try_open().unwrap_err();
+    assert!(matches!(error, LvError::Pv(pv::PvError::NoSpace { .. })), "{error}");
+    assert!(error.hint().is_some());
+    host.set(TOTAL / 2);
+    assert!(contents(&rig.open(), file) == pattern(1, 300_000));
+}

@@ -1,0 +1,188 @@
+//! A disk in memory that is full, under a volume on real PVs.
+
+use std::time::Duration;
+
+use anyfs_lvm_rig::{Disk, Pool, Settings, Shape, Weakness};
+use lv::{Ino, LvError, NewNode, Rule, Volume, VolumeOptions};
+
+const MIB: u64 = 1 << 20;
+const SHAPE: Shape = Shape { pvs: 2, extent: 64 * 1024, extents: 200, copies: 2 };
+
+#[cfg(test)]
+mod support {
+    use super::*;
+
+    pub(crate) fn disk() -> (Disk, Pool) {
+        disk_of(SHAPE)
+    }
+
+    pub(crate) fn disk_of(shape: Shape) -> (Disk, Pool) {
+        let disk = Disk::new(Settings { capacity: 24 * MIB, ..Settings::default() });
+        let pool = Pool::create(&disk.env(), std::path::Path::new("/"), shape).unwrap();
+        (disk, pool)
+    }
+
+    pub(crate) fn open(disk: &Disk, pool: &Pool) -> Result<Volume, LvError> {
+        open_weak(disk, pool, Weakness::None)
+    }
+
+    pub(crate) fn open_weak(disk: &Disk, pool: &Pool, weakness: Weakness) -> Result<Volume, LvError> {
+        let options = VolumeOptions {
+            dirty_bytes: 4 * MIB,
+            flush_bytes: MIB,
+            grace: Duration::from_secs(3600),
+            ..VolumeOptions::default()
+        };
+        pool.activate(&disk.env(), options, weakness)
+    }
+
+    pub(crate) fn bytes(seed: u64, len: usize) -> Vec<u8> {
+        let mut bytes = vec![0; len];
+        anyfs_lvm_rig::Prng::new(seed).fill(&mut bytes);
+        bytes
+    }
+
+    pub(crate) fn put(volume: &Volume, name: &str, data: &[u8]) -> Result<Ino, LvError> {
+        let ino = volume.create(Ino::ROOT, name.as_bytes(), &NewNode::file(0o600))?.ino;
+        volume.write(ino, 0, data)?;
+        Ok(ino)
+    }
+
+    pub(crate) fn read(volume: &Volume, name: &str) -> Vec<u8> {
+        volume.read_all(volume.lookup(Ino::ROOT, name.as_bytes()).unwrap().ino).unwrap()
+    }
+}
+
+use support::{bytes, disk, disk_of, open, open_weak, put, read};
+
+#[test]
+fn with_not_one_byte_free_the_reserve_lets_a_volume_open_delete_sync_and_close() {
+    let (disk, pool) = disk();
+    let volume = open(&disk, &pool).unwrap();
+    let count = fill(&volume).unwrap();
+    assert!(count > 60, "full after {count} files");
+    volume.close().unwrap();
+    disk.set_free(0);
+    // Whoever leaves takes the reserve back, so that the next one comes in as well.
+    for round in 0..5u64 {
+        let volume = open(&disk, &pool).unwrap();
+        for n in round * 5..count {
+            assert!(read(&volume, &format!("f{n}"))[..] == bytes(n, 150_000)[..], "f{n}");
+        }
+        match put(&volume, "more", &bytes(1, 100_000)) {
+            Err(error) => assert!(matches!(error, LvError::HostFull { .. }), "{error}"),
+            // What the rounds before deleted.
+            Ok(_) => assert!(round > 0, "accepted on a full disk"),
+        }
+        let _ = volume.unlink(Ino::ROOT, b"more");
+        for n in round * 5..round * 5 + 5 {
+            volume.unlink(Ino::ROOT, format!("f{n}").as_bytes()).unwrap();
+        }
+        volume.sync().unwrap();
+        volume.close().unwrap();
+    }
+}
+
+#[test]
+fn the_journals_of_many_pvs_on_one_disk_find_room() {
+    let (disk, pool) = disk_of(Shape { pvs: 24, ..SHAPE });
+    let volume = open(&disk, &pool).unwrap();
+    let count = fill(&volume).unwrap();
+    assert!(count > 20, "full after {count} files");
+    for n in 0..count {
+        assert!(read(&volume, &format!("f{n}")) == bytes(n, 150_000), "f{n}");
+        volume.unlink(Ino::ROOT, format!("f{n}").as_bytes()).unwrap();
+    }
+    volume.sync().unwrap();
+    let again = fill(&volume).unwrap();
+    assert!(again >= count * 8 / 10, "{again} files, {count} the first time");
+    volume.close().unwrap();
+}
+
+#[test]
+fn what_was_deleted_on_a_full_disk_can_be_written_again() {
+    let (disk, pool) = disk();
+    let mut volume = open(&disk, &pool).unwrap();
+    let mut first = 0;
+    for round in 0..6u64 {
+        let mut count = 0u64;
+        while put(&volume, &format!("r{round}f{count}"), &bytes(count, 150_000)).is_ok() {
+            count += 1;
+        }
+        first = if round == 0 { count } else { first };
+        assert!(count >= first * 8 / 10, "round {round}: {count} files, {first} the first time");
+        volume.sync().unwrap();
+        for n in 0..count {
+            assert!(read(&volume, &format!("r{round}f{n}")) == bytes(n, 150_000));
+            volume.unlink(Ino::ROOT, format!("r{round}f{n}").as_bytes()).unwrap();
+        }
+        let refused = volume.unlink(Ino::ROOT, format!("r{round}f{count}").as_bytes());
+        assert!(matches!(refused, Ok(()) | Err(LvError::NotFound { .. })), "{refused:?}");
+        volume.sync().unwrap();
+        if round % 2 == 1 {
+            volume.close().unwrap();
+            volume = open(&disk, &pool).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_disk_that_fills_up_at_any_byte_under_a_sync_loses_nothing_that_was_acknowledged() {
+    let (mut worked, mut refused) = (0, 0);
+    for free in (0..3000u64).step_by(50).map(|kib| kib << 10) {
+        let (disk, pool) = disk();
+        let volume = open(&disk, &pool).unwrap();
+        put(&volume, "old", &bytes(1, 200_000)).unwrap();
+        volume.sync().unwrap();
+        put(&volume, "new", &bytes(2, 400_000)).unwrap();
+        volume.unlink(Ino::ROOT, b"old").unwrap();
+        pv::Host::remove_file(&disk.host(), std::path::Path::new("/p0.db.d/reserve")).unwrap();
+        disk.set_free(free);
+        let synced = volume.sync();
+        volume.abandon();
+        disk.set_free(8 * MIB);
+        let volume = open(&disk, &pool).unwrap_or_else(|error| panic!("{free} bytes free: {error}"));
+        if synced.is_ok() {
+            worked += 1;
+            assert!(read(&volume, "new") == bytes(2, 400_000), "{free} bytes free");
+            assert!(volume.lookup(Ino::ROOT, b"old").is_err(), "{free} bytes free");
+        } else {
+            refused += 1;
+            let old = volume.lookup(Ino::ROOT, b"old").is_ok();
+            assert!(old || volume.lookup(Ino::ROOT, b"new").is_ok(), "{free} bytes free");
+            if old {
+                assert!(read(&volume, "old") == bytes(1, 200_000), "{free} bytes free");
+            }
+        }
+        put(&volume, "after", &bytes(3, 100_000)).unwrap();
+        volume.close().unwrap();
+    }
+    assert!(worked > 5 && refused > 5, "{worked} worked, {refused} were refused");
+}
+
+/// Fills the volume and makes it durable; how many files, or what became of it.
+fn fill(volume: &Volume) -> Result<u64, LvError> {
+    let mut count = 0;
+    while put(volume, &format!("f{count}"), &bytes(count, 150_000)).is_ok() {
+        count += 1;
+    }
+    volume.sync().map(|()| count)
+}
+
+#[test]
+fn without_looking_at_the_host_what_was_accepted_cannot_be_made_durable() {
+    let (disk, pool) = disk();
+    let volume = open_weak(&disk, &pool, Weakness::Without(Rule::HostRoom)).unwrap();
+    assert!(fill(&volume).is_err(), "nothing was found");
+}
+
+#[test]
+fn without_a_reserve_a_volume_on_a_full_disk_cannot_be_opened() {
+    let (disk, pool) = disk();
+    let volume = open_weak(&disk, &pool, Weakness::Without(Rule::Reserve)).unwrap();
+    assert!(fill(&volume).unwrap() > 60);
+    volume.close().unwrap();
+    disk.set_free(0);
+    let refused = open_weak(&disk, &pool, Weakness::Without(Rule::Reserve));
+    assert!(matches!(refused, Err(LvError::Pv(pv::PvError::NoSpace { .. }))), "nothing was found: {refused:?}");
+}
