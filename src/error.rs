@@ -44,6 +44,7 @@ impl Error {
                 source.downcast_ref::<VgError>().and_then(VgError::hint)
             }
             Self::Lv(error) => error.hint().map(str::to_owned),
+            Self::Pv(error) => error.hint().map(str::to_owned),
             _ => None,
         }
     }

@@ -6,7 +6,7 @@ use crate::group::Member;
 use crate::lock::VgLock;
 use crate::protocol::{Outcome, Proposal, replicate};
 use crate::replica::{DescriptorReplica, Place, ReplicaChange};
-use crate::{Descriptor, Result, VgError, VolumeGroup, archive};
+use crate::{Descriptor, Result, VgError, VolumeGroup, archive, room};
 
 /// How often a change is planned anew because another one came first.
 const TRIES: usize = 5;
@@ -20,7 +20,8 @@ impl VolumeGroup {
     ///
     /// # Errors
     /// Those of `edit`; [`VgError::NoMajority`] (nothing changed); [`VgError::Unacknowledged`] (outcome unknown);
-    /// [`VgError::Unstorable`], [`VgError::Exported`], [`VgError::NotLocked`].
+    /// [`VgError::Unstorable`], [`VgError::Exported`], [`VgError::NotLocked`]; [`VgError::Pv`] when a host has no room for it
+    /// (nothing changed).
     ///
     /// # Durability
     /// Durable on a majority of the copies when this returns.
@@ -92,6 +93,7 @@ impl VolumeGroup {
         for _ in 0..TRIES {
             let next = edit(&self.descriptor)?;
             next.validate().map_err(|fault| VgError::invalid(&self.descriptor.name, fault))?;
+            room::secure(&self.env, &self.members.iter().chain(joining).collect::<Vec<_>>(), &next)?;
             if let Some(folder) = &self.options.archive {
                 archive::keep(&self.env, folder, &self.descriptor, &self.options.command)?;
             }

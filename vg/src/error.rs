@@ -271,6 +271,7 @@ impl VgError {
             Self::LvsRemain { .. } => "remove them first with: anyfs-lvm lvremove".to_owned(),
             Self::InsufficientFree { vg, .. } => format!("add a PV with: anyfs-lvm vgextend {vg} PV"),
             Self::Ambiguous(_) => "name the volume group, or give the path of one of its PVs".to_owned(),
+            Self::Pv(error) => error.hint()?.to_owned(),
             Self::Held { holder, .. } if holder.is_stopped() => "continue or kill that process first".to_owned(),
             Self::Busy(_) | Self::Held { .. } => "try again when the other command has ended".to_owned(),
             Self::Pv(error) => error.hint()?.to_owned(),

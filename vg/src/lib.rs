@@ -23,6 +23,7 @@ mod protocol;
 mod pv_range;
 mod quorum;
 mod replica;
+mod room;
 #[cfg(test)]
 mod sample;
 mod save;
