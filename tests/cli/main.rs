@@ -12,6 +12,8 @@ mod copying;
 #[cfg(test)]
 mod find;
 #[cfg(test)]
+mod full;
+#[cfg(test)]
 mod guards;
 #[cfg(test)]
 mod interrupted;

@@ -94,6 +94,10 @@ impl Cp {
                 found.worst = found.worst.max(failure.code);
             }
         }
+        if found.host.is_empty() && found.volumes.is_empty() {
+            // Nothing is left to be copied: what is wrong with the target besides need not be told.
+            return Err(Failure::silent(found.worst));
+        }
         let stop = Stop::watch()?;
         let mut worst = found.worst;
         match file_path(target) {

@@ -94,6 +94,12 @@ fn write(ui: &mut Ui<'_>, mount: &Mount, what: What, file: Option<&Path>) -> Don
     let (told, done) = export(mount, what, &mut out, (&progress, &stop));
     let shown = file.map_or_else(|| "standard output".to_owned(), crate::picture::shown);
     let done = done.and_then(|()| out.finish()).map_err(|trouble: Trouble| trouble.about(&shown));
+    if let (Err(_), Some(file)) = (&done, file)
+        && std::fs::symlink_metadata(file).is_ok_and(|found| found.is_file())
+    {
+        // Part of an archive looks like one; the failure is what is told.
+        let _ = std::fs::remove_file(file);
+    }
     let total = progress.finish();
     for note in &told.notes {
         ui.warn(note);

@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 use anyfs_lvm::lv::{Attr, Ino, Kind, NewNode};
 
 use crate::args::{Common, FilePath, LvName, file_path, lv_name};
-use crate::failure::{Done, Failure, chain, code};
+use crate::failure::{Done, Failure, code};
 use crate::files::stop::Stop;
 use crate::files::volume::{self, Mount};
 use crate::files::walk::{Step, Walk};
@@ -167,9 +167,7 @@ impl<'a> Mounts<'a> {
             if self.write {
                 result = result.and(mount.sync());
             }
-            let name = mount.name.to_string();
-            let closed = mount.volume.close().map_err(|error| Failure::new(format!("{name}: {}", chain(&error))));
-            result = result.and(closed);
+            result = result.and(mount.close());
         }
         result
     }

@@ -204,6 +204,12 @@ impl Mount {
     pub(crate) fn sync(&self) -> Result<(), Failure> {
         self.volume.sync().map_err(|error| self.trouble(&error).about(&self.name.to_string()))
     }
+
+    /// Closes the volume.
+    pub(crate) fn close(self) -> Result<(), Failure> {
+        let closed = self.volume.clone().close();
+        closed.map_err(|error| self.trouble(&error).about(&self.name.to_string()))
+    }
 }
 
 /// A new inode of the user who runs the command.
