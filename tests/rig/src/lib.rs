@@ -18,6 +18,7 @@ mod disk;
 mod engine;
 mod explore;
 mod faults;
+mod fill;
 mod fs;
 mod host;
 mod image;
@@ -42,6 +43,9 @@ pub use engine::{
 };
 pub use explore::{Check, Crash, Explorer, Options};
 pub use faults::{FaultCampaign, FaultOptions, FaultReport, FaultTally};
+pub use fill::{
+    Kind as GroundKind, Place as FillPlace, Tally as FillTally, command_beside, ext4_works, fill_cycle, namespace,
+};
 pub use fs::{FsOp, Generator, History, Mix, Outcome, Place, Snapshot, apply};
 pub use host::MemHost;
 pub use image::{Image, Mode, Model, ParseSpecError, Spec};
