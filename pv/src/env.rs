@@ -160,6 +160,15 @@ pub trait Host: Send + Sync + Debug {
         let _ = (path, note);
         Err(io::ErrorKind::Unsupported.into())
     }
+    /// Whether this process has the rights to open a file for reading and writing, and may open one more; without opening
+    /// it.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn may_open(&self, path: &Path) -> io::Result<()> {
+        let _ = path;
+        Ok(())
+    }
     /// The process that holds the lock file `path`, where the system tells.
     fn lock_holder(&self, path: &Path) -> Option<u32> {
         let _ = path;

@@ -173,3 +173,15 @@ pub fn hint_of(failed: &io::Error) -> Option<&'static str> {
         _ => None,
     }
 }
+
+/// A disk that does not do what it is asked for: nothing that rights, room or patience would change.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct DiskFailure(pub(crate) &'static str);
+
+/// Whether an operation on a file failed because of the disk.
+pub fn disk_failed(failed: &io::Error) -> bool {
+    let errno = rustix::io::Errno::from_io_error(failed);
+    errno == Some(rustix::io::Errno::IO)
+        || failed.get_ref().and_then(|source| source.downcast_ref::<DiskFailure>()).is_some()
+}

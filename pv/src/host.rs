@@ -204,6 +204,12 @@ impl Host for RealHost {
         lock_file::replace(path, note)
     }
 
+    fn may_open(&self, path: &Path) -> io::Result<()> {
+        rustix::fs::access(path, rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK)?;
+        // As many descriptors as there may be are in use: a folder is refused, too.
+        fs::read_dir(parent(path)).map(drop)
+    }
+
     fn lock_holder(&self, path: &Path) -> Option<u32> {
         process::locker(&fs::metadata(path).ok()?)
     }

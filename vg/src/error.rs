@@ -274,7 +274,6 @@ impl VgError {
             Self::Pv(error) => error.hint()?.to_owned(),
             Self::Held { holder, .. } if holder.is_stopped() => "continue or kill that process first".to_owned(),
             Self::Busy(_) | Self::Held { .. } => "try again when the other command has ended".to_owned(),
-            Self::Pv(error) => error.hint()?.to_owned(),
             Self::Host { source, .. } => hint_of(source)?.to_owned(),
             _ => return None,
         };

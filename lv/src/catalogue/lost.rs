@@ -8,7 +8,7 @@ use pv::PvError;
 
 use crate::LvError;
 
-/// Whether a copy that fails so is none any more: missing, damaged, or something else.
+/// Whether a copy that fails so is none any more: missing, damaged, something else, or on a disk that fails.
 ///
 /// Anything else may be over in a moment, or be different for another user. Giving a copy up is for good, so that such a
 /// failure must not do it.
@@ -17,6 +17,7 @@ pub(super) fn is_lost(error: &LvError) -> bool {
         LvError::DamagedRow { .. } | LvError::Pv(PvError::Foreign { .. } | PvError::Damaged { .. }) => true,
         LvError::Pv(PvError::Io { source, .. }) => {
             matches!(source.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::UnexpectedEof)
+                || pv::disk_failed(source)
         }
         _ => false,
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use rusqlite::{Error, ErrorCode, ffi};
 
 use crate::PvError;
+use crate::error::DiskFailure;
 
 /// `error`, which came up while trying to `operation` (a verb phrase: "read an extent") on the file `path`.
 pub fn error(path: &Path, operation: &'static str, error: Error) -> PvError {
@@ -26,7 +27,11 @@ pub fn error(path: &Path, operation: &'static str, error: Error) -> PvError {
             ErrorCode::NotADatabase => damaged("it does not begin like a SQLite database"),
             // The index of a log, a file beside it, could not be made as long as it must be.
             ErrorCode::SystemIoFailure if code.extended_code == ffi::SQLITE_IOERR_SHMSIZE => PvError::NoSpace { path },
-            ErrorCode::SystemIoFailure => io_error(code.extended_code, &io),
+            ErrorCode::SystemIoFailure => {
+                let failed =
+                    |text| PvError::Io { path: path.clone(), operation, source: io::Error::other(DiskFailure(text)) };
+                io_error(code.extended_code, &io, &failed)
+            }
             ErrorCode::ReadOnly if code.extended_code == ffi::SQLITE_READONLY_ROLLBACK => {
                 PvError::NeedsRecovery { path }
             }
@@ -52,15 +57,17 @@ pub fn error(path: &Path, operation: &'static str, error: Error) -> PvError {
     }
 }
 
-fn io_error(extended: i32, io: &dyn Fn(io::ErrorKind, &str) -> PvError) -> PvError {
+fn io_error(
+    extended: i32,
+    io: &dyn Fn(io::ErrorKind, &str) -> PvError,
+    failed: &dyn Fn(&'static str) -> PvError,
+) -> PvError {
     match extended {
-        ffi::SQLITE_IOERR_READ | ffi::SQLITE_IOERR_CORRUPTFS => {
-            io(io::ErrorKind::Other, "the operating system could not read")
-        }
+        ffi::SQLITE_IOERR_READ | ffi::SQLITE_IOERR_CORRUPTFS => failed("the operating system could not read"),
         ffi::SQLITE_IOERR_SHORT_READ => io(io::ErrorKind::UnexpectedEof, "the file is shorter than it should be"),
         ffi::SQLITE_IOERR_WRITE => io(io::ErrorKind::Other, "the operating system could not write"),
         ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC => {
-            io(io::ErrorKind::Other, "the operating system could not make it durable")
+            failed("the operating system could not make it durable")
         }
         ffi::SQLITE_IOERR_TRUNCATE => io(io::ErrorKind::Other, "the operating system could not cut the file"),
         ffi::SQLITE_IOERR_NOMEM => io(io::ErrorKind::OutOfMemory, "out of memory"),

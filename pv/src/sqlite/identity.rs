@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, ErrorCode};
 
 use super::{Schema, error};
+use crate::error::DiskFailure;
 use crate::{Env, PvError, Result};
 
 const SCHEMA_ROWS: &str = "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema ORDER BY type, name";
@@ -32,8 +33,21 @@ pub(super) fn first_read(env: &Env, path: &Path, schema: &Schema, found: rusqlit
     }
 }
 
-/// Says why a file cannot be opened, as far as the host knows.
-pub(super) fn cannot_open(env: &Env, path: &Path, found: rusqlite::Error) -> PvError {
+/// Says why a file itself, without what lies beside it, cannot be opened.
+pub(super) fn cannot_connect(env: &Env, path: &Path, found: rusqlite::Error) -> PvError {
+    match cannot_open(env, path, found) {
+        PvError::Io { source, path, operation }
+            if source.kind() == std::io::ErrorKind::PermissionDenied && env.host.may_open(&path).is_ok() =>
+        {
+            let source = std::io::Error::other(DiskFailure("the operating system could not open it"));
+            PvError::Io { path, operation, source }
+        }
+        failed => failed,
+    }
+}
+
+/// Says why a file, or what lies beside it, cannot be opened, as far as the host knows.
+fn cannot_open(env: &Env, path: &Path, found: rusqlite::Error) -> PvError {
     use std::io::{Error, ErrorKind};
     let source = match env.host.stat(path) {
         Err(source) => source,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::identity::{cannot_open, check_application, check_schema};
+use super::identity::{cannot_connect, check_application, check_schema};
 use super::journal::unmark;
 use super::settings::{harden, journal_mode, tune};
 use super::{Access, Schema, Tuning, error, mode, uri};
@@ -70,7 +70,7 @@ pub(super) fn connect(env: &Env, path: &Path, access: Access, tuning: &Tuning) -
         regular(env, Path::new(&side))?;
     }
     let name = uri(env, path, mode(access), !tuning.wal);
-    let conn = Connection::open_with_flags(name, flags(access)).map_err(|e| cannot_open(env, path, e))?;
+    let conn = Connection::open_with_flags(name, flags(access)).map_err(|e| cannot_connect(env, path, e))?;
     harden(&conn, access).map_err(|e| error(path, OPEN, e))?;
     Ok(conn)
 }

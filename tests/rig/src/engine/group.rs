@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyfs_lvm::{activate, check, make_catalogues};
-use lv::{CheckOptions, Volume, VolumeOptions};
+use lv::{CheckOptions, Object, Volume, VolumeOptions};
 use pv::{Bytes, Env, ExtentSize, LeCount, Pv, PvOptions, PvUuid};
 use vg::{LvName, LvRequest, OpenOptions, PoolFiles, VgError, VgName, VgOptions, VolumeGroup};
 
@@ -76,7 +76,17 @@ impl Group {
         let group =
             VolumeGroup::open(env, &PoolFiles::Dir(self.dir.clone()), &open).map_err(|error| said("open")(&error))?;
         match check(env, &group, &home()?, CheckOptions { data: true }) {
-            Ok(report) => clean(&report),
+            Ok(mut report) => {
+                if group.lv(&home()?).map_err(|error| said("open")(&error))?.copies.len() < self.copies.len() {
+                    // Copies were given up, and it has to say so.
+                    let all = report.problems.len();
+                    report.problems.retain(|finding| finding.object != Object::Volume);
+                    if report.problems.len() + 1 != all {
+                        return Err("check: it does not say that copies of the metadata were given up".to_owned());
+                    }
+                }
+                clean(&report)
+            }
             // A change of the group that is still to be completed: the next activation does that first.
             Err(anyfs_lvm::Error::Vg(VgError::Unsettled { .. })) => Ok(()),
             Err(error) => Err(said("check")(&error)),
