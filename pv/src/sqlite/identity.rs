@@ -36,10 +36,9 @@ pub(super) fn first_read(env: &Env, path: &Path, schema: &Schema, found: rusqlit
 /// Says why a file itself, without what lies beside it, cannot be opened.
 pub(super) fn cannot_connect(env: &Env, path: &Path, found: rusqlite::Error) -> PvError {
     match cannot_open(env, path, found) {
-        PvError::Io { source, path, operation }
-            if source.kind() == std::io::ErrorKind::PermissionDenied && env.host.may_open(&path).is_ok() =>
-        {
-            let source = std::io::Error::other(DiskFailure("the operating system could not open it"));
+        PvError::Io { source, path, operation } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            let failure = || std::io::Error::other(DiskFailure("the operating system could not open it"));
+            let source = env.host.may_open(&path).err().unwrap_or_else(failure);
             PvError::Io { path, operation, source }
         }
         failed => failed,
