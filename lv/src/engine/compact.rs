@@ -9,11 +9,14 @@ use super::flush::FlushToken;
 use super::pack::{Origin, Run};
 use super::place::Need;
 use super::state::{State, TINY};
+use super::victims::{Piece, Plan};
 use crate::catalogue::SliceRow;
 use crate::{Ino, LvError, Result};
 
 /// Victims looked at in one round.
 const VICTIMS: usize = 64;
+/// Extents filled in one round, at most.
+pub(crate) const ROUND: usize = 32;
 /// Intents moved in one round.
 const INTENT_BATCH: usize = 256;
 /// Rows of metadata that change with each slice that moves.
@@ -28,6 +31,12 @@ struct Find {
     skip: u32,
     len: u32,
     origin: Origin,
+}
+
+impl Find {
+    fn piece(&self) -> Piece {
+        Piece { len: self.len, splits: matches!(self.origin, Origin::Record { .. }) }
+    }
 }
 
 impl Core {
@@ -70,19 +79,16 @@ impl Core {
 
     /// Moves the live bytes of the cheapest extents together; `false` when no extent would be gained.
     fn compact(&self, token: &mut FlushToken<'_>) -> Result<bool> {
-        let room = self.host_extents(32)?;
+        let room = self.host_extents(ROUND)?;
         // Each changes some rows of metadata, all in one commit.
         let most = self.rows_room()? / ROWS;
         let mut state = self.state()?;
-        let budget = u64::try_from(state.space.free_count().min(room))
-            .unwrap_or(0)
-            .saturating_mul(self.extents.extent_size.bytes());
+        let extent = u32::try_from(self.extents.extent_size.bytes()).unwrap_or(u32::MAX);
+        let mut plan = Plan::new(extent, state.space.free_count().min(room));
         let committed = state.committed;
         let mut finds = Vec::new();
-        let mut bytes = 0u64;
-        let mut emptied = 0u64;
         for le in state.space.cheapest(committed, VICTIMS) {
-            if bytes >= budget {
+            if plan.is_full() {
                 break;
             }
             let finds_here = state.live_in(le)?;
@@ -90,24 +96,17 @@ impl Core {
                 continue;
             }
             // What moves, not what is live: a shared slice moves whole.
-            let moves: u64 = finds_here.iter().map(|find| u64::from(find.len)).sum();
-            emptied = emptied.saturating_add(self.extents.extent_size.bytes().saturating_sub(moves));
-            for find in finds_here {
-                if bytes >= budget {
-                    break;
-                }
-                let room = u32::try_from(budget.saturating_sub(bytes)).unwrap_or(u32::MAX);
-                let splits = matches!(find.origin, Origin::Record { .. });
-                let len = if splits { find.len.min(room) } else { find.len };
-                if len > room {
-                    continue;
-                }
-                bytes = bytes.saturating_add(u64::from(len));
-                finds.push(Find { len, ..find });
+            let pieces: Vec<Piece> = finds_here.iter().map(Find::piece).collect();
+            if !plan.may_gain(&pieces) {
+                state.space.set_solid(le);
+                continue;
             }
+            let Some(lens) = plan.add(&pieces) else { continue };
+            let some = finds_here.into_iter().zip(lens).filter(|(_, len)| *len > 0);
+            finds.extend(some.map(|(find, len)| Find { len, ..find }));
         }
         drop(state);
-        if finds.is_empty() || emptied == 0 {
+        if finds.is_empty() || !plan.gains() {
             return Ok(false);
         }
         self.move_finds(token, &finds, Need::Compaction)

@@ -38,6 +38,7 @@ mod state;
 mod to_read;
 mod txg;
 mod undo;
+mod victims;
 mod way_back;
 mod write;
 mod xattr;

@@ -63,32 +63,35 @@ pub(crate) struct Packer<'a> {
 }
 
 impl Packer<'_> {
-    /// Packs runs from the front of `runs` into at most `limit` extents. A run that does not fit is split at the end of
-    /// an extent (a whole slice is not); what is left of it stays in front.
+    /// Packs runs from the front of `runs` into at most `limit` extents, each run into the first that has room. A run that
+    /// does not fit is split at the end of an extent (a whole slice is not); what is left of it stays in front.
     pub(crate) fn pack(&self, runs: &mut VecDeque<Run>, limit: usize) -> Vec<Packed> {
         let mut out: Vec<Packed> = Vec::new();
+        // Extents in front of this one are full.
+        let mut first = 0;
         while let Some(run) = runs.pop_front() {
             let whole = matches!(run.origin, Origin::Whole { .. });
             if run.bytes.is_empty() || (whole && run.bytes.len() > self.extent) {
                 continue;
             }
-            let room = self.extent.saturating_sub(out.last().map_or(self.extent, |packed| packed.fill));
-            if room == 0 || (whole && room < run.bytes.len()) {
+            let room = |packed: &Packed| self.extent.saturating_sub(packed.fill);
+            while out.get(first).is_some_and(|packed| room(packed) == 0) {
+                first += 1;
+            }
+            let least = if whole { run.bytes.len() } else { 1 };
+            let Some(packed) = out.iter_mut().skip(first).find(|packed| room(packed) >= least) else {
+                runs.push_front(run);
                 if out.len() == limit {
-                    runs.push_front(run);
                     break;
                 }
                 out.push(Packed::default());
-                runs.push_front(run);
                 continue;
-            }
-            let (part, rest) = run.bytes.clone().split(room);
+            };
+            let (part, rest) = run.bytes.clone().split(room(packed));
             if !rest.is_empty() {
                 runs.push_front(after(&run, part.len(), rest));
             }
-            if let Some(packed) = out.last_mut() {
-                self.place(packed, &run, part);
-            }
+            self.place(packed, &run, part);
         }
         out
     }

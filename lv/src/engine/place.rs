@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use pv::{FlushNo, FreshExtent, LeIndex, PeIndex, Txg, encode_toc};
 
+use super::compact::ROUND;
 use super::core::Core;
 use super::flush::FlushToken;
 use super::host_space::HostNeed;
@@ -84,7 +85,9 @@ impl Core {
                 room => room,
             };
             let left = runs.iter().map(|run| run.bytes.len()).sum();
-            let les = self.claim(token, (room.min(self.chunk_extents(left)), left), need)?;
+            // Compaction has planned for one chunk: a second one would not see the gaps in the first.
+            let most = if need == Need::Compaction { room.min(ROUND) } else { room.min(self.chunk_extents(left)) };
+            let les = self.claim(token, (most, left), need)?;
             let extents = packer.pack(&mut runs, les.len());
             let chunk = self.deal(extents, les)?;
             self.send_chunk(token, chunk)?;

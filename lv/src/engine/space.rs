@@ -42,6 +42,8 @@ pub(crate) struct Le {
     pub(crate) since: u64,
     /// Not worth compacting: something in it cannot be read.
     pub(crate) damaged: bool,
+    /// With so many live bytes it is not worth compacting either: slices that move whole make a whole extent.
+    pub(crate) solid: Option<u64>,
     /// Last txg that changed it.
     pub(crate) stamp: Txg,
     /// Checksum of the row as the last frozen commit has it; 0 for none.
@@ -124,6 +126,7 @@ impl Space {
                 flush: FlushNo(0),
                 since: 0,
                 damaged: false,
+                solid: None,
                 stamp: Txg(0),
                 row_sum: 0,
                 pv: places.first().and_then(slot).unwrap_or(usize::MAX),
@@ -335,6 +338,7 @@ impl Space {
     pub(crate) fn deleted(&mut self, le: LeIndex) {
         let Some(entry) = self.get_mut(le) else { return };
         entry.damaged = false;
+        entry.solid = None;
         entry.state = LeState::Free;
         entry.fill = 0;
         let pv = entry.pv;
@@ -357,6 +361,13 @@ impl Space {
         }
     }
 
+    /// Nothing is gained by moving what this LE holds, until less of it is live.
+    pub(crate) fn set_solid(&mut self, le: LeIndex) {
+        if let Some(entry) = self.get_mut(le) {
+            entry.solid = Some(entry.live);
+        }
+    }
+
     /// Whether a live LE was changed after this commit.
     pub(crate) fn live_after(&self, committed: Txg) -> bool {
         self.les.iter().any(|le| le.state == LeState::Live && le.stamp > committed && le.live < self.extent)
@@ -367,7 +378,11 @@ impl Space {
         let mut list: Vec<(u64, LeIndex)> = (0u32..)
             .zip(&self.les)
             .filter(|(_, le)| {
-                le.state == LeState::Live && le.stamp <= committed && le.live < self.extent && !le.damaged
+                le.state == LeState::Live
+                    && le.stamp <= committed
+                    && le.live < self.extent
+                    && !le.damaged
+                    && le.solid != Some(le.live)
             })
             .map(|(index, le)| (le.live, LeIndex(index)))
             .collect();

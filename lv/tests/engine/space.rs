@@ -168,3 +168,31 @@ fn what_is_accepted_while_a_pv_is_away_can_be_synced() {
     let space = volume.statfs().unwrap();
     assert_eq!(space.free, space.total);
 }
+
+/// Of a slice that is shared only what is left of it counts, but it moves whole: compaction has to gain extents around it.
+#[test]
+fn what_was_accepted_is_placed_beside_a_slice_that_moves_whole() {
+    let rig = Rig::new(2, 12, 4096);
+    let volume = rig.open();
+    let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o644)).unwrap().ino;
+    volume.write(file, 56_216, &[7; 3878]).unwrap();
+    volume.copy_range((file, 19_270), (file, 16_772_216), 37_117).unwrap();
+    let (mut refused, mut placed, mut random) = (0, 0, 1u64);
+    for _ in 0..3000 {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let (off, len) = ((random >> 40) % 120_000, 1 + (random >> 20) % 16_384);
+        match volume.write(file, off, &vec![1; usize::try_from(len).unwrap()]) {
+            Ok(()) => placed += 1,
+            Err(LvError::NoSpace { .. }) => {
+                refused += 1;
+                volume.punch(file, off, off + 30_000).unwrap();
+            }
+            Err(error) => panic!("{error}"),
+        }
+        volume.step(Work::Flush).unwrap();
+        if random % 3 == 0 {
+            volume.step(Work::Clean { idle: true }).unwrap();
+        }
+    }
+    assert!(refused > 100 && placed > 1000, "{refused} refused, {placed} placed");
+}

@@ -50,7 +50,9 @@ impl Machine {
             && self.then(|machine| machine.same(machine.volume().sync(), |_| Ok(())));
         if settled && !self.squeezed {
             let refused = self.counts.refused;
-            let again = self.append_until_refused((id, file), chunk, (size - half) / chunk.max(1) * chunk);
+            // But for a chunk: the smallest pieces took no extent as long as they lay with the rows.
+            let most = ((size - half) / chunk.max(1)).saturating_sub(1) * chunk;
+            let again = self.append_until_refused((id, file), chunk, most);
             assert!(again.is_none() || self.counts.refused == refused, "{half} bytes were given back, and are no room");
         }
     }
