@@ -7,6 +7,7 @@ use pv::{Env, Txg};
 
 use super::core::{Core, lock};
 use super::gather::gather;
+use super::host_reserve::Emptied;
 use super::rules::Rule;
 use super::state::State;
 use crate::catalogue::{Checkpoint, Commit, Copy, CopySet, TUNING};
@@ -187,8 +188,10 @@ impl Core {
         let began = self.env.clock.running();
         while self.wals.iter().any(|wal| log_len(&self.env, wal) > self.options.wal_bytes) {
             let emptied = self.empty_logs_of(copies)?;
-            self.room_for_logs()?;
-            if !emptied && self.env.clock.running().saturating_sub(began) > LOG_PATIENCE {
+            if emptied == Emptied::NoRoom {
+                return Err(self.no_room_for_logs()?);
+            }
+            if emptied == Emptied::Busy && self.env.clock.running().saturating_sub(began) > LOG_PATIENCE {
                 let path = self.wals.first().cloned().unwrap_or_default();
                 return Err(pv::PvError::Busy { path }.into());
             }

@@ -24,6 +24,17 @@ const SPARE: u64 = 256 * 1024;
 /// What the deletion of one extent puts into a journal, at most.
 const DELETION: u64 = 64 * 1024;
 
+/// What became of logs that were to be moved into their files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Emptied {
+    /// They are empty.
+    All,
+    /// A reader or another checkpoint stood in the way of one.
+    Busy,
+    /// The host is full.
+    NoRoom,
+}
+
 /// Size of the reserve file on a host filesystem of this size.
 pub(super) fn reserve(total: u64) -> u64 {
     (total / 64).clamp(MIB, 8 * MIB)
@@ -153,25 +164,24 @@ impl Core {
         Ok((rows / 2).saturating_sub(state.waiting_rows()))
     }
 
-    /// Moves logs into their files and cuts them; `false` when something stood in the way. What finds no room stays in its
-    /// log, where it is as safe.
-    pub(crate) fn empty_logs_of(&self, copies: &CopySet) -> Result<bool> {
+    /// Moves logs into their files and cuts them. What finds no room stays in its log, where it is as safe.
+    pub(crate) fn empty_logs_of(&self, copies: &CopySet) -> Result<Emptied> {
         for released in [false, true] {
             match copies.checkpoint(true) {
-                Err(LvError::Pv(pv::PvError::NoSpace { .. })) if !released => {
-                    self.release_reserve(COMMIT);
-                }
-                Err(LvError::Pv(pv::PvError::NoSpace { .. })) => return Ok(false),
-                done => return done.map_err(|error| self.poison(error)),
+                Err(LvError::Pv(pv::PvError::NoSpace { .. })) if !released => self.release_reserve(COMMIT),
+                Err(LvError::Pv(pv::PvError::NoSpace { .. })) => break,
+                Ok(true) => return Ok(Emptied::All),
+                Ok(false) => return Ok(Emptied::Busy),
+                Err(error) => return Err(self.poison(error)),
             }
         }
-        Ok(false)
+        Ok(Emptied::NoRoom)
     }
 
-    /// Refuses what a log could not take.
-    pub(crate) fn room_for_logs(&self) -> Result<()> {
+    /// That logs which must not grow cannot be moved into their files.
+    pub(crate) fn no_room_for_logs(&self) -> Result<LvError> {
         let free = self.hosts(&*self.state()?)?.least_free();
-        if free < COMMIT { Err(self.host_full(free, COMMIT)) } else { Ok(()) }
+        Ok(self.host_full(free.min(COMMIT.saturating_sub(1)), COMMIT))
     }
 
     /// How many deletions a PV transaction may hold; gives the reserve back when there would be few.

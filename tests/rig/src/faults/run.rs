@@ -147,7 +147,9 @@ impl Live {
             }
             Err(error) => {
                 // Where that is what is off, what is lost must show it.
+                // A commit for which there is no room is refused before it begins.
                 let durable = matches!(op, FsOp::Fsync(_) | FsOp::Sync)
+                    && !matches!(error, LvError::HostFull { .. })
                     && self.stage.weakness != Weakness::Without(Rule::StopAfterFailure);
                 if durable && !matches!(volume.getattr(lv::Ino::ROOT), Err(LvError::Poisoned { .. })) {
                     return Err(format!("it failed ({}), and the volume goes on", text::chain(&error)));
