@@ -81,12 +81,13 @@ pub(crate) fn place(group: &VolumeGroup, record: &LvRecord, pv: PvUuid) -> CopyP
 /// # Errors
 /// A file exists already or cannot be made.
 pub fn make_catalogues(env: &Env, group: &VolumeGroup, record: &LvRecord) -> Result<(), HookError> {
-    // One key in all copies: it decides where names are found.
+    // The same in all copies, row by row. The key decides where names are found.
+    let now = env.clock.wall();
     let random = *LvUuid::random()?.as_bytes();
     let key = random.iter().take(8).fold(0u64, |key, byte| (key << 8) | u64::from(*byte));
     for copy in &record.copies {
         let path = group.metadata_copy_path(copy.pv, record).ok_or("a PV that was to hold its metadata is missing")?;
-        lv::create_catalogue(env, &path, record.family, record.uuid, key)?;
+        lv::create_catalogue(env, &path, (record.family, record.uuid), (key, now))?;
     }
     Ok(())
 }

@@ -291,12 +291,46 @@ fn steps(small: &Small<'_>, case: &Case) -> Result<usize, Vec<String>> {
     if wrong.is_empty() { Ok(tries) } else { Err(wrong) }
 }
 
+/// Somebody takes every byte that is free between two commands; each of them still comes in, deletes and leaves.
+fn nothing_is_worn_away() {
+    let place = Place::new();
+    let dir = place.dir().to_str().unwrap();
+    shell(&["mount", "-t", "tmpfs", "-o", &format!("size={HOST}"), "none", dir]);
+    for line in
+        ["pvcreate --setphysicalvolumesize 80m a.db", "vgcreate -s 64k vg0 a.db", "lvcreate -n home -l 90%FREE vg0"]
+    {
+        assert_eq!(place.run(line).code, 0, "{line}");
+    }
+    for name in 0..6 {
+        assert_eq!(place.input(&format!("put vg0/home:/{name}"), &vec![7; 200_000]).code, 0);
+    }
+    // More extents than one commit on a full host can take apart.
+    let long: Vec<u8> = (0..12_000_000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    assert_eq!(place.input("put vg0/home:/long", &long).code, 0);
+    let take_all = || {
+        let mut file = fs::OpenOptions::new().create(true).append(true).open(place.path("ballast")).unwrap();
+        for piece in [65536, 4096, 1] {
+            while file.write_all(&vec![1; piece]).is_ok() {}
+        }
+    };
+    for name in ["long", "0", "1", "2", "3", "4", "5"] {
+        for line in ["ls vg0/home:/", &format!("rm vg0/home:/{name}"), "check vg0/home"] {
+            take_all();
+            let ran = place.run(line);
+            assert_eq!(ran.code, 0, "{line}: {}", ran.err);
+        }
+    }
+    assert_eq!(place.input("put vg0/home:/again", &long[..20_000_000]).code, 0);
+    shell(&["umount", dir]);
+}
+
 #[test]
 #[ignore = "runs inside the next test, where it may mount"]
 fn within_a_filesystem_of_its_own() {
     if std::env::var(WITHIN).is_err() {
         return;
     }
+    nothing_is_worn_away();
     let only = std::env::var("FULL_ONLY").unwrap_or_default();
     let master = master();
     let small = Small::new(&master);

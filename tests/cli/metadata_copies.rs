@@ -93,3 +93,13 @@ fn the_number_of_copies_is_changed_both_ways_and_impossible_ones_are_refused() {
     assert!(place.run("check vg0").ok().contains("in 3 copies of the metadata"));
     assert_eq!(place.run("cat vg0/home:/f").ok(), "safe");
 }
+
+#[test]
+fn the_copies_of_a_new_volume_are_equal() {
+    let place = Place::new();
+    place.run("vgcreate --metadatacopies 2 --setphysicalvolumesize 16m vg0 a.db b.db").ok();
+    place.run("lvcreate -n home -L 8m vg0").ok();
+    place.run("check vg0/home").ok();
+    place.run("ls vg0/home:/").ok();
+    place.run("check vg0/home").ok();
+}

@@ -93,7 +93,8 @@ impl VolumeGroup {
         for _ in 0..TRIES {
             let next = edit(&self.descriptor)?;
             next.validate().map_err(|fault| VgError::invalid(&self.descriptor.name, fault))?;
-            room::secure(&self.env, &self.members.iter().chain(joining).collect::<Vec<_>>(), &next)?;
+            let env = self.env.clone();
+            let _given = room::secure(&env, &self.members.iter().chain(joining).collect::<Vec<_>>(), &next)?;
             if let Some(folder) = &self.options.archive {
                 archive::keep(&self.env, folder, &self.descriptor, &self.options.command)?;
             }

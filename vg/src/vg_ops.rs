@@ -147,7 +147,7 @@ impl VolumeGroup {
         first.validate().map_err(|fault| VgError::invalid(name, fault))?;
         let replicas: Vec<&dyn DescriptorReplica> =
             members.iter().filter_map(Member::pv).map(|pv| pv as &dyn DescriptorReplica).collect();
-        crate::room::secure(env, &members.iter().collect::<Vec<_>>(), &first)?;
+        let _given = crate::room::secure(env, &members.iter().collect::<Vec<_>>(), &first)?;
         found(&replicas, &mut first)?;
         Self::new(env, &options.open, &first, &members)
     }

@@ -10,7 +10,7 @@ use super::row::{RowOp, Table, Value, decode_ops, encode_ops, sum_of};
 use super::schema::{SCHEMA, TUNING};
 use super::sums::Totals;
 use crate::engine::{Rule, TestSwitches};
-use crate::{LvError, Result};
+use crate::{LvError, Nanos, Result};
 
 /// Where a copy of the catalogue lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,12 +31,17 @@ const READ_DELTA: &str = "SELECT body, sum FROM delta WHERE txg=? AND epoch=?";
 /// Tag of a stored delta in its checksum.
 const DELTA: u8 = 10;
 
-/// Makes one copy of a new, empty catalogue (filesystem 1 with a root directory), durable when this returns.
+/// Makes one copy of a new, empty catalogue (filesystem 1 with a root directory made at `now`), durable when this returns.
+/// All copies of a volume must be made with the same `name_key` and time.
 ///
 /// # Errors
 /// [`LvError::Pv`]: the file exists, or cannot be made.
-pub fn create_catalogue(env: &Env, path: &Path, family: FamilyUuid, lv: LvUuid, name_key: u64) -> Result<()> {
-    let now = env.clock.wall();
+pub fn create_catalogue(
+    env: &Env,
+    path: &Path,
+    (family, lv): (FamilyUuid, LvUuid),
+    (name_key, now): (u64, Nanos),
+) -> Result<()> {
     sqlite::create(env, path, &SCHEMA, &TUNING, |connection| {
         first_rows(family, lv, name_key, now)
             .iter()

@@ -6,6 +6,7 @@
 
 mod copy;
 mod decode;
+mod index_room;
 mod lost;
 mod reader;
 mod recover;

@@ -5,6 +5,7 @@ use std::path::Path;
 use pv::{Env, Epoch, FamilyUuid, LvUuid};
 
 use super::copy::{Checkpoint, Commit, Copy, CopyPlace, CopyState, create_catalogue};
+use super::index_room::index_room;
 use super::lost::{is_lost, told};
 use crate::engine::{Rule, TestSwitches};
 use crate::{LvError, Result};
@@ -42,9 +43,7 @@ pub(crate) fn activate_copies(
     let mut open: Vec<(CopyState, Copy)> = Vec::new();
     let mut lost = Vec::new();
     for place in places {
-        if no_room(env, place) {
-            return Err(pv::PvError::NoSpace { path: place.path.clone() }.into());
-        }
+        index_room(env, &place.path)?;
         match open_durable(env, place, rules) {
             Ok((state, copy)) if state.family == family => open.push((state, copy)),
             Ok(_) => lost.push((place.clone(), "it belongs to another volume".to_owned())),
@@ -68,13 +67,6 @@ pub(crate) fn activate_copies(
         copies.push(if equal { bring_forward(copies.first(), &state, behind, copy)? } else { copy });
     }
     Ok(Recovered { copies: CopySet { copies, threads: env.threads, rules, late: None }, state, lost })
-}
-
-/// Whether a copy that is there had better not be opened: SQLite writes the index of its log through memory that is mapped
-/// to a file, and a filesystem with small blocks that finds none for it kills the process.
-fn no_room(env: &Env, place: &CopyPlace) -> bool {
-    const ROOM: u64 = 128 * 1024;
-    env.host.space(&place.path).is_ok_and(|space| space.free.get() < ROOM)
 }
 
 /// Opens a copy and makes durable what it says. What a log holds after a crash may be in memory only, or share a sector
@@ -192,7 +184,7 @@ impl CopySet {
     pub(crate) fn make_equal(&self, env: &Env, place: &CopyPlace, lv: LvUuid) -> Result<Copy> {
         let source = self.copies.first().ok_or(LvError::Closed)?;
         let state = source.state()?;
-        create_catalogue(env, &place.path, state.family, lv, 0)?;
+        create_catalogue(env, &place.path, (state.family, lv), (0, 0))?;
         let mut copy = Copy::open(env, place.clone())?;
         copy.replace_by(source)?;
         if copy.checkpoint(Checkpoint::Truncate)?.busy {
@@ -237,7 +229,7 @@ mod tests {
             |n: u8| CopyPlace { pv: pv::PvUuid::from_bytes([n; 16]), path: dir.path().join(format!("c{n}.meta")) };
         let places = vec![place(1), place(2)];
         for place in &places {
-            create_catalogue(&env, &place.path, family, lv, 1).unwrap();
+            create_catalogue(&env, &place.path, (family, lv), (1, 0)).unwrap();
         }
         (dir, env, family, places)
     }

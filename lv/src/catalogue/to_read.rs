@@ -7,6 +7,7 @@ use pv::{Env, FamilyUuid, PvError};
 use rusqlite::Connection;
 
 use super::copy::CopyPlace;
+use super::index_room::index_room;
 use super::lost::told;
 use super::schema::{SCHEMA, TUNING};
 use super::view::CopyView;
@@ -21,18 +22,21 @@ pub(crate) fn log_of(path: &Path) -> PathBuf {
 
 /// Opens a copy for reading, also where nothing can be written: reading a log takes a file beside it.
 pub(super) fn open_to_read(env: &Env, path: &Path) -> Result<Connection, PvError> {
-    let refused = match sqlite::open(env, path, &SCHEMA, &TUNING, Access::ReadOnly) {
+    let log = log_of(path);
+    let logged = env.host.stat(&log).is_ok_and(|file| file.len.0 > 0);
+    let refused = match index_room(env, path).and_then(|()| sqlite::open(env, path, &SCHEMA, &TUNING, Access::ReadOnly))
+    {
+        Err(error @ PvError::NoSpace { .. }) if !logged => error,
         Err(error) if no_rights(&error) && env.host.stat(path).is_ok() => error,
         other => return other,
     };
-    let log = log_of(path);
-    if env.host.stat(&log).is_ok_and(|file| file.len.0 > 0) {
+    if logged {
         let source = std::io::Error::other(
             "it holds commits that are not in the metadata volume yet; reading them takes a file that cannot be made",
         );
         return Err(PvError::Io { path: log, operation: "read it", source });
     }
-    // Without a log the file is all there is, and whoever may not write here is not its owner.
+    // Without a log the file is all there is, and whoever cannot make one here is not its owner; an owner's index is there.
     sqlite::open(env, path, &SCHEMA, &TUNING, Access::Immutable).map_err(|_| refused)
 }
 

@@ -17,7 +17,7 @@ use vg::VolumeExtents;
 
 use super::core::{ByBytes, Core, VolumeOptions, lock};
 use super::gather::Gathering;
-use super::host_reserve::{deletions, release_reserve};
+use super::host_reserve::{deletions, leave_reserve, release_reserve};
 use super::host_space::HostRoom;
 use super::namespace::UNMAP_AT_ONCE;
 use super::own::{Owned, lock_file, name_former, own};
@@ -212,10 +212,20 @@ impl Activation<'_> {
         if self.options.read_only {
             return self.run_to_read();
         }
-        let mut owned = own(self.env, self.copies, self.options.takeover)?;
-        release_reserve(self.env, &self.extents, 0);
+        let (env, extents) = (self.env, self.extents.clone());
+        let reserves = self.options.switches.keep(Rule::Reserve);
+        let mut owned = own(env, self.copies, self.options.takeover)?;
+        release_reserve(env, &extents, 0);
+        let started = self.run_owned(&mut owned, dropped);
+        if started.is_err() && reserves {
+            leave_reserve(env, &extents);
+        }
+        started
+    }
+
+    fn run_owned(self, owned: &mut Owned, dropped: &mut Dropped<'_>) -> Result<Arc<Core>> {
         let former = owned.former.clone();
-        let taken = self.take(&owned, dropped).map_err(|error| name_former(error, former.as_ref()))?;
+        let taken = self.take(owned, dropped).map_err(|error| name_former(error, former.as_ref()))?;
         owned.seize(self.env)?;
         let env = self.env;
         let started = self.start(&mut owned.locks, taken);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::core::{Core, lock};
 use super::state::Phase;
-use crate::Result;
+use crate::{LvError, Result};
 
 /// Bytes of intents above which they are moved into extents.
 const INTENTS: u64 = 8 * 1024 * 1024;
@@ -174,13 +174,19 @@ impl Core {
 
     /// Everything durable and tidy: data placed, intents moved, one last commit, logs emptied.
     pub(crate) fn settle_all(&self) -> Result<()> {
+        let settled = self.settle();
+        if matches!(settled, Ok(()) | Err(LvError::HostFull { .. })) {
+            self.leave_reserve();
+        }
+        settled
+    }
+
+    fn settle(&self) -> Result<()> {
         self.finish_burials()?;
         self.flush_all()?;
         self.settle_intents()?;
         let txg = self.state()?.txg;
         self.commit_changes(txg)?;
-        self.empty_logs()?;
-        self.leave_reserve();
-        Ok(())
+        self.empty_logs()
     }
 }

@@ -124,6 +124,10 @@ impl Core {
     /// none: while the host is nearly full, few of these wait for a commit at the same time.
     pub(crate) fn small_room(&self) -> Result<()> {
         self.writable()?;
+        if !self.known_room(0) {
+            // How much may wait depends on it.
+            let _ = self.look_for_room(&*self.state()?, 0);
+        }
         let max = self.rows_max();
         let mut state = self.state()?;
         state.unmap = UNMAP_AT_ONCE.min(max);

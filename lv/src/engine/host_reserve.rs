@@ -19,8 +19,8 @@ const COMMIT: u64 = 128 * 1024;
 const PACKED_ROW: u64 = 512;
 /// A row of metadata in a log, when it is alone in its page.
 const LONE_ROW: u64 = 4096 + 24;
-/// Left beside a reserve that is taken from the last bytes: whoever only looks must not need it.
-const SPARE: u64 = 256 * 1024;
+/// Left beside a reserve that cannot be taken whole from the last bytes.
+const SPARE: u64 = 64 * 1024;
 /// What the deletion of one extent puts into a journal, at most.
 const DELETION: u64 = 64 * 1024;
 
@@ -68,14 +68,23 @@ pub(crate) fn release_reserve(env: &Env, extents: &VolumeExtents, needed: u64) {
     }
 }
 
+/// As much of the reserve as there is room for: whoever comes next needs it to come in.
+pub(crate) fn leave_reserve(env: &Env, extents: &VolumeExtents) {
+    take_reserve(env, extents, |space, known| reserve(space.total.0).min(known.saturating_add(space.free.0)));
+}
+
 /// Takes the reserve (again), as much of it as `size_of` says for a filesystem of that size, with so much of it there
 /// already. Best effort: without it the volume works as well until the host is full.
 fn take_reserve(env: &Env, extents: &VolumeExtents, size_of: impl Fn(HostSpace, u64) -> u64) {
     for (file, space) in reserve_files(env, extents) {
         let known = env.host.stat(&file).map_or(0, |file| file.len.0);
         let size = size_of(space, known);
-        if known < size {
-            let _ = env.host.allocate(&file, Bytes(size));
+        // The last blocks may be the filesystem's own.
+        let spares = [0, SPARE, SPARE.saturating_mul(4)].into_iter().map(|spare| size.saturating_sub(spare));
+        for size in spares.take_while(|size| known < *size) {
+            if env.host.allocate(&file, Bytes(size)).is_ok() {
+                break;
+            }
         }
     }
 }
@@ -110,9 +119,9 @@ impl Core {
 
     /// Takes back as much of the reserve as there is, when this owner leaves: the next one needs it to come in.
     pub(crate) fn leave_reserve(&self) {
-        self.take_reserve(|space, known| {
-            reserve(space.total.0).min(known.saturating_add(space.free.0).saturating_sub(SPARE))
-        });
+        if self.options.switches.keep(Rule::Reserve) {
+            leave_reserve(&self.env, &self.extents);
+        }
     }
 
     fn take_reserve(&self, size_of: impl Fn(HostSpace, u64) -> u64) {

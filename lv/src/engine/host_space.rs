@@ -158,6 +158,11 @@ fn folder(path: &Path) -> &Path {
 impl Hosts {
     /// The room there is beside what is waiting.
     pub(super) fn room(&self, core: &Core, waiting: Waiting) -> HostRoom {
+        self.room_with(core, waiting, 0)
+    }
+
+    /// The same, once `dead` bytes of extents that only wait for it are deleted.
+    fn room_with(&self, core: &Core, waiting: Waiting, dead: u64) -> HostRoom {
         let rows = waiting.rows.saturating_mul(ROW);
         let mut devices = self.devices.clone();
         let mut left = u64::MAX;
@@ -178,7 +183,7 @@ impl Hosts {
         let (new, debt) = with_pvs.fold((0u64, 0u64), |(new, debt), (_, device)| {
             (new.saturating_add(device.usable(HostNeed::New)), debt.saturating_add(device.missing()))
         });
-        let again: u64 = self.pvs.values().fold(0, |sum, (_, reusable)| sum.saturating_add(*reusable));
+        let again: u64 = self.pvs.values().fold(dead, |sum, (_, reusable)| sum.saturating_add(*reusable));
         let data = new.saturating_add(again).saturating_sub(debt).saturating_sub(core.data_cost(waiting.data));
         HostRoom { data, rows: left, tight: false }
     }
@@ -200,6 +205,16 @@ impl Hosts {
     /// Whether the metadata has free pages to give back. Those that move to their places go through the log.
     pub(super) fn can_give_rows_back(&self) -> bool {
         self.rows_again >= SPARE_ROWS.saturating_add(SHRINK) && self.free_for_rows() >= SHRINK_TAKES
+    }
+
+    /// Whether each host of the metadata that has no room for rows holds a PV with bytes to give back, or with extents that
+    /// are dead.
+    fn pvs_can_help_rows(&self, dead: u64) -> bool {
+        self.logs.iter().all(|(device, _)| {
+            let room = self.devices.get(device).is_some_and(|device| device.usable(HostNeed::Small) > 0);
+            let mut pvs = self.pvs.values().filter(|(pv, _)| pv == device);
+            room || pvs.any(|(_, reusable)| reusable.saturating_add(dead) >= SHRINK)
+        })
     }
 
     /// As if the metadata's free pages had been given back.
@@ -291,11 +306,15 @@ impl Core {
     pub(crate) fn host_free(&self, state: &State) -> Result<u64> {
         let mut hosts = self.hosts(state)?;
         hosts.give_rows_back();
-        let room = hosts.room(self, Waiting::of(state));
+        let room = hosts.room_with(self, Waiting::of(state), state.space.dead_bytes());
         let extent = self.extents.extent_size.bytes();
         // Others write meanwhile; and when metadata has no room, pages go back to the host first.
-        let kept = if room.less(0).is_some() { SHRINK } else { SHRINK_TAKES };
-        let data = room.data.saturating_add(state.space.dead_bytes()).saturating_sub(kept);
+        let kept = match room.less(0) {
+            Some(_) => SHRINK,
+            None if hosts.pvs_can_help_rows(state.space.dead_bytes()) => SHRINK_TAKES,
+            None => return Ok(0),
+        };
+        let data = room.data.saturating_sub(kept);
         let cost = extent.saturating_add(EXTENT);
         let whole = data / cost.max(1);
         let rest = data.saturating_sub(whole.saturating_mul(cost));
@@ -321,8 +340,11 @@ impl Core {
             let beside = self.data_cost(len).saturating_sub(len);
             let rows = OPERATION_ROWS.saturating_mul(ROW);
             let data = (room.data.saturating_sub(beside), len);
-            let (free, needed) = if room.rows < rows { (room.rows, rows) } else { data };
-            return Err(LvError::HostFull { path: self.a_pv(), free, needed });
+            let metadata = self.wals.first().map(|wal| wal.with_extension("meta"));
+            return Err(match metadata {
+                Some(path) if room.rows < rows => LvError::HostFull { path, free: room.rows, needed: rows },
+                _ => LvError::HostFull { path: self.a_pv(), free: data.0, needed: data.1 },
+            });
         };
         *lock(&self.host_known) = left.known();
         Ok(())

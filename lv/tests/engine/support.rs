@@ -75,7 +75,7 @@ impl Rig {
             .map(|n| CopyPlace { pv: uuids[usize::from(n) % uuids.len()], path: dir.path().join(format!("c{n}.meta")) })
             .collect();
         for copy in &copies {
-            create_catalogue(&env, &copy.path, family, lv, 12345).unwrap();
+            create_catalogue(&env, &copy.path, (family, lv), (12345, 0)).unwrap();
         }
         let options = VolumeOptions { dirty_bytes: 256 * 1024, flush_bytes: 64 * 1024, ..VolumeOptions::default() };
         Self { dir, env, extents, copies, options }

@@ -121,7 +121,7 @@ fn a_new_metadata_volume_survives_in_a_folder_that_is_new_itself() {
     disk.start_recording();
     env.host.make_dir(folder).unwrap();
     let path = folder.join("family.meta");
-    lv::create_catalogue(&env, &path, FamilyUuid::from_bytes([1; 16]), LvUuid::from_bytes([2; 16]), 7).unwrap();
+    lv::create_catalogue(&env, &path, (FamilyUuid::from_bytes([1; 16]), LvUuid::from_bytes([2; 16])), (7, 0)).unwrap();
     disk.take_log().iter().for_each(|op| model.apply(op));
     // `None`: nothing that a crash could take is left.
     let left = model.image(Mode::Drop, 0).unwrap_or_else(|| disk.image());

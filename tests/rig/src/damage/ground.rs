@@ -106,7 +106,7 @@ fn create(env: &Env, dir: &Path, plan: Plan) -> Result<(), String> {
     let made = group.lv_create(&lock, &request, |group, lv| {
         for copy in &lv.copies {
             let path = group.metadata_copy_path(copy.pv, lv).ok_or("no place for a copy")?;
-            create_catalogue(env, &path, lv.family, lv.uuid, 7)?;
+            create_catalogue(env, &path, (lv.family, lv.uuid), (7, 0))?;
         }
         Ok(())
     });

@@ -66,7 +66,7 @@ impl Pool {
             let folder = place.path.parent().unwrap_or(&self.dir);
             let io = |source| pv::PvError::Io { path: folder.to_owned(), operation: "make", source };
             env.host.make_dir(folder).map_err(io)?;
-            create_catalogue(env, &place.path, self.family(), self.lv(), 7)?;
+            create_catalogue(env, &place.path, (self.family(), self.lv()), (7, 0))?;
             env.host.sync_dir(&self.dir).map_err(io)?;
         }
         Ok(())

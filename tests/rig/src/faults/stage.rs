@@ -174,7 +174,7 @@ fn make_pv(env: &Env, number: usize) -> Result<PathBuf, Trouble> {
 fn make_catalogues(env: &Env, group: &VolumeGroup, record: &LvRecord) -> Result<(), vg::HookError> {
     for copy in &record.copies {
         let path = group.metadata_copy_path(copy.pv, record).ok_or("a physical volume is missing")?;
-        create_catalogue(env, &path, record.family, record.uuid, 7)?;
+        create_catalogue(env, &path, (record.family, record.uuid), (7, 0))?;
     }
     Ok(())
 }

@@ -110,7 +110,7 @@ fn make(setup: Setup) -> Image {
         for copy in &record.copies {
             let path = group.metadata_copy_path(copy.pv, record).ok_or("its PV is there")?;
             // One key for all cases: what they do is decided by their seeds alone.
-            create_catalogue(&env, &path, record.family, record.uuid, 7)?;
+            create_catalogue(&env, &path, (record.family, record.uuid), (7, 0))?;
         }
         Ok(())
     };
