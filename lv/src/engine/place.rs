@@ -14,7 +14,7 @@ use super::host_space::HostNeed;
 use super::install::Filled;
 use super::pack::{Packed, Packer, Placed, Run};
 use super::rules::Rule;
-use super::space::{LeState, Quarantine};
+use super::space::{LeState, Quarantine, Space};
 use super::state::{FS, State};
 use crate::{LvError, Result};
 
@@ -30,8 +30,21 @@ const DELETE_BATCH: usize = 256;
 pub(crate) enum Need {
     /// Data of users: leaves the extents kept for compaction.
     Data,
+    /// Data of users that was accepted and finds no other room, when compaction gains nothing: leaves one.
+    Accepted,
     /// Compaction: may take them all.
     Compaction,
+}
+
+impl Need {
+    /// Extents that are left to others.
+    fn kept(self, space: &Space) -> usize {
+        match self {
+            Self::Data => space.kept_for_compaction(),
+            Self::Accepted => space.kept_for_compaction().min(1),
+            Self::Compaction => 0,
+        }
+    }
 }
 
 /// One chunk: extents packed, numbered, and dealt to PVs.
@@ -77,12 +90,12 @@ impl Core {
             next_slice: &self.next_slice,
         };
         while !runs.is_empty() {
-            let room = match self.free_now(need)? {
+            let (room, need) = match self.free_now(need)? {
                 0 => {
                     self.drain(token)?;
                     self.room(token, need)?
                 }
-                room => room,
+                room => (room, need),
             };
             let left = runs.iter().map(|run| run.bytes.len()).sum();
             // Compaction has planned for one chunk: a second one would not see the gaps in the first.
@@ -98,8 +111,7 @@ impl Core {
     /// How many free extents there are for `need` without reclaiming.
     fn free_now(&self, need: Need) -> Result<usize> {
         let state = self.state()?;
-        let keep = if need == Need::Data { state.space.kept_for_compaction() } else { 0 };
-        Ok(state.space.free_count().saturating_sub(keep))
+        Ok(state.space.free_count().saturating_sub(need.kept(&state.space)))
     }
 
     /// Extents in the next chunk of `left` bytes: about a PV transaction's worth for each of up to two PVs, and no small
@@ -111,22 +123,26 @@ impl Core {
         left.div_ceil(chunks).div_ceil(extent).max(1)
     }
 
-    /// How many free extents there are for `need`, at least one: reclaims when there are none.
-    fn room(&self, token: &mut FlushToken<'_>, need: Need) -> Result<usize> {
+    /// How many free extents there are for `need`, at least one, and what they are taken for: reclaims when there are none.
+    fn room(&self, token: &mut FlushToken<'_>, need: Need) -> Result<(usize, Need)> {
         // Compaction gains an extent in far fewer rounds; the bound only turns a mistake in counting into an error.
         let rounds = self.extents.count().0.saturating_add(256);
         for _ in 0..rounds {
             let mut state = self.state()?;
-            let keep = if need == Need::Data { state.space.kept_for_compaction() } else { 0 };
-            let room = state.space.free_count().saturating_sub(keep);
+            let room = state.space.free_count().saturating_sub(need.kept(&state.space));
             if room > 0 {
                 state.pressure = state.space.shortage();
-                return Ok(room);
+                return Ok((room, need));
             }
+            let last = state.space.free_count().saturating_sub(Need::Accepted.kept(&state.space));
             state.pressure = true;
             let (free, needed) = (state.free_bytes(), self.extents.extent_size.bytes());
             drop(state);
             if need == Need::Compaction || !self.reclaim(token)? {
+                if need == Need::Data && last > 0 {
+                    // Shared slices take more room than what is left of them.
+                    return Ok((last, Need::Accepted));
+                }
                 return Err(LvError::NoSpace { free, needed });
             }
         }
@@ -147,7 +163,7 @@ impl Core {
                 self.state()?.pressure = true;
                 true
             } else {
-                self.give_rows_back()? || (need == Need::Data && self.reclaim(token)?)
+                self.give_rows_back()? || (need != Need::Compaction && self.reclaim(token)?)
             };
             if !gained {
                 break;
@@ -166,7 +182,7 @@ impl Core {
                 hosts.take(pv, self.data_cost(u64::from(fill)), HostNeed::Anything);
             }
         }
-        let keep = if need == Need::Data { state.space.kept_for_compaction() } else { 0 };
+        let keep = need.kept(&state.space);
         // First where the host has more than what is kept, or the PV bytes to write again.
         for host_need in [HostNeed::New, HostNeed::Small, HostNeed::Compaction] {
             let les = state.space.take(wanted.0, keep, |pv| {

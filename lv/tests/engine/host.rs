@@ -215,6 +215,9 @@ fn a_volume_is_not_opened_where_the_index_of_its_log_has_no_room_and_no_copy_is_
     volume.sync().unwrap();
     volume.abandon();
     host.set(100_000);
+    rig.try_open().unwrap().abandon();
+    let index = rig.copies[0].path.with_extension("meta-shm");
+    std::fs::remove_file(index).unwrap();
     let error = rig.try_open().unwrap_err();
     assert!(matches!(error, LvError::Pv(pv::PvError::NoSpace { .. })), "{error}");
     assert!(error.hint().is_some());
