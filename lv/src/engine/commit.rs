@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use pv::{Env, Txg};
 
 use super::core::{Core, lock};
+use super::flush::FlushToken;
 use super::gather::gather;
 use super::host_reserve::Emptied;
 use super::rules::Rule;
@@ -117,7 +118,18 @@ impl Core {
             }
             self.flush_files(&large)?;
         }
+        let _quiet = self.quiet_when_tight()?;
         self.commit_inline(txg)
+    }
+
+    /// On a nearly full host nothing else is written during a commit: what is free when it begins must be there for it.
+    fn quiet_when_tight(&self) -> Result<Option<FlushToken<'_>>> {
+        if !lock(&self.host_known).tight {
+            return Ok(None);
+        }
+        let mut token = lock(&self.flush);
+        self.drain(&mut token)?;
+        Ok(Some(token))
     }
 
     /// As [`commit_through`](Self::commit_through), whatever the commit requires going in inline. For callers that hold
