@@ -1,8 +1,10 @@
 //! From a logical volume in the descriptor to an active filesystem, and the files that a new one starts from.
 
+use std::path::PathBuf;
+
 use lv::{CopyPlace, LvError, Volume, VolumeOptions};
 use pv::{Env, LvUuid, PvUuid, side_folder};
-use vg::{HookError, LvName, LvRecord, VgError, VgLock, VolumeGroup};
+use vg::{HookError, LvName, LvRecord, MetadataCopy, VgError, VgLock, VolumeGroup};
 
 use crate::Result;
 
@@ -14,7 +16,8 @@ use crate::Result;
 ///
 /// # Errors
 /// [`VgError::LvNotFound`]; [`LvError::CopyLost`] when a copy is lost and the group cannot be changed, for want of a
-/// majority: then the volume can still be read. What [`VolumeGroup::volume_extents`] and [`Volume::activate`] say.
+/// majority: then the volume can still be read. [`LvError::CopyUnread`] when a copy, or the PV it lies beside, is there and
+/// cannot be opened. What [`VolumeGroup::volume_extents`] and [`Volume::activate`] say.
 pub fn activate(env: &Env, group: &mut VolumeGroup, name: &LvName, options: VolumeOptions) -> Result<Volume> {
     if options.read_only {
         return activate_to_read(env, group, name, options);
@@ -38,6 +41,7 @@ pub(crate) fn activate_settled(
     options: VolumeOptions,
 ) -> Result<Volume> {
     let extents = group.volume_extents(name)?;
+    refuse_unopened(group, group.lv(name)?)?;
     let copies = copies(group, group.lv(name)?);
     let mut dropped = |copy: &CopyPlace, why: &str| -> Result<(), LvError> {
         let done = match held {
@@ -64,15 +68,24 @@ pub(crate) fn copies(group: &VolumeGroup, record: &LvRecord) -> Vec<CopyPlace> {
     record.copies.iter().map(|copy| place(group, record, copy.pv)).collect()
 }
 
-/// Where the catalogue copy beside a PV lies, or would; beside a missing PV, where it would be if the PV were beside the others.
+/// Refuses to go on without a copy whose PV is there and cannot be opened: both may be whole, and giving a copy up is for
+/// good.
+fn refuse_unopened(group: &VolumeGroup, record: &LvRecord) -> Result<()> {
+    let unopened = |copy: &MetadataCopy| Some((copy.pv, group.pv(copy.pv)?.unopened()?));
+    let Some((pv, why)) = record.copies.iter().find_map(unopened) else { return Ok(()) };
+    let file = place(group, record, pv).path;
+    let error = pv::PvError::Refused { path: file.clone(), what: why.to_owned() };
+    Err(LvError::CopyUnread { file, why: format!("its physical volume: {why}"), error: Box::new(error.into()) }.into())
+}
+
+/// Where the catalogue copy beside a PV lies, or would; beside a missing PV, where it was when the PV was last seen. When
+/// that is not known either, there is no such file, and its name says whose it was.
 pub(crate) fn place(group: &VolumeGroup, record: &LvRecord, pv: PvUuid) -> CopyPlace {
-    let path = group.metadata_copy_path(pv, record).unwrap_or_else(|| {
-        let hint = group.pv(pv).map(|member| member.path.clone()).unwrap_or_default();
-        let name = hint.file_name().map_or_else(|| pv.short().into(), ToOwned::to_owned);
-        let near = group.pvs().iter().find(|member| member.present()).and_then(|member| member.path.parent());
-        side_folder(&near.unwrap_or(std::path::Path::new("/")).join(name)).join(format!("{}.meta", record.uuid.short()))
-    });
-    CopyPlace { pv, path }
+    let there = || group.pv(pv).filter(|member| member.unopened().is_some()).map(|member| member.path.clone());
+    let last = || there().or_else(|| group.last_known_path(pv));
+    let beside = |path: PathBuf| side_folder(&path).join(format!("{}.meta", record.uuid.short()));
+    let path = group.metadata_copy_path(pv, record).or_else(|| last().map(beside));
+    CopyPlace { pv, path: path.unwrap_or_else(|| format!("physical volume {pv}").into()) }
 }
 
 /// Makes the catalogue copies of a planned LV: the part of [`VolumeGroup::lv_create`] that the group leaves to its

@@ -66,6 +66,8 @@ impl Session {
             _ => {
                 // Whose they are that wait for a rollback, the group tells.
                 members.extend(scan.interrupted().iter().map(|waiting| waiting.path.clone()));
+                // And whose they may be that cannot be opened.
+                members.extend(scan.unopened_files().map(Path::to_owned));
                 PoolFiles::Files(members)
             }
         };

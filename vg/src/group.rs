@@ -9,6 +9,7 @@ use pv::{Access, Bytes, Env, ExtentStore, FileId, Pv, PvError, PvUuid, side_fold
 use crate::lock::{self, VgLock};
 use crate::pool::{Located, OpenOptions, PoolFiles, locate, may_belong};
 use crate::quorum::Choice;
+use crate::unopened::Unopened;
 use crate::{
     Descriptor, FreeMap, InterruptedPv, LvName, LvRecord, Notice, PvArg, PvRange, PvSlot, Result, VgError, VgName,
     VolumeExtents,
@@ -24,21 +25,40 @@ pub struct Member {
     pv: Option<Pv>,
     file: Option<FileId>,
     interrupted: Option<InterruptedPv>,
+    unopened: Option<Unopened>,
     store: Arc<OnceLock<Arc<dyn ExtentStore>>>,
 }
 
 impl Member {
     pub(crate) fn attached(pv: Pv, file: FileId) -> Self {
         let (uuid, path) = (pv.label().pv, pv.path().to_owned());
-        Self { uuid, path, pv: Some(pv), file: Some(file), interrupted: None, store: Arc::default() }
+        Self { uuid, path, pv: Some(pv), file: Some(file), interrupted: None, unopened: None, store: Arc::default() }
     }
 
     fn lost(uuid: PvUuid, hint: &str) -> Self {
-        Self { uuid, path: PathBuf::from(hint), pv: None, file: None, interrupted: None, store: Arc::default() }
+        Self {
+            uuid,
+            path: PathBuf::from(hint),
+            pv: None,
+            file: None,
+            interrupted: None,
+            unopened: None,
+            store: Arc::default(),
+        }
     }
 
     fn waiting(uuid: PvUuid, found: &InterruptedPv) -> Self {
         Self { path: found.path.clone(), interrupted: Some(found.clone()), ..Self::lost(uuid, "") }
+    }
+
+    fn shut(uuid: PvUuid, found: &Unopened) -> Self {
+        Self { path: found.path.clone(), unopened: Some(found.clone()), ..Self::lost(uuid, "") }
+    }
+
+    /// Why it is not used though its file is there, or may be: with the file's name, in one line. What lies on it and beside
+    /// it is not lost.
+    pub fn unopened(&self) -> Option<&str> {
+        self.unopened.as_ref().map(|found| &*found.why)
     }
 
     /// Its file is there, but a write to it was interrupted and must be rolled back before it can be read.
@@ -115,14 +135,17 @@ impl VolumeGroup {
     /// [`VgError::NoGroup`], [`VgError::NotFound`], [`VgError::Ambiguous`], [`VgError::Forked`]; [`VgError::Pv`] about
     /// the one file that was named.
     pub fn open(env: &Env, files: &PoolFiles, options: &OpenOptions) -> Result<Self> {
-        let Located { scan, interrupted, choice, descriptor } = locate(env, files, options)?;
+        let Located { scan, interrupted, unopened, choice, descriptor } = locate(env, files, options)?;
         let member = |record: &crate::PvRecord| {
             let found = scan.pv(record.uuid).filter(|found| may_belong(found, descriptor.vg) && !record.missing);
             let waits = interrupted.get(&record.uuid).filter(|_| !record.missing);
             match (found, waits) {
                 (Some(found), _) => Member::attached(found.pv.clone(), found.file),
                 (None, Some(waits)) => Member::waiting(record.uuid, waits),
-                (None, None) => Member::lost(record.uuid, &record.hint),
+                (None, None) => match unopened.get(&record.uuid) {
+                    Some(found) => Member::shut(record.uuid, found),
+                    None => Member::lost(record.uuid, &record.hint),
+                },
             }
         };
         // What was seen twice stays refused when the VG is read again, from wherever that starts.

@@ -29,6 +29,7 @@ mod sample;
 mod save;
 mod scan;
 mod segment;
+mod unopened;
 mod validate;
 mod vg_ops;
 mod volume_extents;

@@ -9,6 +9,7 @@ use pv::{Access, Env, PvUuid, VgUuid};
 use crate::quorum::{Choice, Replica, Undecided, choose};
 use crate::replica::DescriptorReplica;
 use crate::scan::{InterruptedPv, Scan, ScannedPv, files};
+use crate::unopened::{Unopened, unopened};
 use crate::{Descriptor, Notice, Result, VgError, VgName};
 
 /// Where a VG is looked for.
@@ -60,6 +61,8 @@ pub(crate) struct Located {
     pub(crate) scan: Scan,
     /// PVs that are there and wait for a rollback.
     pub(crate) interrupted: BTreeMap<PvUuid, InterruptedPv>,
+    /// PVs that may be there and could not be opened.
+    pub(crate) unopened: BTreeMap<PvUuid, Unopened>,
     pub(crate) choice: Choice,
     pub(crate) descriptor: Descriptor,
 }
@@ -100,7 +103,8 @@ pub(crate) fn locate(env: &Env, pool: &PoolFiles, options: &OpenOptions) -> Resu
             }
             let interrupted = interrupted(env, &found, &descriptor);
             notice(env, &mut found, &choice, &descriptor, &interrupted);
-            return Ok(Located { scan: found, interrupted, choice, descriptor });
+            let unopened = unopened(env, &found, &descriptor, !search);
+            return Ok(Located { scan: found, interrupted, unopened, choice, descriptor });
         }
     }
 }
@@ -163,12 +167,12 @@ fn undecided_error(found: &Scan, vg: VgUuid, undecided: &Undecided) -> VgError {
 }
 
 /// The folder that hints start from, as seen from a PV at `path` whose hint is `hint`.
-fn base<'a>(path: &'a Path, hint: &str) -> Option<&'a Path> {
+pub(crate) fn base<'a>(path: &'a Path, hint: &str) -> Option<&'a Path> {
     if hint.is_empty() { None } else { path.ancestors().nth(hint.split('/').count()) }
 }
 
 /// Where the missing PVs may be, hints first.
-fn candidates(found: &Scan, descriptor: &Descriptor, missing: &BTreeSet<PvUuid>) -> Vec<(PathBuf, PvUuid)> {
+pub(crate) fn candidates(found: &Scan, descriptor: &Descriptor, missing: &BTreeSet<PvUuid>) -> Vec<(PathBuf, PvUuid)> {
     let mut out = Vec::new();
     for known in &descriptor.pvs {
         let path = found.pv(known.uuid).map(|pv| pv.pv.path());
@@ -228,7 +232,7 @@ fn interrupted(env: &Env, found: &Scan, descriptor: &Descriptor) -> BTreeMap<PvU
     waits.filter(|(uuid, _)| missing.contains(uuid)).collect()
 }
 
-fn missing(found: &Scan, descriptor: &Descriptor) -> BTreeSet<PvUuid> {
+pub(crate) fn missing(found: &Scan, descriptor: &Descriptor) -> BTreeSet<PvUuid> {
     let there = |uuid| found.pv(uuid).is_some_and(|found| may_belong(found, descriptor.vg));
     descriptor.pvs.iter().map(|pv| pv.uuid).filter(|uuid| !there(*uuid)).collect()
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use pv::{Access, Env, FileId, Label, Pv, PvError, PvUuid, VgUuid};
 
 use crate::replica::{Decoded, DescriptorReplica};
+use crate::unopened::Unopened;
 use crate::{CodecError, Notice, VgError};
 
 /// How the name of a PV file ends.
@@ -51,6 +52,7 @@ pub struct Scan {
     pvs: BTreeMap<PvUuid, ScannedPv>,
     refused: BTreeSet<PvUuid>,
     interrupted: Vec<InterruptedPv>,
+    unopened: Vec<Unopened>,
     seen: BTreeSet<PathBuf>,
     /// What is out of order.
     pub notices: Vec<Notice>,
@@ -82,6 +84,8 @@ pub(crate) fn files(env: &Env, path: &Path) -> Result<Option<Vec<PathBuf>>, VgEr
         Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
             Ok(None)
         }
+        // As is one in a folder that may not be entered: one such file must not keep the others from being used.
+        Err(_) if env.host.stat(path).is_err() => Ok(None),
         Err(source) => Err(VgError::Host { path: path.to_owned(), operation: "list it", source }),
     }
 }
@@ -114,6 +118,16 @@ impl Scan {
     /// The PVs that wait for an interrupted write to be rolled back.
     pub fn interrupted(&self) -> &[InterruptedPv] {
         &self.interrupted
+    }
+
+    /// The files that may be PVs and could not be opened.
+    pub(crate) fn unopened(&self) -> &[Unopened] {
+        &self.unopened
+    }
+
+    /// Their paths.
+    pub fn unopened_files(&self) -> impl Iterator<Item = &Path> {
+        self.unopened.iter().map(|file| &*file.path)
     }
 
     /// Fails when a file could not be read only because a write to it was interrupted: it must not pass for missing.
@@ -182,6 +196,8 @@ impl Scan {
             Err(error) => {
                 if matches!(error, PvError::NeedsRecovery { .. }) {
                     self.recognise(env, path);
+                } else {
+                    self.unopened.extend(Unopened::of(env, path, &error));
                 }
                 return self.notices.push(Notice::Unusable { error: Arc::new(error) });
             }
@@ -195,6 +211,7 @@ impl Scan {
             Err(error) => {
                 let features = if let CodecError::Newer(version) = error { u64::from(version) } else { 0 };
                 let error = pv::PvError::Newer { path: pv.path().to_owned(), features };
+                self.unopened.extend(Unopened::of(env, path, &error));
                 self.notices.push(Notice::Unusable { error: Arc::new(error) });
             }
         }

@@ -1,0 +1,110 @@
+//! PVs that are there and could not be opened, which must not pass for lost, and where those were that are not there.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use pv::{Access, Env, Pv, PvError, PvUuid};
+
+use crate::pool::{base, candidates, missing};
+use crate::scan::Scan;
+use crate::{Descriptor, VolumeGroup};
+
+/// A file that may be a PV, and why that is not known.
+#[derive(Debug, Clone)]
+pub(crate) struct Unopened {
+    pub(crate) path: PathBuf,
+    pub(crate) why: String,
+}
+
+impl Unopened {
+    /// What to remember of a file that could not be opened; `None` when it is no PV, or none any more. Anything else may be
+    /// over in a moment, or be different for another user.
+    pub(crate) fn of(env: &Env, path: &Path, error: &PvError) -> Option<Self> {
+        let gone = match error {
+            PvError::Foreign { .. } | PvError::Damaged { .. } => true,
+            PvError::Io { source, .. } => {
+                matches!(source.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::UnexpectedEof)
+                    || pv::disk_failed(source)
+            }
+            _ => false,
+        };
+        if gone { None } else { Some(Self::at(env, path, told(error))) }
+    }
+
+    fn at(env: &Env, path: &Path, why: String) -> Self {
+        Self { path: env.host.canonical(path).unwrap_or_else(|_| path.to_owned()), why }
+    }
+}
+
+/// An error with its causes in one line.
+fn told(error: &PvError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        // The number that the system's words end with says no more than they do.
+        let more = more.split(" (os error ").next().unwrap_or_default();
+        if !text.contains(more) {
+            text.push_str(": ");
+            text.push_str(more);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// The PVs of the VG that were not found though a file is there that is theirs, or may be: by lying where one was last seen,
+/// else, with `listed`, by being one of the files that were named.
+pub(crate) fn unopened(env: &Env, found: &Scan, descriptor: &Descriptor, listed: bool) -> BTreeMap<PvUuid, Unopened> {
+    let mut gone = missing(found, descriptor);
+    // What was given up knowingly stays so.
+    gone.retain(|uuid| descriptor.pv(*uuid).is_some_and(|record| !record.missing));
+    let places = candidates(found, descriptor, &gone);
+    let mut out = BTreeMap::new();
+    for (path, uuid) in &places {
+        if let Some(file) = look(env, found, path, *uuid) {
+            out.entry(*uuid).or_insert(file);
+        }
+    }
+    let taken: Vec<PathBuf> = out.values().map(|file| file.path.clone()).collect();
+    let other = found.unopened().iter().find(|file| listed && !taken.contains(&file.path));
+    for uuid in gone {
+        if let Some(file) = other {
+            out.entry(uuid).or_insert_with(|| file.clone());
+        }
+    }
+    out
+}
+
+/// What lies where a PV was last seen, if that may be the PV.
+fn look(env: &Env, found: &Scan, path: &Path, uuid: PvUuid) -> Option<Unopened> {
+    let canonical = env.host.canonical(path).unwrap_or_else(|_| path.to_owned());
+    if found.pvs().any(|other| other.pv.path() == canonical) {
+        return None;
+    }
+    if let Some(known) = found.unopened().iter().find(|file| file.path == canonical) {
+        return Some(known.clone());
+    }
+    let here = |what: &str| Some(Unopened::at(env, path, format!("{}: {what}", path.display())));
+    match Pv::open(env, path, Access::ReadOnly) {
+        Ok(pv) if pv.label().pv != uuid => None,
+        Ok(_) if found.refused().contains(&uuid) => here("another file claims to be the same PV"),
+        // It was left out, or could not be opened a moment ago.
+        Ok(_) => here("it is not among the files that are used"),
+        Err(error) => Unopened::of(env, path, &error),
+    }
+}
+
+impl VolumeGroup {
+    /// Where a PV was last seen, as seen from those that are there; `None` when the descriptor does not say.
+    pub fn last_known_path(&self, pv: PvUuid) -> Option<PathBuf> {
+        let hint = &self.descriptor.pv(pv)?.hint;
+        let seen_from = |known: &crate::PvRecord| {
+            let member = self.pv(known.uuid).filter(|member| member.present())?;
+            Some(base(&member.path, &known.hint)?.join(hint))
+        };
+        self.descriptor.pvs.iter().filter(|_| !hint.is_empty()).find_map(seen_from)
+    }
+}
