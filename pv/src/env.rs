@@ -51,6 +51,11 @@ pub trait Host: Send + Sync + Debug {
     /// # Errors
     /// As the operating system says; `NotFound` when there is none.
     fn stat(&self, path: &Path) -> io::Result<FileId>;
+    /// Whether a name is a symbolic link, wherever that leads. A host without such links says no.
+    fn is_link(&self, path: &Path) -> bool {
+        let _ = path;
+        false
+    }
     /// The entries of a folder, sorted.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, symlink};
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode};
 
@@ -61,6 +62,64 @@ fn what_lies_beside_a_pv_leads_nowhere_else_and_makes_nobody_wait() {
             place.input(line, &vec![2; 200_000]);
         }
         assert!(fs::symlink_metadata(&file).is_ok_and(|kind| kind.file_type().is_fifo()) || name.ends_with("reserve"));
+    }
+}
+
+/// A volume with two copies of its metadata, which are named.
+fn with_two_copies() -> (Place, [PathBuf; 2]) {
+    let place = Place::new();
+    place.run("vgcreate --setphysicalvolumesize 8m vg0 a.db b.db").ok();
+    place.run("lvcreate -n home -L 4m --metadatacopies 2 vg0").ok();
+    place.input("put vg0/home:/f", b"safe");
+    let copies = ["a.db.d", "b.db.d"].map(|dir| {
+        let mut files = fs::read_dir(place.path(dir)).unwrap().map(|entry| entry.unwrap().path());
+        files.find(|path| path.extension().is_some_and(|end| end == "meta")).unwrap()
+    });
+    (place, copies)
+}
+
+#[test]
+fn a_metadata_volume_behind_a_link_is_left_alone_and_is_no_copy() {
+    for first in [true, false] {
+        let (place, mut copies) = with_two_copies();
+        if first {
+            copies.swap(0, 1);
+        }
+        fs::create_dir(place.path("else")).unwrap();
+        let moved = place.path("else/m.meta");
+        fs::rename(&copies[1], &moved).unwrap();
+        symlink(&moved, &copies[1]).unwrap();
+        let before = fs::read(&moved).unwrap();
+        let checked = place.run("check vg0");
+        assert!(checked.code == 5 && checked.out.contains("it is a symbolic link"), "{checked:?}");
+        let ran = place.run("ls vg0/home:/");
+        assert_eq!((ran.code, ran.out.as_str()), (0, "f\n"), "{ran:?}");
+        let told = "was given up (it is a symbolic link where a file belongs); 1 copy is left";
+        assert!(ran.err.contains(told), "{ran:?}");
+        assert!(place.input("put vg0/home:/g", b"more").code == 0);
+        assert_eq!(fs::read_dir(place.path("else")).unwrap().count(), 1);
+        assert!(fs::read(&moved).unwrap() == before);
+    }
+}
+
+#[test]
+fn two_names_of_one_metadata_volume_are_one_copy() {
+    let link = |to: &Path, name: &Path| symlink(to, name).unwrap();
+    let hard = |to: &Path, name: &Path| fs::hard_link(to, name).unwrap();
+    for (again, word) in [(&link as &dyn Fn(&Path, &Path), "a symbolic link"), (&hard, "the same file as ")] {
+        let (place, copies) = with_two_copies();
+        for file in [".meta", ".meta-wal", ".meta-shm"] {
+            let _ = fs::remove_file(copies[1].to_string_lossy().replace(".meta", file));
+        }
+        again(&copies[0], &copies[1]);
+        let checked = place.run("check vg0");
+        assert!(checked.code == 5 && checked.out.contains(word), "{checked:?}");
+        let ran = place.run("cat vg0/home:/f");
+        assert_eq!((ran.code, ran.out.as_str()), (0, "safe"), "{ran:?}");
+        assert!(ran.err.contains(word) && ran.err.contains("; 1 copy is left"), "{ran:?}");
+        place.run("lvconvert --metadatacopies 2 vg0/home").ok();
+        assert!(place.run("check vg0").ok().contains("in 2 copies of the metadata"));
+        assert_eq!(place.run("cat vg0/home:/f").ok(), "safe");
     }
 }
 

@@ -4,8 +4,9 @@ use std::error::Error;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use pv::PvError;
+use pv::{Env, PvError};
 
+use super::copy::CopyPlace;
 use crate::LvError;
 
 /// Whether a copy that fails so is none any more: missing, damaged, something else, or on a disk that fails.
@@ -21,6 +22,21 @@ pub(super) fn is_lost(error: &LvError) -> bool {
         }
         _ => false,
     }
+}
+
+/// Says which of the copies in use is the same file as `place`, if one is: then that is no copy.
+pub(crate) fn same_file<'a>(
+    env: &Env,
+    mut used: impl Iterator<Item = &'a CopyPlace>,
+    place: &CopyPlace,
+) -> Option<String> {
+    // What a link leads to is said by the link being refused.
+    let file = |path: &Path| env.host.stat(path).ok().filter(|_| !env.host.is_link(path));
+    let own = file(&place.path)?;
+    let same = |other: &&CopyPlace| {
+        file(&other.path).is_some_and(|other| (other.device, other.inode) == (own.device, own.inode))
+    };
+    used.find(same).map(|other| format!("it is the same file as {}", other.path.display()))
 }
 
 /// An error with its causes, for a message that names the file by itself.

@@ -23,7 +23,7 @@ pub(crate) use decode::{
     Columns, DirentRow, FsRow, InodeRow, LeRow, MapRow, SliceRow, dirent_from, fs_from, inode_from, le_from, map_from,
     pv_from, slice_from, xattr_from,
 };
-pub(crate) use lost::told;
+pub(crate) use lost::{same_file, told};
 pub(crate) use reader::CatalogueReader;
 pub(crate) use recover::{CopySet, activate_copies};
 pub(crate) use row::{RowOp, Table, Value};

@@ -6,7 +6,7 @@ use pv::{Env, Epoch, FamilyUuid, LvUuid};
 
 use super::copy::{Checkpoint, Commit, Copy, CopyPlace, CopyState, create_catalogue};
 use super::index_room::index_room;
-use super::lost::{is_lost, told};
+use super::lost::{is_lost, same_file, told};
 use crate::engine::{Rule, TestSwitches};
 use crate::{LvError, Result};
 
@@ -44,6 +44,10 @@ pub(crate) fn activate_copies(
     let mut lost = Vec::new();
     for place in places {
         index_room(env, &place.path)?;
+        if let Some(why) = same_file(env, open.iter().map(|(_, copy)| &copy.place), place) {
+            lost.push((place.clone(), why));
+            continue;
+        }
         match open_durable(env, place, rules) {
             Ok((state, copy)) if state.family == family => open.push((state, copy)),
             Ok(_) => lost.push((place.clone(), "it belongs to another volume".to_owned())),

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::copy::CopyPlace;
 use super::index_room::index_room;
-use super::lost::told;
+use super::lost::{same_file, told};
 use super::schema::{SCHEMA, TUNING};
 use super::view::CopyView;
 use crate::{LvError, Result};
@@ -56,8 +56,12 @@ pub(crate) struct Newest {
 /// Picks the newest copy by (epoch, txg), as an activation does. A commit counts when all copies that are in sync have
 /// it, so that any of them has all that count.
 pub(crate) fn newest_to_read(env: &Env, family: FamilyUuid, places: &[CopyPlace]) -> Result<Newest> {
-    let (mut views, mut unread) = (Vec::new(), Vec::new());
+    let (mut views, mut unread): (Vec<CopyView>, Vec<_>) = (Vec::new(), Vec::new());
     for place in places {
+        if let Some(why) = same_file(env, views.iter().map(|view| &view.place), place) {
+            unread.push((place.clone(), why));
+            continue;
+        }
         match CopyView::open(env, place) {
             Ok(view) if view.state.family == family => views.push(view),
             Ok(_) => unread.push((place.clone(), "it belongs to another volume".to_owned())),

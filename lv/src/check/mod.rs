@@ -21,7 +21,7 @@ use self::extents::{Extents, Les};
 use self::maps::Maps;
 use self::names::Tree;
 use self::source::Source;
-use crate::catalogue::CopyPlace;
+use crate::catalogue::{CopyPlace, same_file};
 use crate::engine::own_to_read;
 use crate::{LvError, Result};
 
@@ -71,8 +71,12 @@ pub(crate) fn examine(
     options: CheckOptions,
 ) -> Result<CheckReport> {
     let mut report = CheckReport::default();
-    let mut sources = Vec::new();
+    let mut sources: Vec<Source> = Vec::new();
     for place in copies {
+        if let Some(why) = same_file(env, sources.iter().map(|source| &source.place), place) {
+            report.problem(Object::Metadata(place.path.clone()), why);
+            continue;
+        }
         match Source::open(env, place) {
             Ok(source) => sources.push(source),
             Err(error) => report.failure(Object::Metadata(place.path.clone()), &error),

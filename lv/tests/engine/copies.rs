@@ -1,5 +1,7 @@
 //! Two copies of the metadata: lost, stale, one commit apart.
 
+use std::path::Path;
+
 use anyfs_lvm_lv::{CopyPlace, Ino, LvError, NewNode, Volume, VolumeNotice, VolumeOptions};
 
 use super::support::{Rig, contents};
@@ -267,4 +269,61 @@ fn a_commit_between_two_looks_of_an_activation_is_no_damage() {
     assert_eq!(read(&volume, b"b"), b"meanwhile");
     former.create(Ino::ROOT, b"c", &NewNode::file(0o600)).unwrap();
     assert!(matches!(former.sync(), Err(LvError::Fenced { .. })));
+}
+
+/// What happens to a copy, with the other one at hand.
+type Act<'a> = &'a dyn Fn(&Path, &Path);
+
+#[test]
+fn a_link_is_no_copy_and_neither_is_a_second_name_of_one() {
+    let link_away = |file: &Path, _: &Path| {
+        std::fs::rename(file, file.with_extension("aside")).unwrap();
+        std::os::unix::fs::symlink(file.with_extension("aside"), file).unwrap();
+    };
+    let link_to_other = |file: &Path, other: &Path| {
+        std::fs::remove_file(file).unwrap();
+        std::os::unix::fs::symlink(other, file).unwrap();
+    };
+    let second_name = |file: &Path, other: &Path| {
+        std::fs::remove_file(file).unwrap();
+        std::fs::hard_link(other, file).unwrap();
+    };
+    let link_log = |file: &Path, _: &Path| {
+        let log = file.with_extension("meta-wal");
+        std::fs::write(file.with_extension("aside"), b"").unwrap();
+        let _ = std::fs::remove_file(&log);
+        std::os::unix::fs::symlink(file.with_extension("aside"), log).unwrap();
+    };
+    let cases: [(Act<'_>, &str); 4] = [
+        (&link_away, "symbolic link"),
+        (&link_to_other, "symbolic link"),
+        (&second_name, "the same file as "),
+        (&link_log, "symbolic link"),
+    ];
+    for (number, (spoil, word)) in cases.into_iter().enumerate() {
+        for (bad, good) in [(0, 1), (1, 0)] {
+            let rig = Rig::with_copies(2, 16, 65536, 2);
+            let volume = rig.open();
+            write(&volume, b"a", b"before");
+            volume.close().unwrap();
+            spoil(&rig.copies[bad].path, &rig.copies[good].path);
+            let report =
+                anyfs_lvm_lv::check(&rig.env, &rig.extents, &rig.copies, anyfs_lvm_lv::CheckOptions::default())
+                    .unwrap();
+            assert!(!report.is_clean(), "case {number}, {bad}: {report:?}");
+            assert_eq!(report.checked.copies, 1, "case {number}, {bad}");
+            let mut told = Vec::new();
+            let volume = Volume::activate(&rig.env, rig.extents.clone(), &rig.copies, rig.options, &mut |copy, why| {
+                told.push((copy.clone(), why.to_owned()));
+                Ok(())
+            });
+            let volume = volume.unwrap_or_else(|error| panic!("case {number}, {bad}: {error}"));
+            let [(copy, why)] = told.as_slice() else { panic!("case {number}, {bad}: {told:?}") };
+            assert!(why.contains(word), "case {number}, {bad}: {why}");
+            // Of two names of one file neither is more the copy than the other.
+            assert!(*copy == rig.copies[bad] || number == 2, "case {number}, {bad}: {told:?}");
+            assert_eq!(read(&volume, b"a"), b"before");
+            write(&volume, b"b", b"after");
+        }
+    }
 }

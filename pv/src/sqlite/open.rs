@@ -64,10 +64,12 @@ pub(super) fn check_version() -> Result<()> {
 pub(super) fn connect(env: &Env, path: &Path, access: Access, tuning: &Tuning) -> Result<Connection> {
     // Opening a pipe would wait for its other end.
     regular(env, path)?;
+    no_link(env, path, tuning)?;
     for end in ["-journal", "-wal", "-shm"] {
         let mut side = path.as_os_str().to_owned();
         side.push(end);
         regular(env, Path::new(&side))?;
+        no_link(env, Path::new(&side), tuning)?;
     }
     let name = uri(env, path, mode(access), !tuning.wal);
     let conn = Connection::open_with_flags(name, flags(access)).map_err(|e| cannot_connect(env, path, e))?;
@@ -82,6 +84,21 @@ fn regular(env: &Env, path: &Path) -> Result<()> {
         return Err(PvError::Foreign { path: path.to_owned(), what });
     }
     Ok(())
+}
+
+/// Refuses a symbolic link: SQLite would follow it, and make files where it leads. A PV may be named by a link, which was
+/// followed before; nothing else of a pool is one.
+fn no_link(env: &Env, path: &Path, tuning: &Tuning) -> Result<()> {
+    const WHAT: &str = "it is a symbolic link where a file belongs";
+    if !env.host.is_link(path) {
+        return Ok(());
+    }
+    if tuning.wal {
+        return Err(PvError::Foreign { path: path.to_owned(), what: WHAT.to_owned() });
+    }
+    // What is in the way of a PV's journal says nothing about the PV, which must not pass for something else.
+    let source = std::io::Error::new(std::io::ErrorKind::InvalidInput, WHAT);
+    Err(PvError::Io { path: path.to_owned(), operation: OPEN, source })
 }
 
 pub(super) fn flags(access: Access) -> OpenFlags {
