@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lv::{CopyPlace, Ino, LvError, NewNode, SetAttr, SetXattr, Volume, VolumeOptions, Work, create_catalogue};
+use lv::{
+    CheckOptions, CheckReport, CopyPlace, Ino, LvError, NewNode, SetAttr, SetXattr, Volume, VolumeOptions, Work,
+    create_catalogue,
+};
 use pv::{Access, Bytes, Env, ExtentSize, Pv, PvOptions, PvUuid, side_folder};
-use vg::{LvName, LvRequest, OpenOptions, PoolFiles, VgName, VgOptions, VolumeGroup};
+use vg::{LvName, LvRequest, OpenOptions, PoolFiles, VgName, VgOptions, VolumeExtents, VolumeGroup};
 
 use super::tree::Tree;
 use crate::prng::Prng;
@@ -141,7 +144,8 @@ fn open_named(env: &Env, dir: &Path, options: VolumeOptions, name: &str) -> Open
     Opened { volume: activate(env, &mut group, options), notices }
 }
 
-fn activate(env: &Env, group: &mut VolumeGroup, options: VolumeOptions) -> Result<Volume, String> {
+/// The extents of the pool's volume and where the copies of its metadata are.
+fn parts(group: &mut VolumeGroup) -> Result<(VolumeExtents, Vec<CopyPlace>), String> {
     let name = LvName::new(LV).map_err(|error| chain(&error))?;
     let extents = match group.volume_extents(&name) {
         Err(vg::VgError::Unsettled { .. }) => {
@@ -157,7 +161,13 @@ fn activate(env: &Env, group: &mut VolumeGroup, options: VolumeOptions) -> Resul
         let beside = || side_folder(Path::new("/gone.db")).join("home.meta");
         CopyPlace { pv: copy.pv, path: group.metadata_copy_path(copy.pv, &record).unwrap_or_else(beside) }
     };
-    let copies: Vec<CopyPlace> = record.copies.iter().map(place).collect();
+    let copies = record.copies.iter().map(place).collect();
+    Ok((extents, copies))
+}
+
+fn activate(env: &Env, group: &mut VolumeGroup, options: VolumeOptions) -> Result<Volume, String> {
+    let (extents, copies) = parts(group)?;
+    let name = LvName::new(LV).map_err(|error| chain(&error))?;
     let mut dropped = |copy: &CopyPlace, why: &str| -> Result<(), LvError> {
         let refused = |error: &vg::VgError| LvError::NoMetadata {
             missing: format!("{} ({why}), and it cannot be given up: {error}", copy.path.display()),
@@ -166,6 +176,14 @@ fn activate(env: &Env, group: &mut VolumeGroup, options: VolumeOptions) -> Resul
         group.drop_metadata_copy(&lock, &name, copy.pv).map_err(|error| refused(&error))
     };
     Volume::activate(env, extents, &copies, options, &mut dropped).map_err(|error| chain(&error))
+}
+
+/// Checks the volume of the pool in `dir`, as a user of the library would.
+pub(super) fn check(env: &Env, dir: &Path) -> Result<CheckReport, String> {
+    let how = OpenOptions { vg: VgName::new(VG).ok(), ..OpenOptions::default() };
+    let mut group = VolumeGroup::open(env, &PoolFiles::Dir(dir.to_owned()), &how).map_err(|error| chain(&error))?;
+    let (extents, copies) = parts(&mut group)?;
+    lv::check(env, &extents, &copies, CheckOptions::default()).map_err(|error| chain(&error))
 }
 
 /// An error and what caused it, in one line.
@@ -212,12 +230,13 @@ impl Ground {
 }
 
 impl Ground {
-    /// The older states of the whole volume that may be found where nothing knows better than activation `from`.
+    /// The older states of the whole volume that may be found where nothing knows better than activation `from`: those
+    /// of that activation, and the one it began with.
     pub(super) fn acceptable(&self, from: Option<u32>) -> impl Iterator<Item = &Tree> {
-        let from = from.unwrap_or(u32::MAX);
+        let before = self.states.iter().take_while(|(session, _)| from.is_some_and(|from| *session < from)).count();
+        let known = self.states.iter().skip(if from.is_some() { before.saturating_sub(1) } else { usize::MAX });
         // A commit that one copy has and the other not was never acknowledged: either state may be found.
         let acknowledged = self.states.last().filter(|_| self.left == Left::Killed && self.copies > 1);
-        let known = self.states.iter().filter(move |(session, _)| *session >= from);
         known.chain(acknowledged).map(|(_, state)| state)
     }
 }

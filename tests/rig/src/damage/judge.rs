@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use lv::Volume;
+use lv::{CheckReport, Volume};
 
 use super::after::go_on;
-use super::ground::{Ground, Opened, file_name, open, options};
+use super::ground::{Ground, Opened, check, file_name, open, options};
 use super::inflict::Damaged;
 use super::kind::Kind;
 use super::tree::{LvText, Node, Part, Tree, above, shown};
@@ -125,25 +125,33 @@ fn attributes_only(found: &Tree, right: &Tree) -> bool {
     }) && found.nodes.keys().all(|path| right.nodes.contains_key(path))
 }
 
-/// Whether a check of every metadata copy that was damaged says so, in words that name the file.
+/// Whether a check says what was damaged, in words that name it: each damaged copy of the metadata by itself, or a
+/// damaged PV as one of the whole volume's.
 fn checked(damaged: &Damaged) -> Result<bool, String> {
     let disk = Disk::from_image(&damaged.image, crate::Settings::default());
-    for file in damaged.files.iter().filter(|file| file.contains(".meta")) {
+    let (metadata, pvs): (Vec<&String>, Vec<_>) = damaged.files.iter().partition(|file| file.contains(".meta"));
+    for file in metadata {
         let path = Path::new(file.trim_end_matches("-wal")).to_owned();
         let copy = lv::CopyPlace { pv: pv::PvUuid::from_bytes([0; 16]), path };
-        match lv::check_copy(&disk.env(), &copy) {
-            Ok(report) if report.is_clean() => {}
-            Ok(report) => {
-                report.problems.iter().try_for_each(|found| check_text(&found.to_string()))?;
-                return Ok(true);
-            }
-            Err(error) => {
-                check_text(&LvText::of(&error).text)?;
-                return Ok(true);
-            }
+        if told_by(lv::check_copy(&disk.env(), &copy).map_err(|error| LvText::of(&error).text))?.is_some() {
+            return Ok(true);
         }
     }
-    Ok(false)
+    if pvs.is_empty() {
+        return Ok(false);
+    }
+    let text = told_by(check(&disk.env(), Path::new("/")))?;
+    Ok(text.is_some_and(|text| names(&text, damaged)))
+}
+
+/// What a check said, if it is not content.
+fn told_by(report: Result<CheckReport, String>) -> Result<Option<String>, String> {
+    let found = match report {
+        Ok(report) => report.problems.iter().map(ToString::to_string).collect(),
+        Err(error) => vec![error],
+    };
+    found.iter().try_for_each(|text| check_text(text))?;
+    Ok((!found.is_empty()).then(|| found.join("; ")))
 }
 
 /// The first of what is wrong, and how much there is.
