@@ -18,6 +18,8 @@ pub(super) struct Away {
     pub(super) file: PathBuf,
     path: PathBuf,
     folder: bool,
+    /// A change of the group that a crash had interrupted was not settled: it needs a majority of the PVs before it, too.
+    pub(super) unsettled: bool,
     /// Nodes there ever were when it went: newer ones have nothing on it, but for what was copied into them.
     made: usize,
     copied: BTreeSet<Id>,
@@ -36,6 +38,7 @@ impl Machine {
         let holders = self.group.pvs.len();
         let majority = 2 * (holders - 1) > holders;
         let opens = holders > 1 && (lost == 0 || (record.copies.len() > lost && majority));
+        let unsettled = !self.ground.group().settled();
         self.close();
         self.ground.carry(&path, folder, false);
         self.counts.missing += 1;
@@ -46,7 +49,7 @@ impl Machine {
                 assert!(opens, "opened without {}", path.display());
                 let member = self.ground.group().pvs().iter().find(|member| member.uuid == uuid);
                 let file = member.map(|member| member.path.clone()).unwrap_or_default();
-                self.away = Some(Away { file, path, folder, made, copied });
+                self.away = Some(Away { file, path, folder, unsettled, made, copied });
                 self.opened(volume);
                 self.tidy();
                 self.check();
