@@ -8,6 +8,14 @@ pub const PV_SCHEMA: Schema = Schema {
     application_id: 0x614c_5056,
     user_version: 1,
     statements: &[
+        "CREATE VIEW v_label AS
+SELECT pv_uuid, vg_uuid, vg_name, capacity, extent_size, extent_count, class,
+       datetime(created, 'unixepoch') AS created
+FROM label",
+        "CREATE VIEW v_extents AS
+SELECT pe, lower(hex(lv)) AS lv, lower(hex(family)) AS family, le, epoch, flush,
+       length(toc) / 57 AS slices, length(data) AS bytes
+FROM extent",
         "CREATE TABLE label (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     pv_uuid TEXT NOT NULL,
@@ -54,14 +62,6 @@ pub const PV_SCHEMA: Schema = Schema {
     data BLOB NOT NULL
 ) STRICT",
         "CREATE INDEX extent_written ON extent (family, epoch, flush)",
-        "CREATE VIEW v_label AS
-SELECT pv_uuid, vg_uuid, vg_name, capacity, extent_size, extent_count, class,
-       datetime(created, 'unixepoch') AS created
-FROM label",
-        "CREATE VIEW v_extents AS
-SELECT pe, lower(hex(lv)) AS lv, lower(hex(family)) AS family, le, epoch, flush,
-       length(toc) / 57 AS slices, length(data) AS bytes
-FROM extent",
     ],
     what: "physical volume",
 };

@@ -18,6 +18,14 @@ pub(crate) const SCHEMA: Schema = Schema {
     user_version: 1,
     what: "metadata volume",
     statements: &[
+        // For people with a SQLite shell; the engine never reads them. First, because of `Schema::statements`.
+        "CREATE VIEW v_files AS SELECT d.fs, d.parent, CAST(d.name AS TEXT) AS name, i.ino, i.kind, \
+         printf('%o', i.mode) AS mode, i.uid, i.gid, i.nlink, i.size, i.stored, \
+         datetime(i.mtime / 1000000000, 'unixepoch') AS modified FROM dirent d JOIN inode i ON i.fs = d.fs AND i.ino = d.ino",
+        "CREATE VIEW v_slices AS SELECT m.fs, m.ino, m.off, m.len, m.skip, s.id AS slice, s.le, s.pos, s.raw, s.live, \
+         s.refs FROM map m JOIN slice s ON s.id = m.slice",
+        "CREATE VIEW v_space AS SELECT count(*) AS extents, sum(live) AS live_bytes, sum(fill) AS filled_bytes, \
+         sum(live = 0) AS quarantined FROM le",
         "CREATE TABLE state(id INTEGER PRIMARY KEY, family BLOB NOT NULL, epoch INTEGER NOT NULL, txg INTEGER NOT NULL, \
          next_slice INTEGER NOT NULL, running INTEGER NOT NULL, inodes INTEGER NOT NULL, slices INTEGER NOT NULL, \
          les INTEGER NOT NULL, others INTEGER NOT NULL, sum INTEGER NOT NULL) STRICT",
@@ -70,13 +78,5 @@ pub(crate) const SCHEMA: Schema = Schema {
          died INTEGER NOT NULL, body BLOB NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY(fs, ino, name, born)) \
          STRICT, WITHOUT ROWID",
         "CREATE INDEX xattr_past_died ON xattr_past(fs, died, born)",
-        // For people with a SQLite shell; the engine never reads them.
-        "CREATE VIEW v_files AS SELECT d.fs, d.parent, CAST(d.name AS TEXT) AS name, i.ino, i.kind, \
-         printf('%o', i.mode) AS mode, i.uid, i.gid, i.nlink, i.size, i.stored, \
-         datetime(i.mtime / 1000000000, 'unixepoch') AS modified FROM dirent d JOIN inode i ON i.fs = d.fs AND i.ino = d.ino",
-        "CREATE VIEW v_slices AS SELECT m.fs, m.ino, m.off, m.len, m.skip, s.id AS slice, s.le, s.pos, s.raw, s.live, \
-         s.refs FROM map m JOIN slice s ON s.id = m.slice",
-        "CREATE VIEW v_space AS SELECT count(*) AS extents, sum(live) AS live_bytes, sum(fill) AS filled_bytes, \
-         sum(live = 0) AS quarantined FROM le",
     ],
 };

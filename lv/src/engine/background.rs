@@ -187,6 +187,8 @@ impl Core {
         self.settle_intents()?;
         let txg = self.state()?.txg;
         self.commit_changes(txg)?;
-        self.empty_logs()
+        self.empty_logs()?;
+        self.leave_mark();
+        Ok(())
     }
 }

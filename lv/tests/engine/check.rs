@@ -255,3 +255,21 @@ fn what_an_owner_left_that_died_is_clean_and_noted() {
     rig.open().close().unwrap();
     assert!(rig.check().notes.is_empty());
 }
+
+/// A table's page is also in the list of free pages: what is written next takes it.
+#[test]
+fn free_pages_that_are_in_use_are_found() {
+    let rig = filled(1);
+    let path = &rig.copies[0].path;
+    let mut bytes = std::fs::read(path).unwrap();
+    let word = |bytes: &[u8], at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+    let (first, count) = (word(&bytes, 32), word(&bytes, 36));
+    assert_eq!((first, count), (0, 0), "a volume this small has no free pages");
+    let last = word(&bytes, 28);
+    let trunk = (last as usize - 1) * 4096;
+    bytes[32..36].copy_from_slice(&last.to_be_bytes());
+    bytes[36..40].copy_from_slice(&1u32.to_be_bytes());
+    assert!(bytes.len() >= trunk + 4096);
+    std::fs::write(path, bytes).unwrap();
+    assert!(text(&run(&rig)).contains("its pages contradict each other"), "{}", text(&run(&rig)));
+}

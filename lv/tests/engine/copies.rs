@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyfs_lvm_lv::{CopyPlace, Ino, LvError, NewNode, Volume, VolumeNotice, VolumeOptions};
+use anyfs_lvm_lv::{CopyPlace, Ino, LvError, NewNode, Volume, VolumeNotice, VolumeOptions, Work};
 
 use super::support::{Rig, contents};
 
@@ -325,5 +325,26 @@ fn a_link_is_no_copy_and_neither_is_a_second_name_of_one() {
             assert_eq!(read(&volume, b"a"), b"before");
             write(&volume, b"b", b"after");
         }
+    }
+}
+
+#[test]
+fn metadata_of_an_earlier_moment_of_the_last_activation_is_refused_after_a_close() {
+    for pvs in [1, 2] {
+        let rig = Rig::new(pvs, 64, 65536);
+        let volume = rig.open();
+        write(&volume, b"a", b"first");
+        volume.step(Work::Flush).unwrap();
+        volume.sync().unwrap();
+        let files = [rig.copies[0].path.clone(), rig.copies[0].path.with_extension("meta-wal")];
+        let old = files.each_ref().map(|file| std::fs::read(file).unwrap());
+        // Nothing that a PV would have to do with.
+        volume.mkdir(Ino::ROOT, b"b", &NewNode::directory(0o700)).unwrap();
+        volume.close().unwrap();
+        for (file, old) in files.iter().zip(old) {
+            std::fs::write(file, old).unwrap();
+        }
+        let refused = rig.try_open();
+        assert!(matches!(refused, Err(LvError::OldMetadata { .. })), "{pvs}: {refused:?}");
     }
 }

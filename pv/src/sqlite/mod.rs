@@ -36,7 +36,10 @@ pub struct Schema {
     pub application_id: i32,
     /// `user_version` in the file's header: the format.
     pub user_version: i32,
-    /// The statements that make all tables, indexes and views: also the white list.
+    /// The statements that make all tables, indexes and views: also the white list. Views come first: where SQLite finds
+    /// one at the head of its list of tables, which begins with one of the last, `PRAGMA integrity_check` takes the view's
+    /// root page, 0, for the mark of a partial check, and looks at neither free pages nor pointer maps nor pages in two
+    /// places.
     pub statements: &'static [&'static str],
     /// What such a file is, for messages: "physical volume".
     pub what: &'static str,

@@ -20,24 +20,30 @@ pub(super) struct Damaged {
 
 /// Does a damage of this kind; `None` where the pool has nothing that could be damaged so.
 pub(super) fn inflict(ground: &Ground, kind: Kind, rng: &mut Prng) -> Option<Damaged> {
-    let mut tool = Tool { ground, rng, image: ground.image.clone(), files: Vec::new() };
+    let mut tool = Tool { ground, rng, image: ground.image.clone(), files: Vec::new(), used: None };
     let what = tool.run(kind)?;
-    let Tool { image, files, .. } = tool;
-    let older_from = older_from(ground, kind, &files);
+    let Tool { image, files, used, .. } = tool;
+    let older_from = older_from(ground, kind, &files, used);
     Some(Damaged { image, files, what, older_from })
 }
 
 /// What the pool cannot know: with one copy of the metadata nothing else says which commits its log held, or that it
-/// was taken back within the activation it is from. Several copies vouch for each other.
-fn older_from(ground: &Ground, kind: Kind, files: &[String]) -> Option<u32> {
+/// was taken back to a moment since which no PV was written. Several copies vouch for each other.
+fn older_from(ground: &Ground, kind: Kind, files: &[String], used: Option<&Earlier>) -> Option<u32> {
     let metadata = |name: &String| name.contains(".meta");
+    let alone = kind == Kind::OldMetadata || (ground.copies == 1 && files.iter().any(metadata));
     match kind {
         Kind::OldAll => Some(1),
-        _ if ground.left == Left::Closed => None,
-        Kind::OldMetadata => Some(ground.session),
-        _ if ground.copies == 1 && files.iter().any(metadata) => Some(ground.session),
-        _ => None,
+        _ if !alone => None,
+        _ if ground.left != Left::Closed => Some(ground.session),
+        _ => used.filter(|earlier| pvs(&earlier.image).eq(pvs(&ground.image))).map(|earlier| earlier.session),
     }
+}
+
+/// The PV files and what they hold.
+fn pvs(image: &Image) -> impl Iterator<Item = (String, Option<Vec<u8>>)> {
+    let names = image.list().into_iter().filter(|(name, _)| has_end(name, ".db"));
+    names.map(|(name, _)| (name.to_string(), image.file(&name).map(Content::to_vec)))
 }
 
 fn is_main(name: &str) -> bool {
@@ -61,6 +67,8 @@ struct Tool<'a> {
     rng: &'a mut Prng,
     image: Image,
     files: Vec<String>,
+    /// The moment that something was taken from.
+    used: Option<&'a Earlier>,
 }
 
 impl Tool<'_> {
@@ -272,7 +280,8 @@ impl Tool<'_> {
 
     fn earlier(&mut self, fits: impl Fn(&Earlier) -> bool) -> Option<Earlier> {
         let all: Vec<&Earlier> = self.ground.earlier.iter().filter(|earlier| fits(earlier)).collect();
-        all.get(self.rng.index(all.len())).map(|earlier| (*earlier).clone())
+        self.used = all.get(self.rng.index(all.len())).copied();
+        self.used.cloned()
     }
 
     /// A file as it was, with what `kind` says of its log.
