@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use pv::sqlite::{self, Access};
 use pv::{Env, Epoch, LeIndex, SliceId, Txg};
-use rusqlite::{Connection, Params};
+use rusqlite::{Connection, Params, params_from_iter};
 
 use super::copy::state_of;
 use super::decode::{
@@ -35,24 +35,45 @@ pub(crate) struct CatalogueReader {
     torn: Cell<bool>,
 }
 
+/// Rows of a table that are asked for by their key.
+pub(super) struct Query {
+    table: Table,
+    sql: &'static str,
+    /// How many of the parameters are the row's first columns. A seek in a damaged tree may end at another row.
+    same: usize,
+}
+
+impl Query {
+    pub(super) const fn new(table: Table, same: usize, sql: &'static str) -> Self {
+        Self { table, sql, same }
+    }
+}
+
 /// With whether it has extended attributes, whatever its row says: one statement, since each takes and gives back a
 /// lock of the file, which costs more than the look.
-const INODE: &str = "SELECT *, EXISTS (SELECT 1 FROM xattr WHERE xattr.fs=inode.fs AND xattr.ino=inode.ino) FROM inode \
-    WHERE fs=? AND ino=?";
-const DIRENT_BUCKET: &str = "SELECT * FROM dirent WHERE fs=? AND parent=? AND cookie BETWEEN ? AND ?";
-const DIRENT_PAGE: &str = "SELECT * FROM dirent WHERE fs=? AND parent=? AND cookie>? ORDER BY cookie LIMIT ?";
-const DIRENTS_OF: &str = "SELECT * FROM dirent WHERE fs=? AND parent=? AND ino=?";
-const DIRENTS_TO: &str = "SELECT * FROM dirent WHERE fs=? AND ino=?";
-const MAP_WINDOW: &str = "SELECT * FROM map WHERE fs=? AND ino=? AND off>=? AND off<?";
+const INODE: Query = Query::new(
+    Table::Inode,
+    2,
+    "SELECT *, EXISTS (SELECT 1 FROM xattr WHERE xattr.fs=inode.fs AND xattr.ino=inode.ino) FROM inode \
+    WHERE fs=? AND ino=?",
+);
+const DIRENT_BUCKET: Query =
+    Query::new(Table::Dirent, 2, "SELECT * FROM dirent WHERE fs=? AND parent=? AND cookie BETWEEN ? AND ?");
+const DIRENT_PAGE: Query =
+    Query::new(Table::Dirent, 2, "SELECT * FROM dirent WHERE fs=? AND parent=? AND cookie>? ORDER BY cookie LIMIT ?");
+const DIRENTS_OF: Query = Query::new(Table::Dirent, 2, "SELECT * FROM dirent WHERE fs=? AND parent=? AND ino=?");
+const DIRENTS_TO: Query = Query::new(Table::Dirent, 1, "SELECT * FROM dirent WHERE fs=? AND ino=?");
+const MAP_WINDOW: Query = Query::new(Table::Map, 2, "SELECT * FROM map WHERE fs=? AND ino=? AND off>=? AND off<?");
 const MAP_NEXT: &str = "SELECT off FROM map WHERE fs=? AND ino=? AND off>=? ORDER BY off LIMIT 1";
-const XATTRS: &str = "SELECT * FROM xattr WHERE fs=? AND ino=?";
-const SLICE: &str = "SELECT * FROM slice WHERE id=?";
-const SLICES_OF_LE: &str = "SELECT * FROM slice WHERE le=?";
-const INLINE_SLICES: &str = "SELECT * FROM slice WHERE le IS NULL AND raw>? ORDER BY id LIMIT ?";
+const XATTRS: Query = Query::new(Table::Xattr, 2, "SELECT * FROM xattr WHERE fs=? AND ino=?");
+const SLICE: Query = Query::new(Table::Slice, 1, "SELECT * FROM slice WHERE id=?");
+const SLICES_OF_LE: Query = Query::new(Table::Slice, 0, "SELECT * FROM slice WHERE le=?");
+const INLINE_SLICES: Query =
+    Query::new(Table::Slice, 0, "SELECT * FROM slice WHERE le IS NULL AND raw>? ORDER BY id LIMIT ?");
 const INLINE_BYTES: &str = "SELECT coalesce(sum(raw), 0) FROM slice WHERE le IS NULL AND raw>?";
-const LES: &str = "SELECT * FROM le";
-const PVS: &str = "SELECT * FROM pv";
-const FS: &str = "SELECT * FROM fs WHERE fs=?";
+const LES: Query = Query::new(Table::Le, 0, "SELECT * FROM le");
+const PVS: Query = Query::new(Table::Pv, 0, "SELECT * FROM pv");
+const FS: Query = Query::new(Table::Fs, 1, "SELECT * FROM fs WHERE fs=?");
 const ORPHANS: &str = "SELECT ino FROM inode WHERE nlink=0 AND fs=?";
 const LAST_INODE: &str = "SELECT coalesce(max(ino), 0) FROM inode WHERE fs=?";
 const LAST_SLICE: &str = "SELECT coalesce(max(id), 0) FROM slice";
@@ -118,37 +139,45 @@ impl CatalogueReader {
 
     pub(super) fn rows<T>(
         &self,
-        table: Table,
-        sql: &str,
-        params: impl Params,
+        query: &Query,
+        params: &[i64],
         from: impl FnMut(Columns<'_>) -> Option<T>,
     ) -> Result<Vec<T>> {
         let mut out = Vec::new();
-        self.each(table, sql, params, from, |row| out.push(row))?;
+        self.each(query, params, from, |row| out.push(row))?;
         Ok(out)
     }
 
     /// Hands over rows one by one.
     pub(super) fn each<T>(
         &self,
-        table: Table,
-        sql: &str,
-        params: impl Params,
+        query: &Query,
+        params: &[i64],
         mut from: impl FnMut(Columns<'_>) -> Option<T>,
         mut to: impl FnMut(T),
     ) -> Result<()> {
-        let mut statement = self.connection()?.prepare_cached(sql).map_err(|e| self.fail(e))?;
-        let mut rows = statement.query(params).map_err(|e| self.fail(e))?;
+        let mut statement = self.connection()?.prepare_cached(query.sql).map_err(|e| self.fail(e))?;
+        let mut rows = statement.query(params_from_iter(params)).map_err(|e| self.fail(e))?;
         while let Some(row) = rows.next().map_err(|e| self.fail(e))? {
             let values = values_of(row).map_err(|e| self.fail(e))?;
-            to(self.verified(table, &values, &mut from)?);
+            to(self.verified(query, params, &values, &mut from)?);
         }
         Ok(())
     }
 
-    fn verified<T>(&self, table: Table, values: &[Value], from: impl FnOnce(Columns<'_>) -> Option<T>) -> Result<T> {
-        self.verify(table, values)?;
-        from(Columns::of(values)).ok_or_else(|| self.damaged(table, "holds impossible values"))
+    fn verified<T>(
+        &self,
+        query: &Query,
+        params: &[i64],
+        values: &[Value],
+        from: impl FnOnce(Columns<'_>) -> Option<T>,
+    ) -> Result<T> {
+        self.verify(query.table, values)?;
+        let mut key = values.iter().zip(params).take(query.same);
+        if key.any(|(value, wanted)| *value != Value::Int(*wanted)) {
+            return Err(self.damaged(query.table, "stands where another belongs"));
+        }
+        from(Columns::of(values)).ok_or_else(|| self.damaged(query.table, "holds impossible values"))
     }
 
     /// Checks a row, its checksum last, and that it is not of a later commit than the last one.
@@ -188,29 +217,30 @@ impl CatalogueReader {
 
     /// An inode, and whether there are extended attributes of it.
     pub(crate) fn inode(&self, fs: i64, ino: Ino) -> Result<Option<(InodeRow, bool)>> {
-        let mut statement = self.connection()?.prepare_cached(INODE).map_err(|e| self.fail(e))?;
-        let mut rows = statement.query((fs, ino.0.cast_signed())).map_err(|e| self.fail(e))?;
+        let key = [fs, ino.0.cast_signed()];
+        let mut statement = self.connection()?.prepare_cached(INODE.sql).map_err(|e| self.fail(e))?;
+        let mut rows = statement.query(key).map_err(|e| self.fail(e))?;
         let Some(row) = rows.next().map_err(|e| self.fail(e))? else { return Ok(None) };
         let mut values = values_of(row).map_err(|e| self.fail(e))?;
         let xattrs = values.pop() != Some(Value::Int(0));
-        self.verified(Table::Inode, &values, inode_from).map(|inode| Some((inode, xattrs)))
+        self.verified(&INODE, &key, &values, inode_from).map(|inode| Some((inode, xattrs)))
     }
 
     pub(crate) fn dirents_between(&self, fs: i64, parent: Ino, first: u64, last: u64) -> Result<Vec<DirentRow>> {
-        let key = (fs, parent.0.cast_signed(), first.cast_signed(), last.cast_signed());
-        self.rows(Table::Dirent, DIRENT_BUCKET, key, dirent_from)
+        let key = [fs, parent.0.cast_signed(), first.cast_signed(), last.cast_signed()];
+        let within = |row: &DirentRow| (first..=last).contains(&row.cookie);
+        self.rows(&DIRENT_BUCKET, &key, |columns| dirent_from(columns).filter(within))
     }
 
     pub(crate) fn dirents_after(&self, fs: i64, parent: Ino, cookie: u64, limit: usize) -> Result<Vec<DirentRow>> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let key = (fs, parent.0.cast_signed(), cookie.cast_signed(), limit);
-        self.rows(Table::Dirent, DIRENT_PAGE, key, dirent_from)
+        let key = [fs, parent.0.cast_signed(), cookie.cast_signed(), limit];
+        self.rows(&DIRENT_PAGE, &key, |columns| dirent_from(columns).filter(|row| row.cookie > cookie))
     }
 
     /// The entries of a directory that lead to an inode. O(entries).
     pub(crate) fn dirents_of(&self, fs: i64, parent: Ino, ino: Ino) -> Result<Vec<DirentRow>> {
-        let key = (fs, parent.0.cast_signed(), ino.0.cast_signed());
-        self.rows(Table::Dirent, DIRENTS_OF, key, dirent_from)
+        self.rows(&DIRENTS_OF, &[fs, parent.0.cast_signed(), ino.0.cast_signed()], dirent_from)
     }
 
     /// All entries that lead to an inode, with their directories. O(all entries).
@@ -220,12 +250,12 @@ impl CatalogueReader {
             let (_fs, parent) = (ahead.int()?, ahead.u64()?);
             Some((Ino(parent), dirent_from(columns)?))
         };
-        self.rows(Table::Dirent, DIRENTS_TO, (fs, ino.0.cast_signed()), with_parent)
+        self.rows(&DIRENTS_TO, &[fs, ino.0.cast_signed()], with_parent)
     }
 
     pub(crate) fn map_between(&self, fs: i64, ino: Ino, start: u64, end: u64) -> Result<Vec<MapRow>> {
-        let key = (fs, ino.0.cast_signed(), start.cast_signed(), end.cast_signed());
-        self.rows(Table::Map, MAP_WINDOW, key, map_from)
+        let key = [fs, ino.0.cast_signed(), start.cast_signed(), end.cast_signed()];
+        self.rows(&MAP_WINDOW, &key, |columns| map_from(columns).filter(|row| (start..end).contains(&row.off)))
     }
 
     /// Offset of the first map row at or after `start`.
@@ -241,7 +271,7 @@ impl CatalogueReader {
     pub(crate) fn xattrs(&self, fs: i64, ino: Ino) -> Result<Vec<XattrRow>> {
         // They are in memory together: no more of them than could have been set.
         let mut left = ATTRIBUTES_MAX;
-        self.rows(Table::Xattr, XATTRS, (fs, ino.0.cast_signed()), |columns| {
+        self.rows(&XATTRS, &[fs, ino.0.cast_signed()], |columns| {
             let row = xattr_from(columns)?;
             left = left.checked_sub(row.name.len())?.checked_sub(row.value.len())?;
             Some(row)
@@ -249,17 +279,18 @@ impl CatalogueReader {
     }
 
     pub(crate) fn slice(&self, id: SliceId) -> Result<Option<SliceRow>> {
-        Ok(self.rows(Table::Slice, SLICE, [id.0.cast_signed()], slice_from)?.pop())
+        Ok(self.rows(&SLICE, &[id.0.cast_signed()], slice_from)?.pop())
     }
 
     pub(crate) fn slices_of(&self, le: LeIndex) -> Result<Vec<SliceRow>> {
-        self.rows(Table::Slice, SLICES_OF_LE, [i64::from(le.0)], slice_from)
+        // By an index, which has no checksums.
+        self.rows(&SLICES_OF_LE, &[i64::from(le.0)], |columns| slice_from(columns).filter(|row| row.le == Some(le)))
     }
 
     /// Slices above `tiny` bytes whose data lies in the catalogue itself, oldest first.
     pub(crate) fn inline_slices(&self, tiny: u32, limit: usize) -> Result<Vec<SliceRow>> {
-        let key = (i64::from(tiny), i64::try_from(limit).unwrap_or(i64::MAX));
-        self.rows(Table::Slice, INLINE_SLICES, key, slice_from)
+        let key = [i64::from(tiny), i64::try_from(limit).unwrap_or(i64::MAX)];
+        self.rows(&INLINE_SLICES, &key, |columns| slice_from(columns).filter(|row| row.le.is_none()))
     }
 
     /// Bytes of such slices.
@@ -295,15 +326,15 @@ impl CatalogueReader {
     }
 
     pub(crate) fn les(&self) -> Result<Vec<LeRow>> {
-        self.rows(Table::Le, LES, [], le_from)
+        self.rows(&LES, &[], le_from)
     }
 
     pub(crate) fn pvs(&self) -> Result<Vec<PvRow>> {
-        self.rows(Table::Pv, PVS, [], pv_from)
+        self.rows(&PVS, &[], pv_from)
     }
 
     pub(crate) fn fs(&self, fs: i64) -> Result<Option<FsRow>> {
-        Ok(self.rows(Table::Fs, FS, [fs], fs_from)?.pop())
+        Ok(self.rows(&FS, &[fs], fs_from)?.pop())
     }
 
     pub(crate) fn orphans(&self, fs: i64) -> Result<Vec<Ino>> {
@@ -318,5 +349,26 @@ impl CatalogueReader {
             }
         }
         Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::create_catalogue;
+
+    /// As where a seek ends in a page that is of another part of the table.
+    #[test]
+    fn a_row_that_is_not_the_one_that_was_asked_for_is_damage() {
+        let (dir, env) = (tempfile::tempdir().unwrap(), Env { threads: false, ..Env::system() });
+        let path = dir.path().join("c.meta");
+        let (family, lv) = (pv::FamilyUuid::random().unwrap(), pv::LvUuid::random().unwrap());
+        create_catalogue(&env, &path, (family, lv), (1, 0)).unwrap();
+        let reader = CatalogueReader::open(&env, path).unwrap();
+        assert!(reader.inode(1, Ino::ROOT).unwrap().is_some() && reader.inode(1, Ino(2)).unwrap().is_none());
+        let other = |same| Query::new(Table::Inode, same, "SELECT * FROM inode WHERE fs=? AND ino<>?");
+        assert_eq!(reader.rows(&other(1), &[1, 2], inode_from).unwrap().len(), 1);
+        let found = reader.rows(&other(2), &[1, 2], inode_from).map(|rows| rows.len());
+        assert!(matches!(found, Err(LvError::DamagedRow { .. })), "{found:?}");
     }
 }

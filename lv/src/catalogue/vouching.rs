@@ -1,14 +1,14 @@
 //! Reading what vouches for rows: windows, and sums over many rows.
 
 use super::decode::{Columns, dirent_from};
-use super::reader::CatalogueReader;
+use super::reader::{CatalogueReader, Query};
 use super::row::Table;
 use super::sums::entry_mark;
 use crate::{Ino, Result};
 
-const WINDOW: &str = "SELECT * FROM window WHERE fs=? AND ino=? AND win=?";
+const WINDOW: Query = Query::new(Table::Window, 3, "SELECT * FROM window WHERE fs=? AND ino=? AND win=?");
 const WINDOW_NEXT: &str = "SELECT win FROM window WHERE fs=? AND ino=? AND win>=? ORDER BY win LIMIT 1";
-const DIRENTS: &str = "SELECT * FROM dirent WHERE fs=? AND parent=?";
+const DIRENTS: Query = Query::new(Table::Dirent, 2, "SELECT * FROM dirent WHERE fs=? AND parent=?");
 
 /// What vouches for the entries of a window of a map after the first.
 #[derive(Debug, Clone, Copy)]
@@ -29,8 +29,7 @@ pub(crate) fn window_from(mut c: Columns<'_>) -> Option<WindowRow> {
 impl CatalogueReader {
     /// The row of a window of a map after the first; there is none for a window without entries.
     pub(crate) fn window(&self, fs: i64, ino: Ino, window: u64) -> Result<Option<WindowRow>> {
-        let key = (fs, ino.0.cast_signed(), window.cast_signed());
-        Ok(self.rows(Table::Window, WINDOW, key, window_from)?.pop())
+        Ok(self.rows(&WINDOW, &[fs, ino.0.cast_signed(), window.cast_signed()], window_from)?.pop())
     }
 
     /// The first window with a row at or after `window`.
@@ -45,7 +44,7 @@ impl CatalogueReader {
     /// Number and sum of all entries of a directory. O(entries), without keeping them.
     pub(crate) fn dirents_sum(&self, fs: i64, parent: Ino) -> Result<(u64, u64)> {
         let (mut count, mut sum) = (0u64, 0u64);
-        self.each(Table::Dirent, DIRENTS, (fs, parent.0.cast_signed()), dirent_from, |entry| {
+        self.each(&DIRENTS, &[fs, parent.0.cast_signed()], dirent_from, |entry| {
             count = count.saturating_add(1);
             sum = sum.wrapping_add(entry_mark(&entry));
         })?;
