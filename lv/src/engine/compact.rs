@@ -79,12 +79,11 @@ impl Core {
 
     /// Moves the live bytes of the cheapest extents together; `false` when no extent would be gained.
     fn compact(&self, token: &mut FlushToken<'_>) -> Result<bool> {
-        let room = self.host_extents(ROUND)?;
-        // Each changes some rows of metadata, all in one commit.
-        let most = self.rows_room()? / ROWS;
+        // Each piece changes some rows of metadata, all in one commit, which must find room beside what is filled.
+        let rows = self.rows_beside_extents(ROUND)?;
         let mut state = self.state()?;
         let extent = u32::try_from(self.extents.extent_size.bytes()).unwrap_or(u32::MAX);
-        let mut plan = Plan::new(extent, state.space.free_count().min(room));
+        let mut plan = Plan::new(extent, state.space.free_count().min(rows.len()));
         let committed = state.committed;
         let mut finds = Vec::new();
         for le in state.space.cheapest(committed, VICTIMS) {
@@ -92,6 +91,7 @@ impl Core {
                 break;
             }
             let finds_here = state.live_in(le)?;
+            let most = rows.get(plan.filled()).or(rows.last()).map_or(0, |rows| rows / ROWS);
             if finds.len().saturating_add(finds_here.len()) > most {
                 continue;
             }

@@ -8,8 +8,9 @@ use pv::{Bytes, Env, HostSpace};
 use vg::VolumeExtents;
 
 use super::core::Core;
-use super::host_space::{MIB, margin};
+use super::host_space::{HostNeed, MIB, margin};
 use super::rules::Rule;
+use super::state::State;
 use crate::catalogue::CopySet;
 use crate::{Ino, LvError, Result};
 
@@ -166,11 +167,29 @@ impl Core {
     /// Rows that can be added to the next commit, with what is free, and as much left.
     pub(crate) fn rows_room(&self) -> Result<usize> {
         let state = self.state()?;
-        let free = self.hosts(&state)?.free_for_rows();
+        Ok(self.rows_within(self.hosts(&state)?.free_for_rows(), &state))
+    }
+
+    /// The same once one extent more was written, once two were, and so on: as many as the hosts have room for, up to
+    /// `limit`.
+    pub(crate) fn rows_beside_extents(&self, limit: usize) -> Result<Vec<usize>> {
+        let state = self.state()?;
+        let mut hosts = self.hosts(&state)?;
+        let cost = self.data_cost(self.extents.extent_size.bytes());
+        let mut rooms = Vec::new();
+        for pv in 0..self.extents.pvs.len() {
+            while rooms.len() < limit && hosts.take(pv, cost, HostNeed::Compaction) {
+                rooms.push(self.rows_within(hosts.free_for_rows(), &state));
+            }
+        }
+        Ok(rooms)
+    }
+
+    fn rows_within(&self, free: u64, state: &State) -> usize {
         let copies = self.wals.len();
         let row = commit_cost(copies, PACKED_ROW, 0).saturating_sub(commit_cost(copies, 0, 0)).max(1);
         let rows = usize::try_from(free.saturating_sub(commit_cost(copies, 0, 0)) / row).unwrap_or(usize::MAX);
-        Ok((rows / 2).saturating_sub(state.waiting_rows()))
+        (rows / 2).saturating_sub(state.waiting_rows())
     }
 
     /// Moves logs into their files and cuts them. What finds no room stays in its log, where it is as safe.

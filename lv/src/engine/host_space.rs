@@ -211,9 +211,10 @@ impl Hosts {
     /// are dead.
     fn pvs_can_help_rows(&self, dead: u64) -> bool {
         self.logs.iter().all(|(device, _)| {
-            let room = self.devices.get(device).is_some_and(|device| device.usable(HostNeed::Small) > 0);
+            let host = self.devices.get(device).copied().unwrap_or_default();
             let mut pvs = self.pvs.values().filter(|(pv, _)| pv == device);
-            room || pvs.any(|(_, reusable)| reusable.saturating_add(dead) >= SHRINK)
+            let able = host.free >= SHRINK_TAKES && pvs.any(|(_, reusable)| reusable.saturating_add(dead) >= SHRINK);
+            host.usable(HostNeed::Small) > 0 || able
         })
     }
 

@@ -197,19 +197,6 @@ impl Core {
         Ok(Vec::new())
     }
 
-    /// How many extents, up to `limit`, the hosts have room for.
-    pub(crate) fn host_extents(&self, limit: usize) -> Result<usize> {
-        let mut hosts = self.hosts(&*self.state()?)?;
-        let cost = self.data_cost(self.extents.extent_size.bytes());
-        let mut count = 0usize;
-        for pv in 0..self.extents.pvs.len() {
-            while count < limit && hosts.take(pv, cost, HostNeed::Compaction) {
-                count = count.saturating_add(1);
-            }
-        }
-        Ok(count)
-    }
-
     /// Numbers a chunk, gives its extents their places and adds deletions that are due on the same PVs.
     fn deal(&self, packed: Vec<Packed>, mut les: Vec<LeIndex>) -> Result<Chunk> {
         let mut state = self.state()?;

@@ -32,6 +32,11 @@ impl Plan {
         self.rooms.len() >= self.free && self.rooms.iter().all(|room| *room == 0)
     }
 
+    /// Extents that are filled so far.
+    pub(crate) fn filled(&self) -> usize {
+        self.rooms.len()
+    }
+
     /// Whether moving these pieces could ever gain anything: not when they are a whole extent.
     pub(crate) fn may_gain(&self, pieces: &[Piece]) -> bool {
         pieces.iter().map(|piece| u64::from(piece.len)).sum::<u64>() < u64::from(self.extent)

@@ -239,7 +239,7 @@ impl Core {
                 let waited = self.changed.wait_timeout(state, std::time::Duration::from_millis(100));
                 drop(waited);
                 // Somebody else may have taken what was counted on: then nobody can make room here.
-                if self.host_extents(1)? == 0 {
+                if self.rows_beside_extents(1)?.is_empty() {
                     return Err(self.no_extent(u64::MAX));
                 }
             } else {
