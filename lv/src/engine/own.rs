@@ -128,6 +128,28 @@ pub(crate) fn name_former(error: LvError, former: Option<&Holder>) -> LvError {
     }
 }
 
+impl Core {
+    /// Tells a PV which commit was the last, so that older metadata that is put back does not pass for the newest. A PV
+    /// learns of commits with what is placed on it: of those since it knows nothing. Preferably one without a copy, which
+    /// a restored folder does not take back as well.
+    ///
+    /// Without it older metadata is found out a little later, or not: no reason to refuse a close.
+    pub(crate) fn leave_mark(&self) {
+        let holders: Vec<_> = lock(&self.copies).places().into_iter().map(|place| place.pv).collect();
+        let there = || self.extents.pvs.iter().filter_map(|slot| Some((slot.uuid, slot.store.as_ref()?)));
+        let Some((_, store)) = there().find(|(pv, _)| !holders.contains(pv)).or_else(|| there().next()) else { return };
+        let Ok(mut state) = self.state() else { return };
+        let known = store.owner(self.family).ok().flatten();
+        if known.is_some_and(|row| row.txg >= state.committed) {
+            return;
+        }
+        state.next_flush = FlushNo(state.next_flush.0.saturating_add(1));
+        let (flush, txg) = (state.next_flush, state.committed);
+        let (family, epoch) = (self.family, self.epoch);
+        let _ = store.commit(&ExtentBatch { family, epoch, flush, txg, fresh: &[], freed: &[] });
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,27 +197,5 @@ mod tests {
         assert!(matches!(own(&env, &places, false), Err(LvError::InUse { .. })));
         drop(taker);
         own(&env, &places, false).unwrap();
-    }
-}
-
-impl Core {
-    /// Tells a PV which commit was the last, so that older metadata that is put back does not pass for the newest. A PV
-    /// learns of commits with what is placed on it: of those since it knows nothing. Preferably one without a copy, which
-    /// a restored folder does not take back as well.
-    ///
-    /// Without it older metadata is found out a little later, or not: no reason to refuse a close.
-    pub(crate) fn leave_mark(&self) {
-        let holders: Vec<_> = lock(&self.copies).places().into_iter().map(|place| place.pv).collect();
-        let there = || self.extents.pvs.iter().filter_map(|slot| Some((slot.uuid, slot.store.as_ref()?)));
-        let Some((_, store)) = there().find(|(pv, _)| !holders.contains(pv)).or_else(|| there().next()) else { return };
-        let Ok(mut state) = self.state() else { return };
-        let known = store.owner(self.family).ok().flatten();
-        if known.is_some_and(|row| row.txg >= state.committed) {
-            return;
-        }
-        state.next_flush = FlushNo(state.next_flush.0.saturating_add(1));
-        let (flush, txg) = (state.next_flush, state.committed);
-        let (family, epoch) = (self.family, self.epoch);
-        let _ = store.commit(&ExtentBatch { family, epoch, flush, txg, fresh: &[], freed: &[] });
     }
 }
