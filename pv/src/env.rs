@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::{Bytes, ProcessState};
 
-/// What tells whether two paths are one file.
+/// A file of the host: what tells whether two paths are one, and its size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileId {
     /// Host device.
@@ -19,8 +19,17 @@ pub struct FileId {
     pub links: u64,
     /// Length in bytes.
     pub len: Bytes,
+    /// What its filesystem has given it: less than its length where it has holes.
+    pub allocated: Bytes,
     /// A regular file (links followed).
     pub regular: bool,
+}
+
+impl FileId {
+    /// Whether both are the same file, whatever has been written to it.
+    pub fn is(&self, other: &Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
 }
 
 /// Space of the host filesystem that holds a path.

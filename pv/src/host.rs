@@ -75,6 +75,7 @@ impl Host for RealHost {
             inode: meta.ino(),
             links: meta.nlink(),
             len: Bytes(meta.len()),
+            allocated: Bytes(meta.blocks().saturating_mul(512)),
             regular: meta.is_file(),
         })
     }

@@ -334,7 +334,8 @@ impl VolumeGroup {
         };
         for member in &mut fresh.members {
             let known = self.members.iter().find(|old| old.uuid == member.uuid && old.path == member.path);
-            if let Some(old) = known.filter(|old| old.file == member.file || member.pv.is_none()) {
+            let same = |old: &&Member| old.file.zip(member.file).is_some_and(|(old, new)| old.is(&new));
+            if let Some(old) = known.filter(|old| same(old) || member.pv.is_none()) {
                 member.store = Arc::clone(&old.store);
             }
         }

@@ -247,7 +247,7 @@ impl Scan {
         let uuid = pv.label().pv;
         let Some(known) = self.pvs.get(&uuid) else { return self.refused.contains(&uuid) };
         let (used, other) = (known.pv.path().to_owned(), pv.path().to_owned());
-        if (known.file.device, known.file.inode) == (file.device, file.inode) {
+        if known.file.is(&file) {
             let names = [other, path.to_owned(), known.name.clone()];
             if let Some(other) = names.into_iter().find(|name| *name != used) {
                 self.notices.push(Notice::SameFile { used, other });

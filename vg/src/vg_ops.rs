@@ -58,8 +58,7 @@ fn open_orphans(env: &Env, paths: &[PathBuf], into: Option<&Descriptor>) -> Resu
         let file = env.host.stat(pv.path()).map_err(stat)?;
         if let Some(twin) = out.iter().find(|other| other.uuid == pv.label().pv) {
             let (first, second) = (twin.path.clone(), pv.path().to_owned());
-            let same = first == second
-                || env.host.stat(&first).is_ok_and(|id| (id.device, id.inode) == (file.device, file.inode));
+            let same = first == second || env.host.stat(&first).is_ok_and(|other| other.is(&file));
             return Err(if same {
                 VgError::SameFile { first, second: path.clone() }
             } else {

@@ -33,9 +33,7 @@ pub(crate) fn same_file<'a>(
     // What a link leads to is said by the link being refused.
     let file = |path: &Path| env.host.stat(path).ok().filter(|_| !env.host.is_link(path));
     let own = file(&place.path)?;
-    let same = |other: &&CopyPlace| {
-        file(&other.path).is_some_and(|other| (other.device, other.inode) == (own.device, own.inode))
-    };
+    let same = |other: &&CopyPlace| file(&other.path).is_some_and(|other| other.is(&own));
     used.find(same).map(|other| format!("it is the same file as {}", other.path.display()))
 }
 

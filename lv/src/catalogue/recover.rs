@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use pv::sqlite::Access;
 use pv::{Env, Epoch, FamilyUuid, LvUuid};
 
 use super::copy::{Checkpoint, Commit, Copy, CopyPlace, CopyState, create_catalogue};
@@ -43,7 +44,7 @@ pub(crate) fn activate_copies(
     let mut open: Vec<(CopyState, Copy)> = Vec::new();
     let mut lost = Vec::new();
     for place in places {
-        index_room(env, &place.path)?;
+        index_room(env, &place.path, Access::ReadWrite)?;
         if let Some(why) = same_file(env, open.iter().map(|(_, copy)| &copy.place), place) {
             lost.push((place.clone(), why));
             continue;

@@ -24,8 +24,8 @@ pub(crate) fn log_of(path: &Path) -> PathBuf {
 pub(super) fn open_to_read(env: &Env, path: &Path) -> Result<Connection, PvError> {
     let log = log_of(path);
     let logged = env.host.stat(&log).is_ok_and(|file| file.len.0 > 0);
-    let refused = match index_room(env, path).and_then(|()| sqlite::open(env, path, &SCHEMA, &TUNING, Access::ReadOnly))
-    {
+    let room = index_room(env, path, Access::ReadOnly);
+    let refused = match room.and_then(|()| sqlite::open(env, path, &SCHEMA, &TUNING, Access::ReadOnly)) {
         Err(error @ PvError::NoSpace { .. }) if !logged => error,
         Err(error) if no_rights(&error) && env.host.stat(path).is_ok() => error,
         other => return other,

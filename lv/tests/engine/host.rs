@@ -216,6 +216,10 @@ fn a_volume_is_not_opened_where_the_index_of_its_log_has_no_room_and_no_copy_is_
     volume.abandon();
     host.set(100_000);
     rig.try_open().unwrap().abandon();
+    // What an old index took is not enough: the log comes first.
+    host.set(50_000);
+    assert!(matches!(rig.try_open(), Err(LvError::Pv(pv::PvError::NoSpace { .. }))));
+    host.set(100_000);
     let index = rig.copies[0].path.with_extension("meta-shm");
     std::fs::remove_file(index).unwrap();
     let error = rig.try_open().unwrap_err();

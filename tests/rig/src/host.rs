@@ -80,10 +80,13 @@ impl Host for MemHost {
         let device = self.shared.settings.device;
         match state.node(&path) {
             None => Err(io::ErrorKind::NotFound.into()),
-            Some(Node::Dir) => Ok(FileId { device, inode: 0, links: 1, len: Bytes(0), regular: false }),
+            Some(Node::Dir) => {
+                let none = Bytes(0);
+                Ok(FileId { device, inode: 0, links: 1, len: none, allocated: none, regular: false })
+            }
             Some(Node::File(inode)) => {
                 let len = Bytes(state.file(inode)?.content.len());
-                Ok(FileId { device, inode, links: 1, len, regular: true })
+                Ok(FileId { device, inode, links: 1, len, allocated: len, regular: true })
             }
         }
     }
