@@ -136,7 +136,9 @@ impl Cycle<'_> {
 
     /// Whether the volume has stopped for a reason that is none of its faults.
     fn stopped(&self, error: &LvError) -> bool {
-        self.loaded && matches!(error, LvError::Poisoned { .. }) && error.to_string().contains("no space left")
+        // Who met the failed write is told of it, all others of the stop.
+        let stops = matches!(error, LvError::Poisoned { .. } | LvError::Pv(pv::PvError::NoSpace { .. }));
+        self.loaded && stops && error.to_string().contains("no space left")
     }
 
     /// Whether deleting must work: the reserve is enough for that, and not for data as well that was accepted before the
