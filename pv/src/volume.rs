@@ -33,7 +33,7 @@ impl Pv {
     ///
     /// # Errors
     /// [`PvError::Foreign`], [`PvError::Newer`] and [`PvError::Damaged`] about what the file is;
-    /// [`PvError::NeedsRecovery`] without write access; [`PvError::Busy`]; [`PvError::Io`].
+    /// [`PvError::NeedsRecovery`] without write access; [`PvError::Busy`]; [`PvError::Io`], also about its journal.
     ///
     /// # Durability
     /// Without write access nothing is written, except a lock file where that is possible.
@@ -51,7 +51,8 @@ impl Pv {
         sqlite::probe(env, &path, &PV_SCHEMA, &PV_TUNING)?;
         let _lock = lock::take(env, &path)?;
         let recovered = hot_journal(env, &path);
-        let conn = sqlite::open(env, &path, &PV_SCHEMA, &PV_TUNING, access)?;
+        let opened = sqlite::open(env, &path, &PV_SCHEMA, &PV_TUNING, access);
+        let conn = opened.map_err(|error| waits_for(env, &path, error))?;
         let label = label::read(&conn, &path, true)?;
         Ok(Self { env: env.clone(), path, access, label, recovered })
     }
@@ -146,15 +147,33 @@ fn read<T>(env: &Env, path: &Path, access: Access, run: impl Fn(&Connection) -> 
         // Commits follow each other closely: stand in line instead of hoping for a gap.
         Err(PvError::Busy { .. } | PvError::NeedsRecovery { .. }) if access != Access::Immutable => {
             let _lock = lock::take_to_read(env, path)?;
-            once()
+            once().map_err(|error| waits_for(env, path, error))
         }
         other => other,
     }
 }
 
+/// What a PV really waits for that seems to wait for a rollback: a journal that it cannot look into SQLite takes for one
+/// that has something to roll back.
+fn waits_for(env: &Env, path: &Path, error: PvError) -> PvError {
+    if !matches!(error, PvError::NeedsRecovery { .. }) {
+        return error;
+    }
+    let journal = journal(path);
+    match env.host.read(&journal, HOT.len()) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            PvError::Io { path: journal, operation: "read this journal of a physical volume", source }
+        }
+        _ => error,
+    }
+}
+
 fn hot_journal(env: &Env, path: &Path) -> bool {
+    env.host.read(&journal(path), HOT.len()).is_ok_and(|bytes| bytes == HOT)
+}
+
+fn journal(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push("-journal");
-    let head: io::Result<Vec<u8>> = env.host.read(Path::new(&name), HOT.len());
-    head.is_ok_and(|bytes| bytes == HOT)
+    PathBuf::from(name)
 }

@@ -265,6 +265,32 @@ fn who_may_not_read_the_files_is_told_so() {
     assert!(told.err.contains("DIR/a.db: cannot open it: Permission denied\n"), "{told:?}");
 }
 
+#[test]
+fn a_journal_that_may_not_be_read_is_named_and_no_interrupted_write() {
+    for mode in [0o444, 0o644] {
+        let place = filled();
+        let reader = Reader::new(&place);
+        each(place.dir(), &mut |path| {
+            let more = if path.is_dir() || path == reader.command { mode | 0o111 } else { mode };
+            fs::set_permissions(path, fs::Permissions::from_mode(more)).unwrap();
+        });
+        fs::set_permissions(place.path("a.db-journal"), fs::Permissions::from_mode(0o0)).unwrap();
+        for devices in ["", "--pool .", "--devices a.db,b.db"] {
+            for line in ["cat vg0/home:/f", "sha256sum vg0/home:/d/big", "check vg0", "lvs", "lvextend -L +1m vg0/home"]
+            {
+                let ran = reader.run(&format!("{line} {devices}"));
+                let told = format!("mode {mode:o}: {line} {devices}: {ran:?}");
+                assert!(!ran.err.contains("interrupted") && !ran.err.contains("rolled back"), "{told}");
+                // Where nothing can be written, any of the files may be the first to be named.
+                let named = ran.err.contains("a.db-journal: cannot ") && ran.err.contains(": Permission denied");
+                assert!(named || mode == 0o444 && line.starts_with("lvextend"), "{told}");
+            }
+        }
+        fs::set_permissions(place.path("a.db-journal"), fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(reader.run("check --data vg0").code, 0);
+    }
+}
+
 /// Does something to a file.
 type Act<'a> = &'a dyn Fn(&Path);
 
