@@ -291,6 +291,43 @@ fn a_journal_that_may_not_be_read_is_named_and_no_interrupted_write() {
     }
 }
 
+#[test]
+fn who_may_not_write_the_files_is_told_so_by_whatever_changes_the_group() {
+    let place = Place::new();
+    let names: Vec<String> = (0..9).map(|n| format!("p{n}.db")).collect();
+    place.run(&format!("vgcreate --setphysicalvolumesize 8m vg0 {}", names.join(" "))).ok();
+    place.run("lvcreate -n home -L 4m vg0").ok();
+    let reader = Reader::new(&place);
+    let denied = [": cannot open it for writing: it can only be read\n", ": Permission denied\n"];
+    // None of the files may be written, or one that has no copy of the descriptor.
+    for rest in ["", "p8.db"] {
+        if !rest.is_empty() {
+            for file in ["p8.db", "p8.db-journal", "p8.db.d", "p8.db.d/pv.lock", "p8.db.d/vg.lock", "."] {
+                let _ = fs::set_permissions(place.path(file), fs::Permissions::from_mode(0o755));
+            }
+        }
+        for devices in [String::new(), "--pool .".to_owned(), format!("--devices {}", names.join(","))] {
+            for line in [
+                "lvextend -L +1m vg0/home",
+                "lvconvert --metadatacopies 2 vg0/home",
+                "lvchange -ay --takeover vg0/home",
+                "lvrename vg0/home vg0/new",
+                "lvremove -y vg0/home",
+                "lvcreate -n x -L 1m vg0",
+                "vgreduce vg0 p7.db",
+                "vgreduce --removemissing vg0",
+                "vgremove -y vg0",
+            ] {
+                let ran = reader.run(&format!("{line} {devices}"));
+                let told = format!("{rest}: {line} {devices}: {ran:?}");
+                assert!(ran.code == 5 && denied.iter().any(|words| ran.err.contains(words)), "{told}");
+                assert!(ran.err.contains("  hint: make the files readable and writable for this user\n"), "{told}");
+            }
+        }
+    }
+    assert_eq!(place.run("check vg0").code, 0);
+}
+
 /// Does something to a file.
 type Act<'a> = &'a dyn Fn(&Path);
 

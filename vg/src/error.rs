@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use pv::{Holder, PvError, PvUuid, Seqno, hint_of};
 
@@ -55,6 +56,15 @@ pub enum VgError {
     /// No VG at all.
     #[error("{}: no volume group found", .0.display())]
     NoGroup(PathBuf),
+    /// No VG was found, and not all files could be used.
+    #[error("{}; a file that may be one of its physical volumes cannot be used", absent(vg.as_ref()))]
+    Unusable {
+        /// The VG, when its name is known.
+        vg: Option<String>,
+        /// Why, with the file.
+        #[source]
+        error: Arc<PvError>,
+    },
     /// Several VGs, and none was named.
     #[error("several volume groups found ({0}); name one")]
     Ambiguous(String),
@@ -248,6 +258,11 @@ pub enum VgError {
     },
 }
 
+/// That there is no VG.
+fn absent(vg: Option<&String>) -> String {
+    vg.map_or_else(|| "no volume group found".to_owned(), |vg| VgError::NotFound(vg.clone()).to_string())
+}
+
 impl VgError {
     /// What to do next, for people.
     pub fn hint(&self) -> Option<String> {
@@ -272,6 +287,7 @@ impl VgError {
             Self::InsufficientFree { vg, .. } => format!("add a PV with: anyfs-lvm vgextend {vg} PV"),
             Self::Ambiguous(_) => "name the volume group, or give the path of one of its PVs".to_owned(),
             Self::Pv(error) => error.hint()?.to_owned(),
+            Self::Unusable { error, .. } => error.hint()?.to_owned(),
             Self::Held { holder, .. } if holder.is_stopped() => "continue or kill that process first".to_owned(),
             Self::Busy(_) | Self::Held { .. } => "try again when the other command has ended".to_owned(),
             Self::Host { source, .. } => hint_of(source)?.to_owned(),

@@ -132,8 +132,8 @@ impl VolumeGroup {
     /// Opens a VG. PVs that cannot be found or used are missing from it, with a [`Notice`] each. Nothing is repaired.
     ///
     /// # Errors
-    /// [`VgError::NoGroup`], [`VgError::NotFound`], [`VgError::Ambiguous`], [`VgError::Forked`]; [`VgError::Pv`] about
-    /// the one file that was named.
+    /// [`VgError::NoGroup`], [`VgError::NotFound`], [`VgError::Ambiguous`], [`VgError::Forked`]; [`VgError::Unusable`] when
+    /// there is none and not all files could be used; [`VgError::Pv`] about the one file that was named.
     pub fn open(env: &Env, files: &PoolFiles, options: &OpenOptions) -> Result<Self> {
         let Located { scan, interrupted, unopened, choice, descriptor } = locate(env, files, options)?;
         let member = |record: &crate::PvRecord| {

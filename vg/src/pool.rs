@@ -84,6 +84,7 @@ pub(crate) fn locate(env: &Env, pool: &PoolFiles, options: &OpenOptions) -> Resu
         Err(VgError::NotFound(_) | VgError::NoGroup(_)) => {
             found.refuse_locked()?;
             found.refuse_interrupted()?;
+            found.refuse_unused(options.vg.as_ref().map(ToString::to_string))?;
             group(&found, options.vg.as_ref(), paths.first().map(PathBuf::as_path))?
         }
         other => other?,
@@ -92,6 +93,12 @@ pub(crate) fn locate(env: &Env, pool: &PoolFiles, options: &OpenOptions) -> Resu
         let (choice, descriptor) = match decide(&found, vg) {
             // A PV without a copy leads nowhere by itself.
             Err(VgError::NotFound(_)) if search && look_around(env, &mut found, |_| true, options.access)? => continue,
+            Err(VgError::NotFound(name)) => {
+                found.refuse_locked()?;
+                found.refuse_interrupted()?;
+                found.refuse_unused(Some(name.clone()))?;
+                return Err(VgError::NotFound(name));
+            }
             other => other?,
         };
         let missing: BTreeSet<PvUuid> =

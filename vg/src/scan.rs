@@ -141,6 +141,26 @@ impl Scan {
         }
     }
 
+    /// Fails when a file that is there cannot be used, for whoever has found no group: it may be why.
+    ///
+    /// # Errors
+    /// [`VgError::Unusable`] about `vg`.
+    pub(crate) fn refuse_unused(&self, vg: Option<String>) -> Result<(), VgError> {
+        let absent = |error: &PvError| match error {
+            PvError::Foreign { .. } => true,
+            PvError::Io { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
+            _ => false,
+        };
+        let why = |notice: &Notice| match notice {
+            Notice::Unusable { error } if !absent(error) => Some(Arc::clone(error)),
+            _ => None,
+        };
+        match self.notices.iter().find_map(why) {
+            Some(error) => Err(VgError::Unusable { vg, error }),
+            None => Ok(()),
+        }
+    }
+
     /// The PV with that uuid.
     pub fn pv(&self, uuid: PvUuid) -> Option<&ScannedPv> {
         self.pvs.get(&uuid)
