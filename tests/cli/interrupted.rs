@@ -8,7 +8,7 @@ const PAGE: usize = 16384;
 
 /// What a kill in the middle of a commit leaves: a journal with the first page as it was before, and a file that counts
 /// pages which are not there yet. `torn`: so that not even its label can be read.
-fn interrupt(place: &Place, name: &str, torn: bool) {
+pub(crate) fn interrupt(place: &Place, name: &str, torn: bool) {
     const NONCE: u32 = 7;
     let mut file = fs::read(place.path(name)).unwrap();
     let pages = u32::try_from(file.len() / PAGE).unwrap();

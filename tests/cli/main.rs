@@ -26,6 +26,8 @@ mod missing;
 #[cfg(test)]
 mod names;
 #[cfg(test)]
+mod not_lost;
+#[cfg(test)]
 mod quickstart;
 #[cfg(test)]
 mod read_only;

@@ -88,13 +88,13 @@ fn without_a_majority_an_intact_volume_is_read_and_nothing_else() {
 }
 
 /// Somebody who may read the files of a place and write none.
-struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     place: &'a Place,
     command: PathBuf,
 }
 
 impl<'a> Reader<'a> {
-    fn new(place: &'a Place) -> Self {
+    pub(crate) fn new(place: &'a Place) -> Self {
         // Who is root may write everything; somebody else needs a way to the command.
         let command = place.path("command");
         // By another process: what this one has open for writing another test's child may hold for a moment, and no file
@@ -112,7 +112,7 @@ impl<'a> Reader<'a> {
         Self { place, command }
     }
 
-    fn run(&self, line: &str) -> Ran {
+    pub(crate) fn run(&self, line: &str) -> Ran {
         let mut command = Command::new(&self.command);
         command.current_dir(self.place.dir()).args(line.split_whitespace());
         command.env("ANYFS_LVM_SYSTEM_DIR", self.place.path("sys"));
@@ -140,7 +140,7 @@ impl Drop for Reader<'_> {
 const NOBODY: u32 = 65534;
 
 /// Everything in a folder, itself last.
-fn each(path: &Path, act: &mut dyn FnMut(&Path)) {
+pub(crate) fn each(path: &Path, act: &mut dyn FnMut(&Path)) {
     if path.is_dir() {
         for entry in fs::read_dir(path).unwrap() {
             each(&entry.unwrap().path(), act);

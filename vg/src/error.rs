@@ -137,6 +137,14 @@ pub enum VgError {
     /// PVs are missing.
     #[error("Cannot change VG {0} while PVs are missing.")]
     MissingPvs(VgName),
+    /// PVs are there, or may be, and cannot be used: they are not given up.
+    #[error("Cannot give up PVs of VG {vg} that are not lost: {}", why.join("; "))]
+    NotLost {
+        /// The VG.
+        vg: VgName,
+        /// For each of them its file, or a file that may be it, and why it is not used.
+        why: Vec<String>,
+    },
     /// Too few copies of the descriptor can be reached.
     #[error("volume group \"{vg}\" cannot be changed: {reachable} of {holders} copies of its descriptor can be used")]
     NoMajority {
@@ -275,6 +283,10 @@ impl VgError {
                 "bring the missing PVs back, or give them up with: anyfs-lvm vgreduce --removemissing --force {vg}"
             ),
             Self::MissingPvs(_) => "See vgreduce --removemissing and vgextend --restoremissing.".to_owned(),
+            Self::NotLost { .. } => {
+                "make these files usable for this user; what is lost for good is given up once its file is moved away"
+                    .to_owned()
+            }
             Self::Unacknowledged { .. } | Self::Unsettled { .. } => {
                 "run the command again when all PVs can be written: it completes the change or makes it anew".to_owned()
             }

@@ -9,7 +9,7 @@ use pv::{Access, Bytes, Env, ExtentStore, FileId, Pv, PvError, PvUuid, side_fold
 use crate::lock::{self, VgLock};
 use crate::pool::{Located, OpenOptions, PoolFiles, locate, may_belong};
 use crate::quorum::Choice;
-use crate::unopened::Unopened;
+use crate::unopened::{Unopened, unidentified};
 use crate::{
     Descriptor, FreeMap, InterruptedPv, LvName, LvRecord, Notice, PvArg, PvRange, PvSlot, Result, VgError, VgName,
     VolumeExtents,
@@ -126,6 +126,8 @@ pub struct VolumeGroup {
     pub(crate) members: Vec<Member>,
     files: PoolFiles,
     notices: Vec<Notice>,
+    /// Files that may be PVs of it.
+    pub(crate) unidentified: Vec<Unopened>,
 }
 
 impl VolumeGroup {
@@ -150,10 +152,13 @@ impl VolumeGroup {
         };
         // What was seen twice stays refused when the VG is read again, from wherever that starts.
         let options = OpenOptions { refused: scan.refused().clone(), ..options.clone() };
+        let members: Vec<Member> = descriptor.pvs.iter().map(member).collect();
+        let known: Vec<PathBuf> = members.iter().map(|member| member.path.clone()).collect();
         Ok(Self {
             env: env.clone(),
             options,
-            members: descriptor.pvs.iter().map(member).collect(),
+            members,
+            unidentified: unidentified(&scan, &known),
             descriptor,
             choice,
             files: files.clone(),

@@ -23,17 +23,27 @@ impl VolumeGroup {
         self.members.iter().filter(|member| !member.present()).map(|member| member.uuid).collect()
     }
 
+    /// Fails when a PV that passes for missing may be there: see [`VolumeGroup::refuse_unless_lost`].
+    ///
+    /// # Errors
+    /// [`VgError::NotLost`].
+    pub fn refuse_not_lost(&self) -> Result<()> {
+        self.refuse_unless_lost(&self.missing())
+    }
+
     /// Goes on without the missing PVs (`vgreduce --removemissing`): those that hold nothing leave the VG, the others
     /// are marked missing and carry no copy of the descriptor any more. With `force` this works without a majority,
     /// and changes that the missing PVs may have seen alone are given up. Returns the LVs that remain partial.
     ///
     /// # Errors
-    /// [`VgError::NoMajority`] without `force`; as [`VolumeGroup::change`].
+    /// [`VgError::NotLost`] about PVs that are there and cannot be used; [`VgError::NoMajority`] without `force`; as
+    /// [`VolumeGroup::change`].
     pub fn remove_missing(&mut self, lock: &VgLock, force: bool) -> Result<Vec<LvName>> {
         let lost = self.missing();
         if lost.is_empty() {
             return Ok(Vec::new());
         }
+        self.refuse_not_lost()?;
         let forced = force && !self.majority();
         let mut edit = |descriptor: &crate::Descriptor| {
             let mut next = descriptor.clone();
@@ -53,8 +63,9 @@ impl VolumeGroup {
     /// of others the copy there is forgotten. Says which were removed. What is interrupted is finished by running it again.
     ///
     /// # Errors
-    /// [`VgError::LvInUse`]; as [`VolumeGroup::change`].
+    /// [`VgError::NotLost`], [`VgError::LvInUse`]; as [`VolumeGroup::change`].
     pub fn remove_partial(&mut self, lock: &VgLock) -> Result<Vec<LvName>> {
+        self.refuse_not_lost()?;
         let lost = self.missing();
         let mut removed = Vec::new();
         for name in self.partial_lvs() {

@@ -9,7 +9,7 @@ use pv::{Access, Env, Pv, PvError, PvUuid};
 
 use crate::pool::{base, candidates, missing};
 use crate::scan::Scan;
-use crate::{Descriptor, VolumeGroup};
+use crate::{Descriptor, Notice, Result, VgError, VolumeGroup};
 
 /// A file that may be a PV, and why that is not known.
 #[derive(Debug, Clone)]
@@ -68,6 +68,9 @@ pub(crate) fn unopened(env: &Env, found: &Scan, descriptor: &Descriptor, listed:
             out.entry(*uuid).or_insert(file);
         }
     }
+    for uuid in gone.iter().filter(|uuid| found.refused().contains(uuid)) {
+        out.entry(*uuid).or_insert_with(|| twins(found, descriptor, *uuid));
+    }
     let taken: Vec<PathBuf> = out.values().map(|file| file.path.clone()).collect();
     let other = found.unopened().iter().find(|file| listed && !taken.contains(&file.path));
     for uuid in gone {
@@ -76,6 +79,27 @@ pub(crate) fn unopened(env: &Env, found: &Scan, descriptor: &Descriptor, listed:
         }
     }
     out
+}
+
+/// A PV of which several files were seen, none of them where it was last seen.
+fn twins(found: &Scan, descriptor: &Descriptor, uuid: PvUuid) -> Unopened {
+    let told = found.notices.iter().find_map(|notice| match notice {
+        Notice::Duplicate { uuid: twice, first, .. } if *twice == uuid => Some((first.clone(), notice.to_string())),
+        _ => None,
+    });
+    let hint = || PathBuf::from(descriptor.pv(uuid).map(|record| record.hint.clone()).unwrap_or_default());
+    let (path, why) = told.unwrap_or_else(|| (hint(), format!("PV {uuid}: several files claim to be it")));
+    Unopened { path, why }
+}
+
+/// The files in sight that may be PVs of the VG which nobody knows to be: they could not be opened, or wait for a rollback
+/// without which not even their labels can be read.
+pub(crate) fn unidentified(found: &Scan, known: &[PathBuf]) -> Vec<Unopened> {
+    let waits = found.interrupted().iter().filter(|file| file.label.is_none()).map(|file| Unopened {
+        path: file.path.clone(),
+        why: PvError::NeedsRecovery { path: file.path.clone() }.to_string(),
+    });
+    found.unopened().iter().cloned().chain(waits).filter(|file| !known.contains(&file.path)).collect()
 }
 
 /// What lies where a PV was last seen, if that may be the PV.
@@ -98,6 +122,31 @@ fn look(env: &Env, found: &Scan, path: &Path, uuid: PvUuid) -> Option<Unopened> 
 }
 
 impl VolumeGroup {
+    /// Fails when one of these PVs passes for missing and is not known to be lost: it cannot be opened, it waits for a
+    /// rollback, several files claim to be it, or a file in sight that cannot be opened may be it. Those that were given up
+    /// before are.
+    ///
+    /// # Errors
+    /// [`VgError::NotLost`] with all of them.
+    pub fn refuse_unless_lost(&self, pvs: &[PvUuid]) -> Result<()> {
+        let why = |uuid: &PvUuid| self.not_lost(*uuid);
+        let why: Vec<String> = pvs.iter().flat_map(why).collect();
+        if why.is_empty() { Ok(()) } else { Err(VgError::NotLost { vg: self.name().clone(), why }) }
+    }
+
+    /// Why a PV that passes for missing may be there: by each file that is, or may be, the PV.
+    fn not_lost(&self, uuid: PvUuid) -> Vec<String> {
+        let given_up = self.descriptor.pv(uuid).is_none_or(|record| record.missing);
+        let Some(member) = self.pv(uuid).filter(|member| !member.present() && !given_up) else { return Vec::new() };
+        if member.interrupted() {
+            return vec![PvError::NeedsRecovery { path: member.path.clone() }.to_string()];
+        }
+        if let Some(why) = member.unopened() {
+            return vec![why.to_owned()];
+        }
+        self.unidentified.iter().map(|file| format!("{} (it may be PV {uuid})", file.why)).collect()
+    }
+
     /// Where a PV was last seen, as seen from those that are there; `None` when the descriptor does not say.
     pub fn last_known_path(&self, pv: PvUuid) -> Option<PathBuf> {
         let hint = &self.descriptor.pv(pv)?.hint;

@@ -204,6 +204,7 @@ impl VolumeGroup {
 
     fn may_leave(&self, uuid: PvUuid) -> Result<()> {
         changeable(&self.descriptor)?;
+        self.refuse_unless_lost(&[uuid])?;
         let path = || self.pv(uuid).map(|member| member.path.clone()).unwrap_or_default();
         let leaving = self.descriptor.removals.iter().flat_map(|removal| &removal.segments);
         let claimed = leaving.flat_map(crate::Segment::legs).any(|leg| leg.pv == uuid);
@@ -220,8 +221,8 @@ impl VolumeGroup {
     /// named by their uuid.
     ///
     /// # Errors
-    /// [`VgError::PvInUse`], [`VgError::FinalPv`], [`VgError::PvNotFound`], [`VgError::NotResizeable`]; as
-    /// [`VolumeGroup::change`].
+    /// [`VgError::PvInUse`], [`VgError::FinalPv`], [`VgError::PvNotFound`], [`VgError::NotResizeable`],
+    /// [`VgError::NotLost`]; as [`VolumeGroup::change`].
     pub fn reduce(&mut self, lock: &VgLock, pvs: &[PathBuf]) -> Result<()> {
         self.plan_reduce(pvs)?;
         for path in pvs {

@@ -30,7 +30,7 @@ pub(crate) struct VgReduce {
     /// All PVs that hold nothing
     #[arg(short, long)]
     all: bool,
-    /// Missing PVs that hold nothing
+    /// Missing PVs that hold nothing; not those that are there and cannot be opened
     #[arg(long)]
     removemissing: bool,
     #[command(flatten)]
@@ -71,6 +71,7 @@ impl VgReduce {
             ui.complain(&format!("Volume group \"{}\" is already consistent.", self.name));
             return Ok(());
         }
+        group.refuse_not_lost().map_err(|error| vg_failure(&error))?;
         let mut used: Vec<String> = Vec::new();
         for uuid in &missing {
             used.extend(group.descriptor().users(*uuid).into_iter().map(|lv| lv.name.to_string()));

@@ -1,0 +1,126 @@
+//! PVs that are there and cannot be used: they pass for missing, and nothing that is on them is given up.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::interrupted::interrupt;
+use crate::read_only::{Reader, each};
+use crate::support::{Place, Ran};
+
+/// A volume on all of three PVs, in two folders.
+fn filled() -> Place {
+    let place = Place::new();
+    for dir in ["one", "two"] {
+        fs::create_dir(place.path(dir)).unwrap();
+    }
+    place.run("vgcreate --setphysicalvolumesize 8m vg0 one/a.db one/b.db two/c.db").ok();
+    place.run("lvcreate -n home -l 100%FREE vg0").ok();
+    place.input("put vg0/home:/f", &vec![7; 9 << 20]);
+    place.run("vgextend --setphysicalvolumesize 8m vg0 two/d.db").ok();
+    place
+}
+
+fn mode(file: &Path, mode: u32) {
+    fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// The uuid of a PV.
+fn uuid(place: &Place, name: &str) -> String {
+    let pvs = place.run("pvs --noheadings -o pv_name,pv_uuid").out;
+    let line = pvs.lines().find(|line| line.contains(name)).unwrap();
+    line.split_whitespace().last().unwrap().to_owned()
+}
+
+/// Refused with the file's name, whatever is said of the reason.
+#[track_caller]
+fn refused(ran: &Ran, name: &str) {
+    assert_eq!(ran.code, 5, "{ran:?}");
+    let line = ran.err.lines().find(|line| line.contains("Cannot give up PVs of VG vg0 that are not lost: "));
+    assert!(line.is_some_and(|line| line.contains(name)), "{name}: {ran:?}");
+    assert!(ran.err.contains("  hint: make these files usable"), "{name}: {ran:?}");
+}
+
+/// Ways to spoil a file for who is not root, and what is named then.
+type Way<'a> = (&'a dyn Fn(&Place), &'a str, &'a dyn Fn(&Place));
+
+#[test]
+fn a_pv_that_cannot_be_opened_is_not_removed_as_missing() {
+    let ways: [Way<'_>; 5] = [
+        (&|place| mode(&place.path("two/c.db"), 0), "two/c.db", &|place| mode(&place.path("two/c.db"), 0o644)),
+        (&|place| mode(&place.path("two/c.db-journal"), 0), "two/c.db-journal", &|place| {
+            mode(&place.path("two/c.db-journal"), 0o644);
+        }),
+        (&|place| mode(&place.path("two"), 0), "two/c.db", &|place| mode(&place.path("two"), 0o755)),
+        (
+            &|place| {
+                interrupt(place, "two/c.db", true);
+                mode(&place.path("two/c.db"), 0o444);
+            },
+            "two/c.db",
+            &|place| mode(&place.path("two/c.db"), 0o644),
+        ),
+        // Where nobody expects it.
+        (
+            &|place| {
+                fs::rename(place.path("two/c.db"), place.path("one/z.db")).unwrap();
+                mode(&place.path("one/z.db"), 0);
+            },
+            "one/z.db",
+            &|place| {
+                fs::rename(place.path("one/z.db"), place.path("two/c.db")).unwrap();
+                mode(&place.path("two/c.db"), 0o644);
+            },
+        ),
+    ];
+    for (at, (spoil, name, mend)) in ways.into_iter().enumerate() {
+        let place = filled();
+        let (used, unused) = (uuid(&place, "c.db"), uuid(&place, "d.db"));
+        let reader = Reader::new(&place);
+        each(place.dir(), &mut |path| mode(path, 0o755));
+        spoil(&place);
+        for line in ["--removemissing vg0", "--removemissing --force vg0", "--test --removemissing --force vg0"] {
+            refused(&reader.run(&format!("vgreduce {line}")), name);
+            refused(&reader.run(&format!("vgreduce {line} --devices one/a.db,one/b.db,{name},two/d.db")), name);
+        }
+        refused(&reader.run(&format!("vgreduce vg0 {used}")), name);
+        if at == 2 {
+            refused(&reader.run(&format!("vgreduce vg0 {unused}")), "two/d.db");
+        }
+        mend(&place);
+        let mended = reader.run("df");
+        assert_eq!(mended.code, 0, "{mended:?}");
+        assert!(reader.run("check --data vg0").out.contains("clean"), "{name}");
+        assert_eq!(reader.run("cat vg0/home:/f").out.len(), 9 << 20, "{name}");
+    }
+}
+
+#[test]
+fn a_pv_with_a_twin_is_not_removed_as_missing() {
+    let place = filled();
+    fs::copy(place.path("two/c.db"), place.path("one/x.db")).unwrap();
+    fs::rename(place.path("two/c.db"), place.path("one/y.db")).unwrap();
+    let ran = place.run("vgreduce --removemissing --force vg0");
+    refused(&ran, "one/x.db");
+    refused(&ran, "one/y.db");
+    fs::remove_file(place.path("one/x.db")).unwrap();
+    fs::rename(place.path("one/y.db"), place.path("two/c.db")).unwrap();
+    assert!(place.run("check --data vg0").ok().contains("clean"));
+}
+
+#[test]
+fn what_is_lost_is_removed_beside_what_cannot_be_opened_elsewhere() {
+    let place = filled();
+    fs::remove_file(place.path("two/c.db")).unwrap();
+    // Files of other programs, and folders, are no PVs.
+    fs::write(place.path("two/notes.db"), "not a database at all").unwrap();
+    fs::create_dir(place.path("two/folder.db")).unwrap();
+    let reader = Reader::new(&place);
+    each(place.dir(), &mut |path| mode(path, 0o755));
+    fs::write(place.path("two/shut.db"), "").unwrap();
+    mode(&place.path("two/shut.db"), 0);
+    refused(&reader.run("vgreduce --removemissing --force vg0"), "two/shut.db");
+    fs::remove_file(place.path("two/shut.db")).unwrap();
+    let ran = reader.run("vgreduce --removemissing --force vg0");
+    assert!(ran.code == 0 && ran.out.contains("Wrote out consistent volume group vg0."), "{ran:?}");
+}
