@@ -100,7 +100,11 @@ pub fn make_catalogues(env: &Env, group: &VolumeGroup, record: &LvRecord) -> Res
     let key = random.iter().take(8).fold(0u64, |key, byte| (key << 8) | u64::from(*byte));
     for copy in &record.copies {
         let path = group.metadata_copy_path(copy.pv, record).ok_or("a PV that was to hold its metadata is missing")?;
-        lv::create_catalogue(env, &path, (record.family, record.uuid), (key, now))?;
+        lv::create_catalogue(env, &path, (record.family, record.uuid), (key, now)).map_err(|error| match error {
+            // So that the group can say what to do about it.
+            LvError::Pv(error) => HookError::from(error),
+            other => other.into(),
+        })?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What can go wrong with a logical volume.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pv::{Epoch, Holder, LeIndex, ProcessState, PvError};
 
@@ -268,6 +268,15 @@ pub enum LvError {
     },
 }
 
+/// What to do where the host of a file is full. Another PV has room for data, not for the metadata, which stays where it is.
+fn no_room(file: &Path) -> &'static str {
+    if file.extension().is_some_and(|end| end.as_encoded_bytes().starts_with(b"meta")) {
+        "make room on the host filesystem of the metadata; another physical volume does not help it"
+    } else {
+        "make room on the host filesystem, or add a physical volume on another one with vgextend"
+    }
+}
+
 impl LvError {
     /// That none of the copies can be read.
     pub(crate) fn no_metadata(copies: &[(CopyPlace, String)]) -> Self {
@@ -308,10 +317,8 @@ impl LvError {
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::NoSpace { .. } => "remove files, or make the volume larger with lvextend",
+            Self::HostFull { path, .. } | Self::Pv(PvError::NoSpace { path }) => no_room(path),
             Self::Pv(error) => return error.hint(),
-            Self::HostFull { .. } => {
-                "make room on the host filesystem, or add a physical volume on another one with vgextend"
-            }
             Self::Quota { .. } => "remove files, or raise the quota",
             Self::InUse { owner } if owner.is_stopped() => {
                 "continue or end that process, or take the volume over (lvchange -ay --takeover)"

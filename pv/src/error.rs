@@ -156,9 +156,7 @@ impl PvError {
         match self {
             Self::Io { source, .. } => hint_of(source),
             Self::NeedsRecovery { .. } => Some("opening it for writing rolls it back"),
-            Self::NoSpace { .. } => {
-                Some("make room on the host filesystem, or add a physical volume on another one with vgextend")
-            }
+            Self::NoSpace { .. } => Some("make room on the host filesystem of that file"),
             _ => None,
         }
     }

@@ -231,6 +231,14 @@ fn judge_words(case: &Case, ran: &Ran) -> Result<(), String> {
     if lines.iter().any(|line| !line.to_lowercase().contains("no space left")) {
         return Err("it does not say that space is missing".to_owned());
     }
+    // No other PV helps a change of the group, nor the metadata of a volume.
+    let group = ["pv", "vg", "lv"].iter().any(|family| case.line.starts_with(family));
+    if group || lines.iter().any(|line| line.contains(".meta")) {
+        let hint = ran.err.lines().find(|line| line.starts_with("  hint: make room "));
+        if hint.is_none_or(|hint| hint.contains("with vgextend")) {
+            return Err("it does not say what to do".to_owned());
+        }
+    }
     Ok(())
 }
 

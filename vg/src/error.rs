@@ -303,6 +303,7 @@ impl VgError {
             Self::Held { holder, .. } if holder.is_stopped() => "continue or kill that process first".to_owned(),
             Self::Busy(_) | Self::Held { .. } => "try again when the other command has ended".to_owned(),
             Self::Host { source, .. } => hint_of(source)?.to_owned(),
+            Self::Hook { source, .. } => source.downcast_ref::<PvError>()?.hint()?.to_owned(),
             _ => return None,
         };
         Some(text)

@@ -189,7 +189,7 @@ fn refused(error: &PvError) -> Failure {
         PvError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
             failure.hint("make its folder first")
         }
-        _ => failure,
+        _ => Failure { hint: error.hint().map(str::to_owned), ..failure },
     }
 }
 
