@@ -64,10 +64,19 @@ fn a_missing_pv_is_a_problem_of_the_group_and_of_the_files_on_it() {
         fs::rename(&aside, place.path(name)).unwrap();
         assert_eq!(ran.code, 5, "{ran:?}");
         assert!(ran.err.starts_with("  WARNING: VG vg0 is missing PV "), "{ran:?}");
+        let last = ran.err.lines().last().unwrap();
+        let told = last.strip_prefix("  vg0: a problem of the volume group was found; not checked: physical volume ");
+        assert!(told.is_some_and(|told| told.ends_with(&format!(" ({name}): it is missing."))), "{ran:?}");
         ran
     };
     let unused = fails("c.db");
     assert!(unused.out.contains("vg0/home: clean"), "{unused:?}");
+    fs::rename(place.path("c.db"), place.path("aside")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&place.run("check --json vg0").out).unwrap();
+    fs::rename(place.path("aside"), place.path("c.db")).unwrap();
+    let unseen = json["not_checked"]["vg0"].as_array().unwrap();
+    assert!(unseen.len() == 1 && unseen[0].as_str().unwrap().ends_with(" (c.db): it is missing"), "{json}");
+    assert_eq!(json["group_problems"]["vg0"].as_array().unwrap().len(), 1, "{json}");
     let used = fails("a.db");
     assert!(used.out.contains("vg0/home: /dir/big: some of its bytes lie in "), "{used:?}");
     place.run("check vg0").ok();

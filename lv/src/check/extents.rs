@@ -104,7 +104,7 @@ impl<'a> Extents<'a> {
         for slot in self.map.pvs.iter() {
             let pv = Object::Pv(slot.path.clone());
             let Some(store) = &slot.store else {
-                report.problem(pv, "this physical volume is missing");
+                report.problem(pv, "not checked: this physical volume is missing, or cannot be opened");
                 continue;
             };
             let done = self.owner(slot, &**store, report).and_then(|()| self.list(slot, &**store, report));

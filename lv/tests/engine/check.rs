@@ -175,7 +175,7 @@ fn a_missing_pv_and_the_files_it_hurts_are_named() {
     slots[0].store = None;
     rig.extents.pvs = slots.into();
     let found = text(&run(&rig));
-    assert!(found.contains("p0.db: this physical volume is missing"), "{found}");
+    assert!(found.contains("p0.db: not checked: this physical volume is missing"), "{found}");
     assert!(found.contains("/dir/big: some of its bytes lie in "), "{found}");
     assert!(!found.contains("/small"), "{found}");
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyfs_lvm::lv::{CheckOptions, CheckReport, Finding, Object};
 use anyfs_lvm::pv::Access;
-use anyfs_lvm::vg::{self, VgError};
+use anyfs_lvm::vg::{self, Notice, VgError, VolumeGroup};
 use serde_json::{Value, json};
 
 use super::{Entry, choosing};
@@ -57,7 +57,7 @@ impl Verb for Check {
         // Whatever is out of order with a group is told here, as a warning.
         let chosen = choosing::volumes(&session, ui, &self.names, Access::ReadOnly)?;
         let named = chosen.tell(ui);
-        let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut groups: BTreeMap<String, Group> = BTreeMap::new();
         let mut results: Vec<Value> = chosen.unknown.iter().map(|(name, why)| failed(name, why)).collect();
         let done = ui.each(&chosen.volumes, |ui, name| {
             let (report, hint) = self.check(&session, name, &mut groups).inspect_err(|failure| {
@@ -70,11 +70,20 @@ impl Verb for Check {
             }
             if report.is_clean() { Ok(()) } else { Err(Failure { hint, ..dirty(name, &report) }) }
         });
-        let sound = groups.values().all(Vec::is_empty);
         if self.json {
-            ui.raw(format!("{}\n", json!({ "check": results, "group_problems": groups })).as_bytes());
+            let told = |list: fn(&Group) -> &Vec<String>| -> BTreeMap<&String, &Vec<String>> {
+                groups.iter().map(|(name, group)| (name, list(group))).collect()
+            };
+            let (problems, unseen) = (told(|group| &group.problems), told(|group| &group.not_checked));
+            let all = json!({ "check": results, "group_problems": problems, "not_checked": unseen });
+            ui.raw(format!("{all}\n").as_bytes());
         }
-        named.and(done).and(if sound { Ok(()) } else { Err(Failure::silent(code::FAILED)) })
+        let unsound: Vec<String> = groups.iter().filter_map(|(name, group)| group.told(name)).collect();
+        for line in &unsound {
+            ui.complain(line);
+        }
+        let sound = if unsound.is_empty() { Ok(()) } else { Err(Failure::silent(code::FAILED)) };
+        named.and(done).and(sound)
     }
 }
 
@@ -85,10 +94,10 @@ impl Check {
         &self,
         session: &Session,
         name: &LvName,
-        groups: &mut BTreeMap<String, Vec<String>>,
+        groups: &mut BTreeMap<String, Group>,
     ) -> Done<(CheckReport, Option<String>)> {
         let (group, notices) = session.find_group(&name.vg, Access::ReadOnly)?;
-        groups.insert(name.vg.clone(), notices.iter().map(ToString::to_string).collect());
+        groups.insert(name.vg.clone(), Group::of(&group, &notices));
         session.refuse_interrupted(&group).map_err(|failure| not_checked(name, failure))?;
         let missing = || Failure::new(format!("Failed to find logical volume \"{name}\""));
         let lv = vg::LvName::new(&name.lv).map_err(|_| missing())?;
@@ -105,6 +114,45 @@ impl Check {
         let few = u32::try_from(record.copies.len()).is_ok_and(|have| have < wanted);
         let command = format!("lvconvert --metadatacopies {wanted} {name}");
         Ok((report, few.then(|| format!("make another copy with: {}", session.words(&command)))))
+    }
+}
+
+/// What a check says of a volume group as a whole.
+#[derive(Debug)]
+struct Group {
+    /// What is out of order with it.
+    problems: Vec<String>,
+    /// Its PVs that could not be looked at.
+    not_checked: Vec<String>,
+}
+
+impl Group {
+    fn of(group: &VolumeGroup, notices: &[Notice]) -> Self {
+        let unseen = group.pvs().iter().filter(|member| !member.present()).map(|member| {
+            let why = if member.unopened().is_some() {
+                "it cannot be opened"
+            } else if member.interrupted() {
+                "a write to it was interrupted"
+            } else {
+                "it is missing"
+            };
+            let place =
+                if member.path.as_os_str().is_empty() { String::new() } else { format!(" ({})", shown(&member.path)) };
+            format!("physical volume {}{place}: {why}", member.uuid)
+        });
+        Self { problems: notices.iter().map(ToString::to_string).collect(), not_checked: unseen.collect() }
+    }
+
+    /// Why the check of its volumes does not end with 0, when it is because of the group.
+    fn told(&self, name: &str) -> Option<String> {
+        let of_group = match self.problems.len() {
+            // What was given up before is no news.
+            0 => return None,
+            1 => "a problem of the volume group was found".to_owned(),
+            count => format!("{count} problems of the volume group were found"),
+        };
+        let rest = if self.not_checked.is_empty() { "" } else { "; not checked: " };
+        Some(format!("{name}: {of_group}{rest}{}.", self.not_checked.join("; ")))
     }
 }
 
