@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use crate::format::{PV_SCHEMA, PV_TUNING};
 use crate::sqlite::{self, Access, error};
-use crate::{Bytes, Env, Epoch, ExtentSize, Features, Label, Pv, PvError, PvUuid, Result, descriptor, label};
+use crate::{Bytes, Env, Epoch, ExtentSize, Features, Label, Pv, PvError, PvUuid, Result, descriptor, label, lock};
 
 const FILL: &str = "INSERT INTO extent (pe, lv, family, le, epoch, flush, sum, toc, data)
     VALUES (?1, x'', x'', 0, 0, 0, 0, x'', zeroblob(?2))";
@@ -59,6 +59,7 @@ impl Pv {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(source) => return Err(PvError::Io { path: path.to_owned(), operation: "create it", source }),
         }
+        lock::refuse_linked_folder(env, path)?;
         let label = new_label(env, path, options)?;
         let fill = |conn: &Connection| {
             if options.preallocate {

@@ -162,9 +162,24 @@ impl PvError {
     }
 }
 
+/// A symbolic link where a file or a folder of a pool belongs: what it leads to is none of the pool's.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("it is a symbolic link where a {0} belongs")]
+pub(crate) struct LinkInTheWay(pub(crate) &'static str);
+
+impl LinkInTheWay {
+    /// As a failed operation, which says nothing about what else there is.
+    pub(crate) fn failure(self) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidInput, self)
+    }
+}
+
 /// What to do about a failed operation on a file, when there is something.
 pub fn hint_of(failed: &io::Error) -> Option<&'static str> {
     use io::ErrorKind::{IsADirectory, PermissionDenied, ReadOnlyFilesystem};
+    if failed.get_ref().and_then(|source| source.downcast_ref::<LinkInTheWay>()).is_some() {
+        return Some("move the link away, and what it leads to in its place if that is the pool's");
+    }
     match failed.kind() {
         PermissionDenied | ReadOnlyFilesystem => Some("make the files readable and writable for this user"),
         IsADirectory => Some("move away what lies there in the place of a file"),

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
+use crate::error::LinkInTheWay;
 use crate::{Bytes, Env, FileId, Host, HostLock, HostSpace, ProcessState, SystemClock};
 
 impl Env {
@@ -57,9 +58,7 @@ fn open_regular(options: &mut OpenOptions, path: &Path, follow: bool) -> io::Res
     let refused = |what: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     let flags = if follow { OFlags::NONBLOCK } else { OFlags::NONBLOCK | OFlags::NOFOLLOW };
     match options.custom_flags(i32::try_from(flags.bits()).unwrap_or(0)).open(path) {
-        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
-            refused("it is a symbolic link where a file belongs")
-        }
+        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Err(LinkInTheWay("file").failure()),
         // A pipe that nobody reads, or a socket.
         Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => refused(NO_FILE),
         Ok(file) if !file.metadata()?.is_file() => refused(NO_FILE),

@@ -46,7 +46,7 @@ pub use holder::{Holder, ProcessState};
 pub use host::RealHost;
 pub use id::{FamilyUuid, LvUuid, ParseUuidError, PvUuid, VgUuid};
 pub use label::{Features, Label, Membership};
-pub use lock::side_folder;
+pub use lock::{refuse_linked_folder, side_folder};
 pub use mem::MemStore;
 pub use part::Part;
 pub use size::{Bytes, Epoch, ExtentSize, FlushNo, LeCount, LeIndex, PeCount, PeIndex, Seqno, SliceId, Txg};

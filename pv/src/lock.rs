@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::error::LinkInTheWay;
 use crate::{Env, Holder, HostLock, PvError, Result};
 
 const LOCK: &str = "pv.lock";
@@ -12,6 +13,18 @@ pub fn side_folder(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".d");
     PathBuf::from(name)
+}
+
+/// Refuses to use a PV whose folder is a symbolic link: locks and metadata would be made, and deleted, wherever it leads.
+///
+/// # Errors
+/// [`PvError::Io`] about the folder.
+pub fn refuse_linked_folder(env: &Env, path: &Path) -> Result<()> {
+    let folder = side_folder(path);
+    if !env.host.is_link(&folder) {
+        return Ok(());
+    }
+    Err(PvError::Io { path: folder, operation: "use it", source: LinkInTheWay("folder").failure() })
 }
 
 /// Makes the name of the journal of the PV `path` durable, which exists once a transaction has changed something.
@@ -31,6 +44,7 @@ pub(crate) fn name_journal(env: &Env, path: &Path) -> Result<()> {
 ///
 /// A process that was stopped in the middle of a write is not waited for: [`PvError::Held`] names it.
 pub(crate) fn take(env: &Env, path: &Path) -> Result<Box<dyn HostLock>> {
+    refuse_linked_folder(env, path)?;
     let folder = side_folder(path);
     let file = folder.join(LOCK);
     let note = format!("{}\n", std::process::id());

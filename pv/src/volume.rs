@@ -43,6 +43,9 @@ impl Pv {
             operation: "open it",
             source,
         })?;
+        if access != Access::Immutable {
+            lock::refuse_linked_folder(env, &path)?;
+        }
         if !access.writes() {
             let label = read(env, &path, access, |conn| label::read(conn, &path, false))?;
             return Ok(Self { env: env.clone(), path, access, label, recovered: false });

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode};
 
-use crate::support::Place;
+use crate::support::{Place, Ran};
 
 fn pipe(place: &Place, name: &str) {
     rustix::fs::mknodat(CWD, place.path(name), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
@@ -119,6 +119,70 @@ fn two_names_of_one_metadata_volume_are_one_copy() {
         assert!(ran.err.contains(word) && ran.err.contains("; 1 copy is left"), "{ran:?}");
         place.run("lvconvert --metadatacopies 2 vg0/home").ok();
         assert!(place.run("check vg0").ok().contains("in 2 copies of the metadata"));
+        assert_eq!(place.run("cat vg0/home:/f").ok(), "safe");
+    }
+}
+
+#[test]
+fn a_folder_beside_a_pv_that_is_a_link_is_left_alone() {
+    let told = |ran: &Ran, name: &str| {
+        let line = format!("{name}.d: cannot use it: it is a symbolic link where a folder belongs");
+        assert!(ran.err.contains(&line), "{ran:?}");
+    };
+    // To somebody else's folder, to where the folder itself was moved, and nowhere.
+    for kind in 0..3 {
+        let (place, copies) = with_two_copies();
+        // So that there is a majority without it.
+        place.run("vgextend --setphysicalvolumesize 8m vg0 c.db").ok();
+        let away = place.path("else");
+        if kind == 1 {
+            fs::rename(place.path("b.db.d"), &away).unwrap();
+        } else {
+            fs::rename(place.path("b.db.d"), place.path("aside")).unwrap();
+        }
+        if kind == 0 {
+            fs::create_dir(&away).unwrap();
+            for name in ["pv.lock", "vg.lock", "reserve", copies[1].file_name().unwrap().to_str().unwrap()] {
+                fs::write(away.join(name), "precious").unwrap();
+            }
+        }
+        symlink(&away, place.path("b.db.d")).unwrap();
+        symlink(&away, place.path("new.db.d")).unwrap();
+        let listed = || -> Vec<(PathBuf, Vec<u8>)> {
+            let Ok(entries) = fs::read_dir(&away) else { return Vec::new() };
+            let mut all: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+            all.sort();
+            all.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+        };
+        let before = listed();
+        for places in ["", "--pool .", "--devices a.db,b.db,c.db"] {
+            for line in [
+                "lvs",
+                "check vg0",
+                "ls vg0/home:/",
+                "put vg0/home:/g",
+                "lvextend -L +1m vg0/home",
+                "lvconvert --metadatacopies 1 vg0/home",
+                "lvchange -ay --takeover vg0/home",
+                "lvremove -y vg0/home",
+                "vgreduce --removemissing --force vg0",
+                "vgremove -ff -y vg0",
+            ] {
+                let ran = place.input(&format!("{line} {places}"), b"more");
+                told(&ran, "b.db");
+                let reads = ["lvs", "ls vg0/home:/", "lvchange -ay --takeover vg0/home"].contains(&line);
+                assert_eq!(ran.code, if reads { 0 } else { 5 }, "{line}: {ran:?}");
+                assert!(before == listed(), "{line}: {ran:?}");
+            }
+        }
+        told(&place.run("pvremove -ff -y b.db"), "b.db");
+        told(&place.run("pvcreate --setphysicalvolumesize 8m new.db"), "new.db");
+        told(&place.run("vgextend --setphysicalvolumesize 8m vg0 new.db"), "new.db");
+        told(&place.run("vgcreate --setphysicalvolumesize 8m vg1 new.db"), "new.db");
+        assert!(!place.path("new.db").exists() && before == listed());
+        fs::remove_file(place.path("b.db.d")).unwrap();
+        fs::rename(if kind == 1 { away } else { place.path("aside") }, place.path("b.db.d")).unwrap();
+        assert!(place.run("check --data vg0").ok().contains("in 2 copies of the metadata"));
         assert_eq!(place.run("cat vg0/home:/f").ok(), "safe");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pv::{Env, Holder, HostLock, PvUuid, VgUuid, side_folder};
+use pv::{Env, Holder, HostLock, PvUuid, VgUuid, refuse_linked_folder, side_folder};
 
 use crate::{Result, VgError, VgName};
 
@@ -33,6 +33,7 @@ pub(crate) fn take(env: &Env, vg: (VgUuid, &VgName), pvs: &[(PvUuid, PathBuf)], 
     for (_, path) in sorted {
         let folder = side_folder(&path);
         let failed = |source| VgError::Host { path: folder.clone(), operation: "make its lock file", source };
+        refuse_linked_folder(env, &path)?;
         env.host.make_dir(&folder).map_err(failed)?;
         let file = lock_path(&path);
         let lock = env.host.lock(&file, wait, &note).map_err(failed)?;

@@ -56,7 +56,8 @@ pub(crate) fn own(env: &Env, copies: &[CopyPlace], takeover: bool) -> Result<Own
     let mut owned = Owned::default();
     for place in copies {
         let path = lock_file(&place.path);
-        if path.parent().is_none_or(|folder| env.host.stat(folder).is_err()) {
+        // Nothing is made where a link leads to: the copy is refused when it is opened.
+        if path.parent().is_none_or(|folder| env.host.stat(folder).is_err() || env.host.is_link(folder)) {
             continue;
         }
         owned.file.clone_from(&path);

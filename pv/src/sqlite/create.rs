@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::open::check_version;
+use super::open::{check_version, folder_is_own};
 use super::{Schema, Tuning, error, uri};
 use crate::{Env, PvError, Result};
 
@@ -58,6 +58,9 @@ fn build<F: FnOnce(&Connection) -> Result<()>>(
         _ => Path::new("."),
     };
     env.host.stat(folder).map_err(io)?;
+    if tuning.wal {
+        folder_is_own(env, path, CREATE)?;
+    }
     let temporary = temporary(path).map_err(io)?;
     let finished = write(env, &temporary, (schema, tuning), fill).map_err(|e| rename_error(e, &temporary, path));
     let finished = finished.and_then(|()| {

@@ -8,6 +8,7 @@ use super::identity::{cannot_connect, check_application, check_schema};
 use super::journal::unmark;
 use super::settings::{harden, journal_mode, tune};
 use super::{Access, Schema, Tuning, error, mode, uri};
+use crate::error::LinkInTheWay;
 use crate::{Env, PvError, Result};
 
 /// Older versions can corrupt a write-ahead log that two connections use (fixed in 3.51.3).
@@ -65,6 +66,9 @@ pub(super) fn connect(env: &Env, path: &Path, access: Access, tuning: &Tuning) -
     // Opening a pipe would wait for its other end.
     regular(env, path)?;
     no_link(env, path, tuning)?;
+    if tuning.wal {
+        folder_is_own(env, path, OPEN)?;
+    }
     for end in ["-journal", "-wal", "-shm"] {
         let mut side = path.as_os_str().to_owned();
         side.push(end);
@@ -89,16 +93,22 @@ fn regular(env: &Env, path: &Path) -> Result<()> {
 /// Refuses a symbolic link: SQLite would follow it, and make files where it leads. A PV may be named by a link, which was
 /// followed before; nothing else of a pool is one.
 fn no_link(env: &Env, path: &Path, tuning: &Tuning) -> Result<()> {
-    const WHAT: &str = "it is a symbolic link where a file belongs";
+    const WHAT: LinkInTheWay = LinkInTheWay("file");
     if !env.host.is_link(path) {
         return Ok(());
     }
     if tuning.wal {
-        return Err(PvError::Foreign { path: path.to_owned(), what: WHAT.to_owned() });
+        return Err(PvError::Foreign { path: path.to_owned(), what: WHAT.to_string() });
     }
     // What is in the way of a PV's journal says nothing about the PV, which must not pass for something else.
-    let source = std::io::Error::new(std::io::ErrorKind::InvalidInput, WHAT);
-    Err(PvError::Io { path: path.to_owned(), operation: OPEN, source })
+    Err(PvError::Io { path: path.to_owned(), operation: OPEN, source: WHAT.failure() })
+}
+
+/// Refuses a metadata volume in a folder that is a symbolic link: its log would be made where that leads. The copy may be
+/// whole, so that it is not called foreign.
+pub(super) fn folder_is_own(env: &Env, path: &Path, operation: &'static str) -> Result<()> {
+    let Some(folder) = path.parent().filter(|folder| env.host.is_link(folder)) else { return Ok(()) };
+    Err(PvError::Io { path: folder.to_owned(), operation, source: LinkInTheWay("folder").failure() })
 }
 
 pub(super) fn flags(access: Access) -> OpenFlags {
