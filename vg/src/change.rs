@@ -61,8 +61,10 @@ impl VolumeGroup {
     /// away will not count when they return. Changes made there, if any, are lost.
     ///
     /// # Errors
-    /// As [`VolumeGroup::change`], except [`VgError::NoMajority`].
+    /// [`VgError::NotLost`] about PVs that are there and cannot be used; as [`VolumeGroup::change`], except
+    /// [`VgError::NoMajority`].
     pub fn force(&mut self, lock: &VgLock) -> Result<()> {
+        self.refuse_not_lost()?;
         self.commit_as(lock, &mut |descriptor| Ok(descriptor.clone()), &[], true)
     }
 
