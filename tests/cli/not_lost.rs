@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use crate::interrupted::interrupt;
 use crate::read_only::{Reader, each};
@@ -123,4 +124,31 @@ fn what_is_lost_is_removed_beside_what_cannot_be_opened_elsewhere() {
     fs::remove_file(place.path("two/shut.db")).unwrap();
     let ran = reader.run("vgreduce --removemissing --force vg0");
     assert!(ran.code == 0 && ran.out.contains("Wrote out consistent volume group vg0."), "{ran:?}");
+}
+
+#[test]
+fn who_may_open_too_few_files_is_told_so_and_gives_nothing_up() {
+    let place = filled();
+    // It is lost, and holds nothing.
+    fs::remove_file(place.path("two/d.db")).unwrap();
+    let command = env!("CARGO_BIN_EXE_anyfs-lvm");
+    let devices = "--devices one/a.db,one/b.db,two/c.db,two/d.db";
+    let mut told = 0;
+    for most in 4..40 {
+        let line = format!("ulimit -n {most}; exec {command} vgreduce --removemissing --force vg0 {devices}");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &line]).current_dir(place.dir()).env("ANYFS_LVM_SYSTEM_DIR", place.path("sys"));
+        let output = shell.output().unwrap();
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(!err.to_lowercase().contains("permission denied"), "{most}: {err}");
+        told += usize::from(err.contains("Too many open files"));
+        let count = place.run("vgs --noheadings -o pv_count vg0").out;
+        assert_eq!(count.trim(), if output.status.success() { "3" } else { "4" }, "{most}: {err}");
+        assert_eq!(place.run("cat vg0/home:/f").out.len(), 9 << 20, "{most}: {err}");
+        if output.status.success() {
+            assert!(told > 0);
+            return;
+        }
+    }
+    panic!("40 files are not enough");
 }

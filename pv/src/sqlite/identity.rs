@@ -28,7 +28,14 @@ fn foreign(path: &Path, what: impl Into<String>) -> PvError {
 pub(super) fn first_read(env: &Env, path: &Path, schema: &Schema, found: rusqlite::Error) -> PvError {
     match found.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => foreign(path, format!("not a {} (not a SQLite database)", schema.what)),
-        Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) => cannot_open(env, path, found),
+        Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) => match cannot_open(env, path, found) {
+            // A journal that is in the way, or as many files as there may be: the host knows which, as far as anybody does.
+            PvError::Io { source, path, operation } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                let source = env.host.may_open(&path).err().unwrap_or(source);
+                PvError::Io { path, operation, source }
+            }
+            failed => failed,
+        },
         _ => error(path, READ, found),
     }
 }
