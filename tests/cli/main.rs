@@ -6,6 +6,8 @@ mod arguments;
 #[cfg(test)]
 mod attributes;
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod copying;

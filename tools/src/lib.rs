@@ -5,6 +5,7 @@
 
 mod accounts;
 mod args;
+pub mod bench;
 mod cli;
 mod commands;
 mod devices;

@@ -159,6 +159,11 @@ impl<'a> Ui<'a> {
         self.input
     }
 
+    /// Standard input and output, to talk with another process.
+    pub(crate) fn streams(&mut self) -> (&mut dyn BufRead, &mut dyn Write) {
+        (self.input, self.out)
+    }
+
     /// Runs `act` for each object, goes on after failures, and fails with the highest exit code.
     pub(crate) fn each<T>(&mut self, objects: &[T], mut act: impl FnMut(&mut Self, &T) -> Done) -> Done {
         let mut worst = code::OK;

@@ -7,6 +7,7 @@ use crate::ui::Ui;
 
 pub(crate) use cp::workers;
 
+mod bench;
 mod cat;
 mod check;
 mod chmod;
@@ -107,6 +108,7 @@ pub(crate) static ALL: &[Entry] = &[
     sha256sum::ENTRY,
     export::ENTRY,
     import::ENTRY,
+    bench::ENTRY,
     quickstart::ENTRY,
     help::ENTRY,
     version::ENTRY,

@@ -28,6 +28,11 @@ impl Stop {
         Ok(stop)
     }
 
+    /// The flag itself, for who is not of this crate.
+    pub(crate) fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+
     /// Whether to end.
     pub(crate) fn asked(&self) -> bool {
         self.0.load(Ordering::Relaxed)
