@@ -126,7 +126,9 @@ fn arguments_that_make_no_sense_are_refused() {
     place.run("bench --guard moon").refused("  Invalid argument for --guard: moon\n");
     place.run("bench --child moon").refused("  Invalid argument for --child: moon\n");
     place.run("bench home").refused("  home: not a logical volume.\n");
-    place.run("bench -t").fails(3, "  Test mode is not possible for commands that change files; nothing was changed.\n");
+    place
+        .run("bench -t")
+        .fails(3, "  Test mode is not possible for commands that change files; nothing was changed.\n");
     for line in ["bench --rounds 0", "bench --files x", "bench --quick --full", "bench vg0/home --dir .", "bench a b"] {
         let ran = place.run(line);
         assert_eq!((ran.code, ran.out.as_str()), (3, ""), "{line}: {ran:?}");

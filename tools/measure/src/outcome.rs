@@ -34,6 +34,8 @@ pub struct Outcome {
     pub sides: Vec<Samples>,
     /// Values of the first side when it worked again at the end of each round.
     pub again: Vec<f64>,
+    /// Sides that did not take part, and why.
+    pub absent: Vec<(String, String)>,
     /// Why there are no values.
     pub skipped: Option<String>,
 }
@@ -42,7 +44,7 @@ impl Outcome {
     /// A row without values, and why.
     pub fn skipped(work: &str, row: Row, why: &str) -> Self {
         let why = Some(why.to_owned());
-        Self { work: work.to_owned(), row, sides: Vec::new(), again: Vec::new(), skipped: why }
+        Self { work: work.to_owned(), row, sides: Vec::new(), again: Vec::new(), absent: Vec::new(), skipped: why }
     }
 
     /// The values of a side.
@@ -85,7 +87,7 @@ mod tests {
             Samples { side: "host".to_owned(), values: vec![10.0, 20.0, 30.0] },
             Samples { side: "ours".to_owned(), values: vec![10.0, 9.0, 11.0] },
         ];
-        Outcome { work: "w".to_owned(), row, sides, again: vec![16.0], skipped: None }
+        Outcome { work: "w".to_owned(), row, sides, again: vec![16.0], absent: Vec::new(), skipped: None }
     }
 
     #[test]

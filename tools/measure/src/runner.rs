@@ -104,25 +104,32 @@ impl Runner<'_> {
             return Ok(());
         }
         (self.tell)(&format!("{}: preparing", work.name));
-        let mut seats = Vec::new();
+        let (mut seats, mut absent) = (Vec::new(), Vec::new());
         for contender in &self.contenders {
             self.stop.check()?;
-            seats.push(contender.seat(work, &self.scale, &self.stop, self.folder.clone())?);
+            let declined = contender.declines(&(work.wish)(&self.scale));
+            let seat = || contender.seat(work, &self.scale, &self.stop, self.folder.clone());
+            seats.push(if declined.is_none() { Some(seat()?) } else { None });
+            absent.extend(declined.map(|why| (contender.name().to_owned(), why)));
         }
+        let before = out.len();
         for (number, stage) in work.stages.iter().enumerate() {
             let wanted = stage.rows.is_empty() || stage.rows.iter().any(|row| self.wanted.row(work.name, row));
             if wanted {
                 self.stage(work, (number, stage), &mut seats, out)?;
             }
         }
-        seats.into_iter().try_for_each(Seat::finish)
+        for outcome in out.iter_mut().skip(before) {
+            outcome.absent.clone_from(&absent);
+        }
+        seats.into_iter().flatten().try_for_each(Seat::finish)
     }
 
     fn stage(
         &mut self,
         work: &Work,
         (number, stage): (usize, &Stage),
-        seats: &mut [Seat],
+        seats: &mut [Option<Seat>],
         out: &mut Vec<Outcome>,
     ) -> Result {
         let cold = Cold::here() != Cold::Never && self.contenders.iter().all(Contender::cold);
@@ -135,7 +142,7 @@ impl Runner<'_> {
         let mut turn = 0u64;
         if stage.rows.is_empty() || stage.warm_up {
             (self.tell)(&format!("{}: preparing", work.name));
-            for seat in seats.iter_mut() {
+            for seat in seats.iter_mut().flatten() {
                 seat.turn(work, number, turn)?;
             }
         }
@@ -147,10 +154,12 @@ impl Runner<'_> {
             (self.tell)(&format!("{}: {}, round {round} of {}", work.name, keys.join(" "), self.scale.rounds));
             turn = turn.saturating_add(1);
             for (at, seat) in seats.iter_mut().enumerate() {
-                found.add(at, &seat.turn(work, number, turn)?);
+                if let Some(seat) = seat {
+                    found.add(at, &seat.turn(work, number, turn)?);
+                }
             }
             turn = turn.saturating_add(1);
-            if let Some(first) = seats.first_mut() {
+            if let Some(Some(first)) = seats.first_mut() {
                 found.add_again(&first.turn(work, number, turn)?);
             }
         }
@@ -179,6 +188,7 @@ impl Runner<'_> {
             row: *row,
             sides: vec![Samples::of(extra.side())],
             again: Vec::new(),
+            absent: Vec::new(),
             skipped: None,
         };
         let mut found = Found(extra.rows().iter().map(blank).collect());
@@ -202,6 +212,7 @@ impl Found {
             row: *row,
             sides: contenders.iter().map(|contender| Samples::of(contender.name())).collect(),
             again: Vec::new(),
+            absent: Vec::new(),
             skipped: None,
         };
         Self(stage.rows.iter().map(blank).collect())

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::worker::Remote;
-use crate::{Maker, Place, Result, Scale, Sheet, Stop, Work};
+use crate::{Maker, Place, Result, Scale, Sheet, Stop, Wish, Work};
 
 /// A process that makes a side of its own and works through [`serve`](crate::serve).
 #[derive(Debug, Clone)]
@@ -35,6 +35,13 @@ impl Contender {
 
     pub(crate) fn fresh(&self) -> bool {
         matches!(self, Self::Here(maker) if maker.fresh()) || matches!(self, Self::There(_))
+    }
+
+    pub(crate) fn declines(&self, wish: &Wish) -> Option<String> {
+        match self {
+            Self::Here(maker) => maker.declines(wish),
+            Self::There(_) => None,
+        }
     }
 
     pub(crate) fn cold(&self) -> bool {

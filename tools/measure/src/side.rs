@@ -159,6 +159,11 @@ pub trait Maker: Debug {
     fn fresh(&self) -> bool {
         true
     }
+    /// Why it does not take part in a work, when it does not.
+    fn declines(&self, wish: &Wish) -> Option<String> {
+        let _ = wish;
+        None
+    }
     /// Whether its sides can be made cold.
     fn cold(&self) -> bool {
         true

@@ -42,6 +42,7 @@ fn row(outcome: &Outcome) -> Value {
         "sides": sides,
         "ratios": ratios,
         "again": { "median": number(Some(median(&outcome.again))), "ratio": number(outcome.control()) },
+        "absent": outcome.absent.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
         "skipped": outcome.skipped,
     })
 }

@@ -73,8 +73,9 @@ fn every_row_of_every_work_gets_a_value_from_each_side_in_each_round() {
 
 #[test]
 fn what_reads_differently_is_noticed_by_every_work_that_writes() {
-    let folder = tempfile::tempdir().unwrap();
     for work in WORKS {
+        // A side that failed leaves behind what it made.
+        let folder = tempfile::tempdir().unwrap();
         let liar = Contender::Here(Box::new(Liars(Host::new(folder.path()).named("liar"))));
         let error = run(folder.path(), vec![liar], &[work.name], Stop::default()).unwrap_err();
         assert!(matches!(error, Error::Contents { ref side, .. } if side == "liar"), "{}: {error}", work.name);

@@ -10,7 +10,14 @@ fn outcome(item: &'static str, unit: Unit, target: Target, host: Option<f64>, ou
     sides.extend(host.map(|value| Samples { side: "host".to_owned(), values: vec![value] }));
     sides.push(Samples { side: OURS.to_owned(), values: vec![ours] });
     let again = host.map(|value| value * 0.9).into_iter().collect();
-    Outcome { work: "w".to_owned(), row: Row { key: "k", item, unit, target }, sides, again, skipped: None }
+    Outcome {
+        work: "w".to_owned(),
+        row: Row { key: "k", item, unit, target },
+        sides,
+        again,
+        absent: Vec::new(),
+        skipped: None,
+    }
 }
 
 fn report() -> Report {
