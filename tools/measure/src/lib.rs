@@ -36,7 +36,7 @@ pub use bytes::{BLOCK, CHUNK, MIB, Random, fill, float};
 pub use cold::Cold;
 pub use error::{Error, Result};
 pub use host::{Host, HostSide, disk_bytes, remove_folder};
-pub use machine::{Machine, peak_memory, written};
+pub use machine::{Machine, free_space, peak_memory, written};
 pub use outcome::{Outcome, Samples};
 pub use place::Place;
 pub use row::{Row, Target, Unit};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyfs_lvm::pv::ExtentSize;
-use measure::{Contender, Host, Outcome, Result, Row, Runner, Scale, Stop, WORKS, Wanted, float};
+use measure::{Contender, Host, Outcome, Result, Row, Runner, Scale, Stop, WORKS, Wanted, float, free_space};
 
 use super::table::number;
 use super::{LvMaker, Shape};
@@ -68,8 +68,8 @@ impl CurveKind {
     /// The points, for a run that does as much as `scale`.
     fn points(self, scale: &Scale) -> Vec<u64> {
         match self {
-            // Up to 64 times the size of a large file: 64 GiB in a full run.
-            Self::Pool => (0..=6).map(|n| (scale.bytes / 4).saturating_mul(1 << n)).collect(),
+            // Up to 48 times the size of a large file: 48 GiB in a full run.
+            Self::Pool => [1, 4, 16, 64, 192].map(|n| (scale.bytes / 4).saturating_mul(n)).to_vec(),
             Self::Pvs | Self::Threads => vec![1, 2, 4, 8, 16],
             Self::Extent => vec![64, 128, 256, 512, 1024],
             Self::Files => [1, 5, 10, 50, 200].map(|n| scale.files.saturating_mul(n)).to_vec(),
@@ -80,11 +80,21 @@ impl CurveKind {
         if self == Self::Pool { float(point) / float(measure::MIB) } else { float(point) }
     }
 
+    /// A row whose name does not say how many threads there are when that is what grows.
+    fn named_row(self, outcome: &Outcome) -> Outcome {
+        let mut outcome = outcome.clone();
+        if self == Self::Threads {
+            outcome.row.item = "4 KiB append + fsync, all threads together";
+        }
+        outcome
+    }
+
     /// A scale and a shape in which the thing is as large as `point` says.
     fn set(self, point: u64, scale: &Scale, shape: Shape) -> (Scale, Shape) {
         let (mut scale, mut shape) = (scale.clone(), shape);
         match self {
-            Self::Pool => scale.bytes = point,
+            // A round takes long enough to be steady, and leaves as much behind until it is cleaned.
+            Self::Pool => (scale.bytes, scale.rounds) = (point, 1),
             Self::Pvs => shape.pvs = point,
             Self::Extent => shape.extent = ExtentSize::new(point.saturating_mul(1024)).unwrap_or(shape.extent),
             Self::Files => scale.files = point,
@@ -134,15 +144,21 @@ pub fn curve(
 ) -> Result<Curves> {
     let mut curves: Vec<Curve> = Vec::new();
     for point in kind.points(scale) {
-        tell(&format!("{} {point}", kind.name()));
         let (scale, shape) = kind.set(point, scale, shape);
+        // Two sides with a file each, and what one of them has not cleaned yet.
+        let needed = scale.bytes.saturating_mul(4);
+        if free_space(dir).is_some_and(|free| free < needed) {
+            tell(&format!("{} {point}: left out, {needed} bytes of the disk would be needed", kind.name()));
+            continue;
+        }
+        tell(&format!("{} {point}", kind.name()));
         let contenders =
             vec![Contender::Here(Box::new(Host::new(dir))), Contender::Here(Box::new(LvMaker::in_folder(dir, shape)))];
         let rows: Vec<String> = kind.rows().iter().map(ToString::to_string).collect();
         let (wanted, folder, stop) = (Wanted::exactly(&rows), dir.to_owned(), stop.clone());
         let outcomes = Runner { scale, wanted, contenders, folder, stop, tell: &mut *tell }.run(WORKS)?;
         for outcome in &outcomes {
-            add(&mut curves, outcome, kind.value(point));
+            add(&mut curves, &kind.named_row(outcome), kind.value(point));
         }
     }
     Ok(Curves { kind, curves })

@@ -13,12 +13,8 @@ use crate::{BLOCK, CHUNK, Error, MIB, OpenFile, Place, Random, Result, Sheet, St
 pub(super) const BESIDE: Work = Work {
     name: "beside",
     fresh: false,
-    wish: |scale| {
-        // A stream as fast as memory for as long as it may last, at most.
-        let turns = scale.rounds.saturating_mul(4).saturating_add(1);
-        let stream = scale.bytes.saturating_mul(8).saturating_mul(turns);
-        Wish::new("beside", scale.bytes.saturating_mul(2), stream)
-    },
+    // What the stream overwrites has to be used again after a while, as it has to be in any filesystem.
+    wish: |scale| Wish::new("beside", scale.bytes.saturating_mul(2), scale.bytes.saturating_mul(12)),
     prepare: prepare_base,
     stages: &[
         Stage {

@@ -108,11 +108,10 @@ fn write(place: &mut Place, turn: u64, sheet: &mut Sheet, key: &str) -> Result {
     side.sync_all()
 }
 
-/// Notes how many bytes reached the disk per byte that was to be written.
+/// Notes how many bytes the system was given to write per byte that was to be written.
 pub(super) fn note_written(sheet: &mut Sheet, key: &str, before: Option<u64>, bytes: u64) {
     let since = before.zip(written()).map(|(before, after)| after.saturating_sub(before));
-    // Nothing at all: a filesystem in memory.
-    if let Some(since) = since.filter(|since| *since > 0) {
+    if let Some(since) = since {
         sheet.add(key, float(since) / float(bytes.max(1)));
     }
 }
