@@ -55,14 +55,17 @@ fn chart(curve: &Curve, axis: &str, place: &Area<'_>) -> Result<(), Box<dyn std:
     };
     let ((left, right), (_, top)) = (range(|point| point.0), range(|point| point.1));
     // What grows doubles or more from point to point; a rate is read from zero.
-    let across = (left..right.max(left * 1.01)).log_scale();
+    let mut points: Vec<f64> = all.iter().map(|point| point.0).collect();
+    points.sort_by(f64::total_cmp);
+    points.dedup();
+    let across = (left..right.max(left * 1.01)).log_scale().with_key_points(points);
     let title = format!("{}, {}", curve.row.item, curve.row.unit.text());
     let mut chart = ChartBuilder::on(place)
         .caption(title, ("sans-serif", 15))
         .margin(12)
         .x_label_area_size(38)
         .y_label_area_size(64)
-        .build_cartesian_2d(across, 0.0..top * 1.1)?;
+        .build_cartesian_2d(across, 0.0..top * 1.35)?;
     chart
         .configure_mesh()
         .x_desc(axis)
@@ -77,7 +80,9 @@ fn chart(curve: &Curve, axis: &str, place: &Area<'_>) -> Result<(), Box<dyn std:
             .label(line.side.clone())
             .legend(move |(x, y)| PathElement::new(vec![(x, y), (x.saturating_add(18), y)], colour.stroke_width(2)));
     }
-    chart.configure_series_labels().background_style(WHITE.mix(0.8)).border_style(BLACK).draw()?;
+    // Above all lines.
+    let corner = SeriesLabelPosition::UpperRight;
+    chart.configure_series_labels().position(corner).background_style(WHITE.mix(0.8)).border_style(BLACK).draw()?;
     Ok(())
 }
 

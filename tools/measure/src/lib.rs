@@ -48,4 +48,4 @@ pub use stats::{median, spread};
 pub use stop::Stop;
 pub use work::{Sheet, Stage, Work};
 pub use worker::serve;
-pub use works::{WORKS, read_through, write_through};
+pub use works::{WORKS, compare, read_through, write_through};

@@ -4,9 +4,7 @@
 use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 
-use measure::{
-    Error, OpenFile, Place, Random, Result, Scale, Side, Stop, Wish, peak_memory, read_through, write_through,
-};
+use measure::{Error, Place, Random, Result, Scale, Side, Stop, Wish, compare, fill, peak_memory, write_through};
 
 use super::lv::side;
 use super::{OURS, PoolSpec, Shape};
@@ -49,13 +47,13 @@ pub fn child(role: &Role, input: &mut dyn BufRead, output: &mut dyn Write) -> Re
     let opened = side(spec, &role.volume)?;
     let scale = Scale { bytes: role.count, files: role.count, ..Scale::quick() };
     let wish = Wish::new("child", role.count, role.count);
-    let place = Place::new(OURS, opened, wish, (&scale, &Stop::default(), role.dir.clone()));
+    let mut place = Place::new(OURS, opened, wish, (&scale, &Stop::default(), role.dir.clone()));
     let mut talk = Talk { input, output };
     match role.what.as_str() {
         "write" => write(&place, role.count, &mut talk)?,
-        "fill" => fill(&place, "clean", role.count)?,
+        "fill" => make(&place, "clean", role.count)?,
         "die" => return die(&place, role.count, &mut talk),
-        _ => return memory(&place, role.count, &mut talk),
+        _ => return memory(&mut place, role.count, &mut talk),
     }
     // What was done is durable; to close says that it went well.
     place.side()?.sync_all()
@@ -92,26 +90,11 @@ fn write(place: &Place, bytes: u64, talk: &mut Talk<'_>) -> Result {
     write_through(place, &*file, bytes, 1)?;
     talk.say(&format!("done {}", start.elapsed().as_secs_f64()))?;
     talk.wait()?;
-    compare(place, &*file, bytes)
-}
-
-fn compare(place: &Place, file: &dyn OpenFile, bytes: u64) -> Result {
-    let (mut found, mut wanted) = (vec![0; 4096], vec![0; 4096]);
-    let mut random = Random::new(5);
-    for _ in 0..1000 {
-        let at = random.below(bytes / 4096).saturating_mul(4096);
-        file.read_at(at, &mut found)?;
-        // All blocks of a chunk after the first marks are the chunk's.
-        measure::fill(&mut wanted, 1, at);
-        if found.get(..16) != wanted.get(..16) {
-            return Err(place.wrong("stream", at));
-        }
-    }
-    Ok(())
+    compare(place, &*file, bytes, 1)
 }
 
 /// Makes `count` empty files.
-fn fill(place: &Place, name: &str, count: u64) -> Result {
+fn make(place: &Place, name: &str, count: u64) -> Result {
     let side: &dyn Side = place.side()?;
     let dir = side.mkdir(&side.root(), name)?;
     (0..count).try_for_each(|n| side.create(&dir, &format!("file-{n:08}")).map(drop))?;
@@ -120,7 +103,7 @@ fn fill(place: &Place, name: &str, count: u64) -> Result {
 
 /// Makes files, says how many are durable, and goes on until it is killed.
 fn die(place: &Place, count: u64, talk: &mut Talk<'_>) -> Result {
-    fill(place, "before", count)?;
+    make(place, "before", count)?;
     talk.say("ready")?;
     let side = place.side()?;
     let dir = side.mkdir(&side.root(), "after")?;
@@ -137,14 +120,16 @@ fn die(place: &Place, count: u64, talk: &mut Talk<'_>) -> Result {
 }
 
 /// Writes, reads and overwrites a file, then says how much memory that took.
-fn memory(place: &Place, bytes: u64, talk: &mut Talk<'_>) -> Result {
+fn memory(place: &mut Place, bytes: u64, talk: &mut Talk<'_>) -> Result {
     let file = place.side()?.create(&place.root()?, "stream")?;
     write_through(place, &*file, bytes, 1)?;
-    read_through(place, &*file, bytes)?;
-    let (mut block, mut random) = (vec![3; 4096], Random::new(3));
+    compare(place, &*file, bytes, 1)?;
+    let (mut block, mut random) = (vec![0; 4096], Random::new(3));
     for n in 0..bytes / 65_536 {
         let at = random.below(bytes / 4096).saturating_mul(4096);
+        fill(&mut block, 2, at);
         file.write_at(at, &block)?;
+        place.marks.insert(at, 2);
         if n.is_multiple_of(100) {
             file.fsync()?;
         }
@@ -153,6 +138,7 @@ fn memory(place: &Place, bytes: u64, talk: &mut Talk<'_>) -> Result {
         file.read_at(random.below(bytes / 4096).saturating_mul(4096), &mut block)?;
     }
     place.side()?.sync_all()?;
+    compare(place, &*file, bytes, 1)?;
     match peak_memory() {
         Some(bytes) => talk.say(&format!("done {bytes}")),
         None => talk.say("done"),

@@ -93,11 +93,11 @@ impl CurveKind {
     fn set(self, point: u64, scale: &Scale, shape: Shape) -> (Scale, Shape) {
         let (mut scale, mut shape) = (scale.clone(), shape);
         match self {
-            // A round takes long enough to be steady, and leaves as much behind until it is cleaned.
+            // Such a round takes long enough to be steady, and leaves as much behind until it is cleaned.
             Self::Pool => (scale.bytes, scale.rounds) = (point, 1),
+            Self::Files => (scale.files, scale.rounds) = (point, 1),
             Self::Pvs => shape.pvs = point,
             Self::Extent => shape.extent = ExtentSize::new(point.saturating_mul(1024)).unwrap_or(shape.extent),
-            Self::Files => scale.files = point,
             Self::Threads => scale.threads = point,
         }
         (scale, shape)
@@ -157,7 +157,8 @@ pub fn curve(
         let rows: Vec<String> = kind.rows().iter().map(ToString::to_string).collect();
         let (wanted, folder, stop) = (Wanted::exactly(&rows), dir.to_owned(), stop.clone());
         let outcomes = Runner { scale, wanted, contenders, folder, stop, tell: &mut *tell }.run(WORKS)?;
-        for outcome in &outcomes {
+        // A stage may fill more rows than were asked for.
+        for outcome in outcomes.iter().filter(|outcome| kind.rows().contains(&outcome.row.key)) {
             add(&mut curves, &kind.named_row(outcome), kind.value(point));
         }
     }

@@ -64,8 +64,12 @@ pub fn read_through(place: &Place, file: &dyn OpenFile, bytes: u64) -> Result {
     Ok(())
 }
 
-/// Compares a file with what [`write_through`] wrote to it, and with what was written over it block by block since.
-fn compare(place: &Place, file: &dyn OpenFile, bytes: u64, seed: u64) -> Result {
+/// Compares a file with what [`write_through`] wrote to it, and with what was written over it block by block since, as
+/// the place's marks say.
+///
+/// # Errors
+/// [`Error::Contents`](crate::Error::Contents); as [`write_through`].
+pub fn compare(place: &Place, file: &dyn OpenFile, bytes: u64, seed: u64) -> Result {
     let (mut chunk, mut wanted) = (buffer(CHUNK), buffer(CHUNK));
     let step = usize::try_from(BLOCK).unwrap_or(usize::MAX);
     fill(&mut wanted, seed, 0);
