@@ -18,6 +18,7 @@ use crate::bench::{
 use crate::cli::Verb;
 use crate::failure::{Done, Failure};
 use crate::files::stop::Stop;
+use crate::mounting::Use;
 use crate::session::Session;
 use crate::ui::Ui;
 
@@ -256,7 +257,7 @@ fn existing(session: &Session, ui: &mut Ui<'_>, text: &str) -> Done<Existing> {
         return Err(failure.hint("write it as VG/LV"));
     };
     // Says what is out of order, and whether there is such a volume.
-    let mount = session.mount(ui, &name)?;
+    let mount = session.mount(ui, &name, Use::Write)?;
     mount.volume.close().map_err(|error| Failure::new(format!("{name}: {}", crate::failure::chain(&error))))?;
     let group = session.group(ui, &name.vg, Access::ReadOnly)?;
     let files = group.pvs().iter().filter(|member| member.present()).map(|member| member.path.clone()).collect();
