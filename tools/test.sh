@@ -147,6 +147,8 @@ step 'full disks' with_command fill --seed 1 --cycles "$FILL_CYCLES" --at-least 
 step 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --all-features
 msrv
 skipped+=('measurements (speed, cold reads, 10 GiB, 200,000 files): run by hand, see tools/; they need time, room and root')
+skipped+=('instruction counts of the hot paths (tools/bench/instructions.sh): recorded for one compiler and processor')
+skipped+=('the comparison with other stores (tools/bench/test.sh, tools/bench/compare.sh): a workspace of its own')
 if [ "$(id -u)" -eq 0 ]; then
     skipped+=('what needs a user without rights (refused permissions): root may do everything')
 fi
