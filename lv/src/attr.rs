@@ -159,6 +159,21 @@ pub struct SetAttr {
     pub atime: Option<Nanos>,
     /// Last change of contents.
     pub mtime: Option<Nanos>,
+    /// Last change of contents or attributes: only for whoever has a clock of its own, as the kernel that caches a mounted
+    /// volume. `None` is the moment of the call.
+    pub ctime: Option<Nanos>,
+}
+
+/// When a read changes the time of the last access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub enum AccessTime {
+    /// Never.
+    Never,
+    /// When it is not after the last change, or a day old.
+    #[default]
+    Relative,
+    /// Always.
+    Always,
 }
 
 /// One directory entry.

@@ -16,8 +16,8 @@ mod path;
 mod volume;
 
 pub use attr::{
-    Attr, DirEntry, HeldLock, Ino, Kind, LockKind, LockOwner, LockScope, Nanos, NewNode, Rename, Seek, SetAttr,
-    SetXattr, StatFs, Usage,
+    AccessTime, Attr, DirEntry, HeldLock, Ino, Kind, LockKind, LockOwner, LockScope, Nanos, NewNode, Rename, Seek,
+    SetAttr, SetXattr, StatFs, Usage,
 };
 pub use catalogue::{CopyPlace, create_catalogue};
 pub use check::{CheckOptions, CheckReport, Checked, Finding, Object, check, check_copy};

@@ -7,13 +7,15 @@ use super::inode::Inode;
 use super::state::{FS, State};
 use crate::catalogue::{DirentRow, InodeRow, entry_mark};
 use crate::limits::{NAME_MAX, check_name};
-use crate::{Attr, DirEntry, Ino, Kind, LvError, Nanos, NewNode, Result, SetAttr};
+use crate::{AccessTime, Attr, DirEntry, Ino, Kind, LvError, Nanos, NewNode, Result, SetAttr};
 
 /// Map entries an unlink takes apart at once; the rest is done in the background.
 pub(crate) const UNMAP_AT_ONCE: usize = 1024;
 /// Largest file size: offsets are stored as signed integers.
 pub(crate) const SIZE_MAX: u64 = i64::MAX as u64;
 
+/// How old an access time may become, in nanoseconds.
+const DAY: Nanos = 24 * 60 * 60 * 1_000_000_000;
 /// Set-group-id.
 const SET_GID: u32 = 0o2000;
 
@@ -361,6 +363,22 @@ impl State {
             .collect()
     }
 
+    /// Notes a read at `now`; whether it changed the access time.
+    pub(crate) fn access(&mut self, ino: Ino, rule: AccessTime, now: Nanos) -> Result<bool> {
+        let attr = self.live(ino)?.attr;
+        let due = match rule {
+            AccessTime::Never => false,
+            AccessTime::Relative => {
+                attr.atime <= attr.mtime || attr.atime <= attr.ctime || now.saturating_sub(attr.atime) >= DAY
+            }
+            AccessTime::Always => attr.atime < now,
+        };
+        if due {
+            self.inode_mut(ino)?.attr.atime = now;
+        }
+        Ok(due)
+    }
+
     /// Changes attributes.
     pub(crate) fn set_attr(&mut self, ino: Ino, set: &SetAttr, now: Nanos) -> Result<Attr> {
         self.live(ino)?;
@@ -378,7 +396,7 @@ impl State {
         a.gid = set.gid.unwrap_or(a.gid);
         a.atime = set.atime.unwrap_or(a.atime);
         a.mtime = set.mtime.unwrap_or(a.mtime);
-        a.ctime = now;
+        a.ctime = set.ctime.unwrap_or(now);
         if !inode.has_layers() && inode.attr.size == inode.named.size {
             inode.named = inode.data_attr();
         }

@@ -36,12 +36,19 @@ impl State {
     fn change(&mut self, ino: Ino, now: Nanos, change: impl FnOnce(&mut Inode)) -> Result<()> {
         regular(self.inode(ino)?)?;
         self.drop_privileges(ino, now)?;
+        self.change_only(ino, |inode| {
+            change(inode);
+            inode.attr.mtime = now;
+            inode.attr.ctime = now;
+        })
+    }
+
+    /// Changes a regular file's open layer, and with it what is pending.
+    fn change_only(&mut self, ino: Ino, change: impl FnOnce(&mut Inode)) -> Result<()> {
         let inode = self.inode_mut(ino)?;
         let before = inode.open.data();
         change(inode);
         let after = inode.open.data();
-        inode.attr.mtime = now;
-        inode.attr.ctime = now;
         self.pending = self.pending.saturating_sub(before).saturating_add(after);
         self.note_data(ino);
         self.requeue(ino);
@@ -61,6 +68,19 @@ impl State {
             })?;
         }
         Ok(off)
+    }
+
+    /// Puts bytes at `off` whose time, and what it took off the mode, were or will be told apart from them.
+    pub(crate) fn put_cached(&mut self, ino: Ino, off: u64, bytes: &[u8]) -> Result<()> {
+        regular(self.inode(ino)?)?;
+        let end = end_of(ino, off, bytes.len())?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.change_only(ino, |inode| {
+            inode.open.write(off, bytes);
+            inode.attr.size = inode.attr.size.max(end);
+        })
     }
 
     /// Cuts a file, or extends it with zeros.
@@ -100,18 +120,28 @@ impl State {
 impl Core {
     /// Writes all of `bytes` at `off`, or at the end of the file; says where.
     pub(crate) fn write(&self, ino: Ino, off: Option<u64>, bytes: &[u8]) -> Result<u64> {
+        self.write_with(ino, off, bytes, |state| state.put(ino, off, bytes, self.env.clock.wall()))
+    }
+
+    /// Writes all of `bytes` as `put` does, after there is room for them at `off`, or at the end of the file.
+    pub(crate) fn write_with<T>(
+        &self,
+        ino: Ino,
+        off: Option<u64>,
+        bytes: &[u8],
+        put: impl FnOnce(&mut State) -> Result<T>,
+    ) -> Result<T> {
         let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let fits = off.map(|off| end_of(ino, off, bytes.len())).transpose();
         if let Err(error) = fits.and_then(|_| self.make_room(ino, off, len)) {
             return Err(self.not_a_file_or(ino, error));
         }
-        let now = self.env.clock.wall();
         let mut state = self.within_quota(ino, off, bytes.len())?;
-        let off = state.put(ino, off, bytes, now)?;
+        let done = put(&mut state)?;
         if state.unsealed() >= self.options.flush_bytes {
             self.work.notify_all();
         }
-        Ok(off)
+        Ok(done)
     }
 
     /// That an inode has no contents, where something else was in the way of changing them.

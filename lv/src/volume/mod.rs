@@ -1,6 +1,7 @@
 //! An active logical volume.
 
 mod locks;
+mod mounted;
 mod notice;
 mod range;
 mod transaction;

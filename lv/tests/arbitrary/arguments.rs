@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use anyfs_lvm_lv::{Ino, Kind, LockKind, NewNode, Rename, Seek, SetAttr, SetXattr, Work};
+use anyfs_lvm_lv::{AccessTime, Ino, Kind, LockKind, NewNode, Rename, Seek, SetAttr, SetXattr, Work};
 use proptest::prelude::*;
 
 /// One of each that a call may want.
@@ -99,6 +99,7 @@ impl Arguments {
             size: some(3).then_some(self.offs[0]),
             atime: some(4).then_some(time),
             mtime: some(5).then_some(!time),
+            ctime: some(6).then_some(time / 2),
         }
     }
 
@@ -116,6 +117,10 @@ impl Arguments {
 
     pub(crate) fn seek(&self) -> Seek {
         self.one_of(&[Seek::Data, Seek::Hole])
+    }
+
+    pub(crate) fn access(&self) -> AccessTime {
+        self.one_of(&[AccessTime::Never, AccessTime::Relative, AccessTime::Always])
     }
 
     pub(crate) fn xattr(&self) -> SetXattr {

@@ -42,6 +42,8 @@ calls! {
     readdir: |volume, a| volume.readdir(a.inos[0], a.cookie, a.count());
     read: |volume, a| volume.read(a.inos[0], a.offs[0], &mut a.bytes.clone());
     write: |volume, a| volume.write(a.inos[0], a.offs[0], &a.bytes);
+    write_back: |volume, a| volume.write_back(a.inos[0], a.offs[0], &a.bytes);
+    accessed: |volume, a| volume.accessed(a.inos[0], a.access());
     append: |volume, a| volume.append(a.inos[0], &a.bytes);
     replace: |volume, a| volume.replace(a.inos[0], &a.bytes);
     read_all: |volume, a| volume.read_all(a.inos[0]);

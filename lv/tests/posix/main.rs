@@ -12,6 +12,7 @@ mod kinds;
 mod links;
 mod listing;
 mod locks;
+mod mounted;
 mod moves;
 mod nameless;
 mod names;

@@ -52,7 +52,15 @@ fn every_mode_and_owner_is_kept() {
 fn each_attribute_changes_alone() {
     let ground = Ground::new();
     let file = ground.filled(b"file", &[1; 10]);
-    let start = SetAttr { mode: Some(0o640), uid: Some(1), gid: Some(2), atime: Some(3), mtime: Some(4), size: None };
+    let start = SetAttr {
+        mode: Some(0o640),
+        uid: Some(1),
+        gid: Some(2),
+        atime: Some(3),
+        mtime: Some(4),
+        size: None,
+        ctime: None,
+    };
     let first = ground.setattr(file, &start).unwrap();
     let none = SetAttr::default();
     let same = |attr: Attr| (attr.mode, attr.uid, attr.gid, attr.atime, attr.mtime, attr.size);

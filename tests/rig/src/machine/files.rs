@@ -99,7 +99,7 @@ impl Machine {
             Op::SetAttr { node, owner, mode, times, size } => {
                 let (id, ino) = self.pick(*node);
                 let (gid, mtime) = (owner.map(|uid| !uid), times.map(|time| !time));
-                let set = SetAttr { mode: *mode, uid: *owner, gid, size: *size, atime: *times, mtime };
+                let set = SetAttr { mode: *mode, uid: *owner, gid, size: *size, atime: *times, mtime, ctime: None };
                 self.same_attr(calls.setattr(ino, &set), |fs| fs.set_attr(id, &set));
             }
             _ => {}
