@@ -32,6 +32,8 @@ mod activate;
 mod check;
 mod copies;
 mod error;
+#[cfg(all(feature = "fuse", target_os = "linux"))]
+pub mod fuse;
 mod pool;
 
 pub use activate::{activate, make_catalogues};

@@ -1,0 +1,124 @@
+//! What the kernel knows: how often each inode was handed to it, and which of them have no name any more.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use lv::Ino;
+
+/// Parts with a lock each, so that threads seldom meet.
+const SHARDS: usize = 64;
+
+/// An inode that the kernel knows.
+#[derive(Debug, Default)]
+struct Node {
+    /// How often it was handed over and not forgotten.
+    lookups: u64,
+    /// It is kept open in the volume although it has no name.
+    kept: bool,
+    /// How often it is open to be written to.
+    writers: u32,
+}
+
+/// All inodes that the kernel knows.
+#[derive(Debug)]
+pub(super) struct Nodes {
+    shards: Vec<Mutex<HashMap<Ino, Node>>>,
+}
+
+impl Nodes {
+    pub(super) fn new() -> Self {
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+    }
+
+    fn shard(&self, ino: Ino) -> Option<MutexGuard<'_, HashMap<Ino, Node>>> {
+        let at = usize::try_from(ino.0).unwrap_or(usize::MAX) % SHARDS;
+        Some(self.shards.get(at)?.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The kernel is about to learn of an inode (once more).
+    pub(super) fn hand_over(&self, ino: Ino) {
+        if let Some(mut shard) = self.shard(ino) {
+            let node = shard.entry(ino).or_default();
+            node.lookups = node.lookups.saturating_add(1);
+        }
+    }
+
+    /// The kernel has forgotten an inode that often; whether it was kept open and is not needed any more.
+    pub(super) fn forget(&self, ino: Ino, lookups: u64) -> bool {
+        let Some(mut shard) = self.shard(ino) else { return false };
+        let Some(node) = shard.get_mut(&ino) else { return false };
+        node.lookups = node.lookups.saturating_sub(lookups);
+        node.lookups == 0 && shard.remove(&ino).is_some_and(|node| node.kept)
+    }
+
+    /// An inode that is open in the volume has lost its last name: whether it stays open until it is forgotten.
+    pub(super) fn keep(&self, ino: Ino) -> bool {
+        let Some(mut shard) = self.shard(ino) else { return false };
+        shard.get_mut(&ino).is_some_and(|node| !std::mem::replace(&mut node.kept, true))
+    }
+
+    /// A file was opened to be written to.
+    pub(super) fn writer_came(&self, ino: Ino) {
+        if let Some(mut shard) = self.shard(ino)
+            && let Some(node) = shard.get_mut(&ino)
+        {
+            node.writers = node.writers.saturating_add(1);
+        }
+    }
+
+    /// Such a file was closed.
+    pub(super) fn writer_left(&self, ino: Ino) {
+        if let Some(mut shard) = self.shard(ino)
+            && let Some(node) = shard.get_mut(&ino)
+        {
+            node.writers = node.writers.saturating_sub(1);
+        }
+    }
+
+    /// Whether a file is open to be written to, so that there may be more of it in the kernel's cache than in the volume.
+    pub(super) fn has_writers(&self, ino: Ino) -> bool {
+        self.shard(ino).is_some_and(|shard| shard.get(&ino).is_some_and(|node| node.writers > 0))
+    }
+
+    /// Forgets everything; the inodes that were kept open.
+    pub(super) fn clear(&self) -> Vec<Ino> {
+        let taken =
+            self.shards.iter().map(|shard| std::mem::take(&mut *shard.lock().unwrap_or_else(PoisonError::into_inner)));
+        taken.flatten().filter_map(|(ino, node)| node.kept.then_some(ino)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lost_its_name_is_kept_until_it_is_forgotten_as_often_as_it_was_handed_over() {
+        let nodes = Nodes::new();
+        let ino = Ino(77);
+        assert!(!nodes.keep(ino), "nobody knows it");
+        nodes.hand_over(ino);
+        nodes.hand_over(ino);
+        assert!(nodes.keep(ino));
+        assert!(!nodes.keep(ino), "once is enough");
+        assert!(!nodes.forget(ino, 1));
+        assert!(nodes.forget(ino, 1));
+        assert!(!nodes.forget(ino, 1) && !nodes.keep(ino));
+    }
+
+    #[test]
+    fn what_has_a_name_is_forgotten_without_a_trace() {
+        let nodes = Nodes::new();
+        for ino in (1..500).map(Ino) {
+            nodes.hand_over(ino);
+        }
+        assert!(nodes.keep(Ino(65)) && nodes.keep(Ino(1)));
+        for ino in (2..65).map(Ino) {
+            assert!(!nodes.forget(ino, 1));
+        }
+        let mut left = nodes.clear();
+        left.sort_unstable();
+        assert_eq!(left, [Ino(1), Ino(65)]);
+        assert!(nodes.clear().is_empty());
+    }
+}
