@@ -56,6 +56,10 @@ fn dispatch(arguments: &[OsString], ui: &mut Ui<'_>) -> Done {
     if let Some(entry) = called.and_then(commands::find) {
         return (entry.run)(rest, ui);
     }
+    #[cfg(target_os = "linux")]
+    if called == Some(crate::mount::helper::NAME) {
+        return commands::mount::as_helper(rest, ui);
+    }
     let (leading, rest) = places_first(rest);
     let Some((first, rest)) = rest.split_first() else {
         commands::help::overview(ui);

@@ -13,6 +13,8 @@ mod devices;
 pub mod doors;
 mod failure;
 mod files;
+#[cfg(target_os = "linux")]
+mod mount;
 mod mounting;
 mod picture;
 mod quickstart;

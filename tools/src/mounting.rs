@@ -21,6 +21,10 @@ pub(crate) enum Use {
     Read,
     /// Changes it.
     Write,
+    /// Changes it, or only reads it when that is all that is possible: which is told.
+    WriteOrRead,
+    /// Only reads it, and leaves it as it is.
+    OnlyRead,
 }
 
 /// Why a volume was not opened.
@@ -36,15 +40,27 @@ impl From<Failure> for Refused {
     }
 }
 
+/// What has to be so before a volume of a group is opened.
+type Check<'a> = dyn Fn(&VolumeGroup) -> Done + 'a;
+
 const READ_ONLY: fn() -> VolumeOptions = || VolumeOptions { read_only: true, ..VolumeOptions::default() };
 
 impl Session {
     /// Opens a volume.
     pub(crate) fn mount(&self, ui: &mut Ui<'_>, name: &LvName, wanted: Use) -> Done<Mount> {
+        self.mount_if(ui, name, wanted, &|_| Ok(()))
+    }
+
+    /// Opens a volume unless `check` refuses, which sees the group before anything is done to the volume.
+    pub(crate) fn mount_if(&self, ui: &mut Ui<'_>, name: &LvName, wanted: Use, check: &Check<'_>) -> Done<Mount> {
         if let Some(why) = self.unwritable(name)? {
-            return self.mount_unwritable(ui, name, wanted, &why);
+            return self.mount_unwritable(ui, name, wanted, &why, check);
         }
         let mut group = self.group(ui, &name.vg, Access::ReadWrite)?;
+        check(&group)?;
+        if wanted == Use::OnlyRead {
+            return self.mount_to_read(ui, &mut group, name);
+        }
         let Refused { failure, readable } = match self.activate(ui, &mut group, name, VolumeOptions::default()) {
             Ok(mount) => return Ok(mount),
             Err(refused) => refused,
@@ -57,7 +73,7 @@ impl Session {
         let why = failure.lines.join("; ");
         let why = why.strip_prefix(&format!("{name}: ")).unwrap_or(&why);
         match wanted {
-            Use::Read => {
+            Use::Read | Use::WriteOrRead | Use::OnlyRead => {
                 ui.warn(&format!("{name} can only be read: {why}"));
                 if let Some(hint) = &failure.hint {
                     ui.complain(&format!("hint: {hint}"));
@@ -77,21 +93,38 @@ impl Session {
     }
 
     /// Opens a volume with a file that cannot be written.
-    fn mount_unwritable(&self, ui: &mut Ui<'_>, name: &LvName, wanted: Use, why: &str) -> Done<Mount> {
+    fn mount_unwritable(
+        &self,
+        ui: &mut Ui<'_>,
+        name: &LvName,
+        wanted: Use,
+        why: &str,
+        check: &Check<'_>,
+    ) -> Done<Mount> {
         let (mut group, notices) = self.find_group(&name.vg, Access::ReadOnly)?;
         self.refuse_interrupted(&group).map_err(|failure| {
             failure.hint(format!("roll it back where it can be written (here: {why}) with: {}", self.words("df")))
         })?;
         self.tell(ui, &notices);
-        let mount = self.activate(ui, &mut group, name, READ_ONLY()).map_err(|refused: Refused| refused.failure)?;
-        if wanted == Use::Write {
-            let failure = Failure::new(format!("{name} can only be read: {why}"));
-            return Err(failure.hint("make the files writable for this user"));
+        check(&group)?;
+        let mount = self.mount_to_read(ui, &mut group, name)?;
+        match wanted {
+            Use::Write => {
+                let failure = Failure::new(format!("{name} can only be read: {why}"));
+                return Err(failure.hint("make the files writable for this user"));
+            }
+            Use::WriteOrRead => ui.warn(&format!("{name} can only be read: {why}")),
+            Use::Read | Use::OnlyRead => ui.detail(&format!("{name} is only read: {why}")),
         }
+        Ok(mount)
+    }
+
+    /// Opens a volume to be read, and says which of its files are not.
+    fn mount_to_read(&self, ui: &mut Ui<'_>, group: &mut VolumeGroup, name: &LvName) -> Done<Mount> {
+        let mount = self.activate(ui, group, name, READ_ONLY()).map_err(|refused| refused.failure)?;
         for notice in mount.volume.notices() {
             ui.warn(&notice.to_string());
         }
-        ui.detail(&format!("{name} is only read: {why}"));
         Ok(mount)
     }
 

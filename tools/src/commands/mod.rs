@@ -33,6 +33,8 @@ mod lvrename;
 mod lvs;
 mod lvsizing;
 mod mkdir;
+#[cfg(target_os = "linux")]
+pub(crate) mod mount;
 mod mv;
 mod naming;
 mod put;
@@ -48,6 +50,8 @@ mod stat;
 mod touch;
 mod tree;
 mod truncate;
+#[cfg(target_os = "linux")]
+mod umount;
 pub(crate) mod version;
 mod vgcreate;
 mod vgextend;
@@ -85,6 +89,10 @@ pub(crate) static ALL: &[Entry] = &[
     lvremove::ENTRY,
     lvrename::ENTRY,
     lvs::ENTRY,
+    #[cfg(target_os = "linux")]
+    mount::ENTRY,
+    #[cfg(target_os = "linux")]
+    umount::ENTRY,
     check::ENTRY,
     cp::ENTRY,
     ls::ENTRY,

@@ -1,0 +1,109 @@
+//! `umount`.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyfs_lvm::fuse::{MountError, Mounted, mounts, unmount};
+
+use super::Entry;
+use crate::args::{Common, lv_name};
+use crate::cli::Verb;
+use crate::failure::{Done, Failure};
+use crate::mount::failure;
+use crate::mount::owners::{self, Owner, State};
+use crate::mount::stale::{Health, health, listed, on};
+use crate::picture::shown;
+use crate::ui::Ui;
+
+/// Table entry.
+pub(crate) const ENTRY: Entry = Entry::of::<Umount>("Unmount a logical volume");
+
+/// How long a process has for its last commit before it is told that it still writes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Unmount a logical volume
+///
+/// Returns when everything is durable and the volume is free. A mount whose process is gone is taken away, too.
+#[derive(Debug, clap::Parser)]
+#[command(name = "umount", version, disable_version_flag = true)]
+pub(crate) struct Umount {
+    /// The folders, or the volumes
+    #[arg(required = true, value_name = "DIR|VG/LV")]
+    targets: Vec<String>,
+    /// Let it disappear now and end when nobody uses it any more
+    #[arg(short, long)]
+    lazy: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Verb for Umount {
+    const NAME: &'static str = "umount";
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn run(self, ui: &mut Ui<'_>) -> Done {
+        ui.each(&self.targets, |ui, target| {
+            let mounted = find(target)?;
+            if self.common.test { Ok(()) } else { away(ui, &mounted, self.lazy) }
+        })
+    }
+}
+
+/// What a target means: a mount point, or a volume that is mounted once.
+fn find(target: &str) -> Done<Mounted> {
+    if let Some(mounted) = on(&listed(Path::new(target)))? {
+        return Ok(mounted);
+    }
+    let all = mounts().map_err(|error| failure(&error))?;
+    let name = lv_name(target).map(|name| name.to_string());
+    let served = owners::owners();
+    let is_it = |mounted: &&Mounted| {
+        // Where another name is shown, the process knows.
+        let named = || owners::of(mounted, &served).is_some_and(|owner| Some(owner.name.to_string()) == name);
+        name.as_deref().is_some_and(|name| mounted.source == name) || named()
+    };
+    let mut found = all.iter().filter(is_it);
+    match (found.next(), found.next()) {
+        (Some(one), None) => Ok(one.clone()),
+        (None, _) => Err(Failure::new(format!("{target}: not mounted"))),
+        (Some(_), Some(_)) => {
+            let failure = Failure::new(format!("{target}: several volumes of this name are mounted"));
+            Err(failure.hint("give the folder: anyfs-lvm mount lists them"))
+        }
+    }
+}
+
+fn away(ui: &mut Ui<'_>, mounted: &Mounted, lazy: bool) -> Done {
+    let owner = owners::of(mounted, &owners::owners());
+    if let Some(Owner { pid, .. }) = owner.as_ref().filter(|owner| owner.state() == Some(State::Stopped)) {
+        // The kernel tells it that this is the end, and waits for its answer: nothing could end this command either.
+        let failure = Failure::new(format!("{}: process {pid}, which serves it, is stopped", shown(&mounted.dir)));
+        return Err(failure.hint(format!("let it go on (kill -CONT {pid}), or end it (kill -9 {pid})")));
+    }
+    // Nobody is left who could finish anything, so nothing is lost by not waiting.
+    let stale = health(&mounted.dir, owner.as_ref()) == Health::Stale;
+    match unmount(&mounted.dir, lazy || stale) {
+        Ok(()) => {}
+        Err(MountError::Busy { dir }) => {
+            let dir = shown(&dir);
+            let failure = Failure::new(format!("{dir}: target is busy"));
+            return Err(failure.hint(format!("see who uses it: fuser -vm {dir}; or: anyfs-lvm umount -l {dir}")));
+        }
+        Err(error) => return Err(failure(&error)),
+    }
+    let Some(owner) = owner.filter(|_| !lazy) else { return Ok(()) };
+    let began = Instant::now();
+    while owner.state().is_some_and(|state| state != State::Ended) {
+        if began.elapsed() > PATIENCE {
+            let (pid, dir) = (owner.pid, shown(&mounted.dir));
+            ui.warn(&format!("process {pid}, which served {dir}, has not ended yet and still has the volume."));
+            ui.complain("hint: it writes what was changed, or was stopped, or the mount is still there in another mount namespace");
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! A mount from beginning to end, in the process that serves it.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use anyfs_lvm::fuse::{Mount, MountError, MountOptions, Mounted, Report};
+use anyfs_lvm::lv::LvError;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::{background, failure, syslog};
+use crate::args::LvName;
+use crate::failure::{Done, Failure, chain};
+use crate::files::volume;
+use crate::ui::Ui;
+
+/// How long whoever still uses a mount has after a signal, before it ends all the same.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What ends a mount.
+#[derive(Debug)]
+enum End {
+    /// It was unmounted.
+    Unmounted(Result<(), MountError>),
+    /// Whoever uses it still has had its time.
+    Forced,
+}
+
+/// Where trouble is told: on standard error, or in the system's log when nobody reads that.
+fn report(name: &LvName, in_background: &Arc<AtomicBool>) -> Report {
+    let (name, in_background) = (name.to_string(), Arc::clone(in_background));
+    Box::new(move |error: &LvError| {
+        let line = format!("{name}: {}", chain(error));
+        if in_background.load(Ordering::Relaxed) {
+            syslog::error(&line);
+        } else {
+            let hint = error.hint().map(|hint| format!("  hint: {hint}\n")).unwrap_or_default();
+            let _ = std::io::stderr().write_all(format!("  {line}\n{hint}").as_bytes());
+        }
+    })
+}
+
+/// Mounts an open volume on a folder and serves it until it is unmounted; then commits everything and closes it. With
+/// `detached` a command waits to be told that it is mounted.
+pub(crate) fn serve(
+    ui: &mut Ui<'_>,
+    volume: &volume::Mount,
+    dir: &Path,
+    options: &MountOptions,
+    detached: bool,
+) -> Done {
+    let name = &volume.name;
+    let in_background = Arc::new(AtomicBool::new(false));
+    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
+        .map_err(|error| Failure::new(format!("cannot watch for signals: {error}")));
+    let mounted = signals.and_then(|signals| {
+        let mount = Mount::new(&volume.volume, dir, options, report(name, &in_background));
+        Ok((signals, mount.map_err(|error| failure(&error))?))
+    });
+    let (signals, mount) = match mounted {
+        Ok(mounted) => mounted,
+        Err(failure) => {
+            // The volume was opened and nothing was changed.
+            let _ = volume.volume.clone().close();
+            return Err(failure);
+        }
+    };
+    if detached {
+        in_background.store(true, Ordering::Relaxed);
+        background::tell_ready(ui)?;
+    } else {
+        ui.say(&format!("{name} is mounted on {}; Ctrl-C unmounts it.", crate::picture::shown(&mount.mounted().dir)));
+        ui.flush();
+    }
+    let ended = until_end(mount, signals);
+    finish(ui, volume, ended, detached)
+}
+
+/// Waits until it is unmounted, which signals ask for.
+fn until_end(mount: Mount, mut signals: Signals) -> End {
+    let (tell, told) = mpsc::channel();
+    let (mounted, stopped) = (mount.mounted().clone(), tell.clone());
+    let handle = signals.handle();
+    // Both end with the process at the latest.
+    let watching = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let mut asked = false;
+        for _ in &mut signals {
+            if std::mem::replace(&mut asked, true) {
+                let _ = stopped.send(End::Forced);
+                return;
+            }
+            let (mounted, stopped) = (mounted.clone(), stopped.clone());
+            // Apart from here, so that a second signal is heard while the first is being followed.
+            let _ = std::thread::Builder::new().name("unmount".to_owned()).spawn(move || {
+                leave(&mounted);
+                std::thread::sleep(GRACE);
+                let _ = stopped.send(End::Forced);
+            });
+        }
+    });
+    let waiting = std::thread::Builder::new().name("wait".to_owned()).spawn(move || {
+        let _ = tell.send(End::Unmounted(mount.wait()));
+    });
+    let ended = match (watching, waiting) {
+        (Ok(_), Ok(_)) => told.recv().unwrap_or(End::Forced),
+        _ => End::Forced,
+    };
+    handle.close();
+    ended
+}
+
+/// Takes a mount away. Where somebody still uses it, it disappears for all others, and what is in the kernel's cache is
+/// written out.
+fn leave(mounted: &Mounted) {
+    let Err(MountError::Busy { .. }) = mounted.unmount(false) else { return };
+    let root = std::fs::File::open(&mounted.dir);
+    let _ = mounted.unmount(true);
+    if let Ok(root) = root {
+        let _ = rustix::fs::syncfs(&root);
+    }
+}
+
+/// Commits everything and gives the volume free.
+fn finish(ui: &mut Ui<'_>, volume: &volume::Mount, ended: End, detached: bool) -> Done {
+    let closed = volume.volume.clone().close().map_err(|error| {
+        let mut failure = Failure::new(format!("{}: {}", volume.name, chain(&error)));
+        failure.hint = error.hint().map(str::to_owned);
+        failure
+    });
+    let ended = match ended {
+        End::Unmounted(ended) => ended.map_err(|error| failure(&error)),
+        End::Forced => Err(Failure::new(format!("{}: ended while it was still in use", volume.name))),
+    };
+    let done = closed.and(ended);
+    if let Err(failure) = &done
+        && detached
+    {
+        failure.lines.iter().for_each(|line| syslog::error(line));
+    }
+    if done.is_ok() && !detached {
+        ui.detail(&format!("{} is unmounted.", volume.name));
+    }
+    done
+}

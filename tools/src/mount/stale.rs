@@ -1,0 +1,110 @@
+//! Mounts whose process is gone: everything on them fails with "Transport endpoint is not connected".
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use anyfs_lvm::fuse::{Mounted, mounts, unmount};
+use rustix::io::Errno;
+
+use super::failure;
+use super::owners::{self, Owner, State};
+use crate::failure::Done;
+
+/// Symbolic links that are followed one after another, as by the kernel.
+const MOST_LINKS: usize = 40;
+/// How long a mount has to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The state of a mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Health {
+    /// It answers.
+    Well,
+    /// Its process is gone.
+    Stale,
+    /// Its process does not answer.
+    Silent,
+}
+
+/// How a mount is that this process serves, as far as one of ours does. Only a mount that nobody is seen to serve is
+/// asked: whoever asks a process that was stopped may not even be killed any more.
+pub(crate) fn health(dir: &Path, owner: Option<&Owner>) -> Health {
+    match owner.and_then(Owner::state) {
+        Some(State::Alive) => Health::Well,
+        Some(State::Stopped) => Health::Silent,
+        Some(State::Ended) | None => answer(dir),
+    }
+}
+
+/// Asks a mount how it is, without waiting for ever.
+fn answer(dir: &Path) -> Health {
+    let (tell, told) = mpsc::channel();
+    let dir = dir.to_owned();
+    // Left behind when there is no answer; it ends with this command.
+    let asked = std::thread::Builder::new().spawn(move || {
+        let _ = tell.send(rustix::fs::statfs(&dir).err());
+    });
+    match asked.map(|_| told.recv_timeout(PATIENCE)) {
+        // The second is for who asks at the very moment of its end.
+        Ok(Ok(Some(Errno::NOTCONN | Errno::CONNABORTED))) => Health::Stale,
+        Ok(Err(_)) => Health::Silent,
+        Ok(Ok(_)) | Err(_) => Health::Well,
+    }
+}
+
+/// The path that the list of mounts has for a folder. What is mounted there is not asked: it may be stale, or not answer.
+pub(crate) fn listed(dir: &Path) -> PathBuf {
+    let mut path = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    for _ in 0..MOST_LINKS {
+        let (Some(above), Some(name)) = (path.parent(), path.file_name()) else { break };
+        let above = above.canonicalize().unwrap_or_else(|_| above.to_owned());
+        let here = above.join(name);
+        match here.read_link() {
+            Ok(target) => path = above.join(target),
+            Err(_) => return here,
+        }
+    }
+    path.canonicalize().unwrap_or(path)
+}
+
+/// What is mounted on a folder, the last one on top.
+pub(crate) fn on(dir: &Path) -> Done<Option<Mounted>> {
+    let all = mounts().map_err(|error| failure(&error))?;
+    Ok(all.into_iter().rev().find(|mounted| mounted.dir == dir))
+}
+
+/// Takes stale mounts off a folder; whether there were any.
+pub(crate) fn clean(dir: &Path) -> Done<bool> {
+    let dir = listed(dir);
+    let mut cleaned = false;
+    while let Some(mounted) = on(&dir)? {
+        let owner = owners::of(&mounted, &owners::owners());
+        if health(&mounted.dir, owner.as_ref()) != Health::Stale {
+            break;
+        }
+        unmount(&mounted.dir, true).map_err(|error| failure(&error))?;
+        cleaned = true;
+    }
+    Ok(cleaned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_found_under_its_real_path_and_not_looked_into() {
+        let temp = tempfile::tempdir().unwrap();
+        let real = temp.path().canonicalize().unwrap();
+        std::fs::create_dir_all(real.join("a/b")).unwrap();
+        for (link, target) in [("first", "second"), ("second", "a/b"), ("round", "round")] {
+            std::os::unix::fs::symlink(target, real.join(link)).unwrap();
+        }
+        for (path, wanted) in [("a/b", "a/b"), ("first", "a/b"), ("a/./b/", "a/b"), ("a/b/..", "a"), ("none", "none")] {
+            assert_eq!(listed(&real.join(path)), real.join(wanted), "{path}");
+        }
+        assert_eq!(listed(&real.join("round")), real.join("round"));
+        assert_eq!(listed(Path::new("/")), Path::new("/"));
+    }
+}
