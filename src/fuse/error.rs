@@ -58,6 +58,12 @@ pub enum MountError {
         /// The mount point.
         dir: PathBuf,
     },
+    /// It cannot be made writable.
+    #[error("{}: the volume was opened only to be read", dir.display())]
+    OnlyRead {
+        /// The mount point.
+        dir: PathBuf,
+    },
     /// Something on it is in use.
     #[error("{}: target is busy", dir.display())]
     Busy {
@@ -98,6 +104,7 @@ impl MountError {
             Self::NoHelper { .. } => "install fuse3",
             Self::InsidePool { .. } => "mount on a folder elsewhere",
             Self::Stale { .. } => "take it away with: anyfs-lvm umount DIR",
+            Self::OnlyRead { .. } => "unmount it and mount it again, without ro",
             Self::Busy { .. } => "see who uses it with: fuser -vm DIR; or unmount when they are done: umount -l DIR",
             Self::Refused { source, .. } if source.to_string().contains("user_allow_other") => {
                 "add the line user_allow_other to /etc/fuse.conf, or mount without allow_other"

@@ -289,6 +289,9 @@ fn it_is_mounted_as_mount_8_asks_for() {
     fs::write(ground.at("file"), "x").unwrap();
     ground.run("umount mnt").ok();
     assert!(!run("v/none mnt -o pool=pool").status.success());
+    // The type fuse.anyfs-lvm comes without a name for the command.
+    ground.run("v/home mnt -o rw,noatime,dev,suid").ok();
+    assert!(ground.is_mounted());
 }
 
 #[test]

@@ -132,3 +132,27 @@ fn a_pool_that_cannot_be_written_is_mounted_to_be_read() {
     ground.mount("rw");
     fs::write(ground.at("file"), "y").unwrap();
 }
+
+#[test]
+fn what_is_mounted_is_made_read_only_and_writable_again() {
+    let Some(ground) = filled() else { return };
+    ground.run("mount -o remount,ro v/home mnt").fails(5, "mnt: not mounted");
+    if !is_root() {
+        return skipped("only root can change what is mounted");
+    }
+    ground.mount("rw");
+    let remount = |options: &str| ground.run(&format!("mount -o rw,user_id=0,group_id=0,remount,{options} v/home mnt"));
+    remount("ro").ok();
+    only_read(&ground);
+    remount("rw").ok();
+    let file = fs::File::create(ground.at("more")).unwrap();
+    remount("ro").fails(5, "target is busy");
+    drop(file);
+    remount("rw,noexec").ok();
+    assert_ne!(ground.shell("cp /bin/true . && ./true").code, 0);
+    ground.umount();
+    // What was opened only to be read stays so.
+    ground.mount("ro");
+    remount("rw").fails(5, "the volume was opened only to be read");
+    only_read(&ground);
+}

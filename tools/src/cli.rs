@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::args::{Common, translate};
+use crate::args::{Common, lv_name, translate};
 use crate::commands::{self, Entry};
 use crate::failure::{Done, Failure, code};
 use crate::suggest::closest;
@@ -71,6 +71,11 @@ fn dispatch(arguments: &[OsString], ui: &mut Ui<'_>) -> Done {
         "--version" | "-V" => (commands::version::ENTRY.run)(&[], ui),
         name => match commands::find(name) {
             Some(entry) => (entry.run)(&[leading, rest].concat(), ui),
+            // As mount(8) calls what serves a filesystem of the type fuse.anyfs-lvm.
+            #[cfg(target_os = "linux")]
+            None if leading.is_empty() && lv_name(name).is_some() => {
+                commands::mount::as_helper(&[&[first.clone()], rest].concat(), ui)
+            }
             None => Err(no_such_command(name)),
         },
     }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyfs_lvm::fuse::{KernelClock, Mounted, ensure_outside, mounts};
+use anyfs_lvm::fuse::{KernelClock, MountOptions, Mounted, ensure_outside, mounts, remount};
 use anyfs_lvm::lv::{Ino, LvError, SetAttr};
 use anyfs_lvm::vg::{LvName as Name, VolumeGroup};
 use rustix::process::{getegid, geteuid};
@@ -16,7 +16,7 @@ use crate::failure::{Done, Failure};
 use crate::files::volume;
 use crate::mount::options;
 use crate::mount::owners::{self, Owner};
-use crate::mount::stale::{Health, clean, health, listed};
+use crate::mount::stale::{Health, clean, health, listed, on};
 use crate::mount::{background, failure, helper, serve};
 use crate::mounting::Use;
 use crate::picture::shown;
@@ -39,7 +39,7 @@ pub(crate) struct Mount {
     /// The folder to mount it on
     dir: Option<PathBuf>,
     /// ro, rw, noatime, relatime, strictatime, `allow_other`, uid=N, gid=N, umask=N, dev, suid, noexec, sync, fsname=NAME,
-    /// pool=DIR, `no_writeback_cache`, locks=volume, threads=N, with commas between them; what is meant for mount(8) or
+    /// pool=DIR, remount, `no_writeback_cache`, locks=volume, threads=N, with commas between them; what is meant for mount(8) or
     /// systemd is taken
     #[arg(short, value_name = "OPTIONS")]
     options: Vec<String>,
@@ -74,6 +74,9 @@ impl Verb for Mount {
         let name = lv_name(&name)
             .ok_or_else(|| Failure::usage(Self::NAME, format!("\"{name}\": please give the volume as VG/LV.")))?;
         let wanted = options::read(&self.options, &name.to_string())?;
+        if wanted.remount {
+            return if self.common.test { Ok(()) } else { change(dir, &wanted.mount) };
+        }
         self.common.pool = self.common.pool.or_else(|| wanted.pool.clone());
         let mut session = Session::new(&self.common)?;
         filing::for_real(&session)?;
@@ -123,6 +126,12 @@ fn words(common: &Common, options: &[String], (name, dir): (&LvName, &Path)) -> 
     }
     words.extend(["--".into(), name.to_string().into(), listed(dir).into()]);
     words
+}
+
+/// Changes how what is mounted on a folder is mounted.
+fn change(dir: &Path, options: &MountOptions) -> Done {
+    let mounted = on(&listed(dir))?.ok_or_else(|| Failure::new(format!("{}: not mounted", shown(dir))))?;
+    remount(&mounted.dir, options).map_err(|error| failure(&error))
 }
 
 /// Refuses what cannot be mounted, or not there.

@@ -33,20 +33,23 @@ const OTHERS: [&str; 22] = [
     "silent",
 ];
 /// Such words with something behind them.
-const OTHERS_BEGIN: [&str; 6] = ["x-", "X-", "comment=", "subtype=", "max_read=", "rootcontext="];
+const OTHERS_BEGIN: [&str; 8] =
+    ["x-", "X-", "comment=", "subtype=", "max_read=", "rootcontext=", "user_id=", "group_id="];
 
 /// What the words ask for.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wanted {
     pub(crate) mount: MountOptions,
+    /// Only these of the kernel's own options change of what is mounted.
+    pub(crate) remount: bool,
     /// The folder of the pool, for fstab(5).
     pub(crate) pool: Option<PathBuf>,
 }
 
 /// Reads words with commas between them; later ones win.
 pub(crate) fn read(lists: &[String], source: &str) -> Done<Wanted> {
-    let mut wanted =
-        Wanted { mount: MountOptions { source: source.to_owned(), ..MountOptions::default() }, pool: None };
+    let mount = MountOptions { source: source.to_owned(), ..MountOptions::default() };
+    let mut wanted = Wanted { mount, remount: false, pool: None };
     for word in lists.iter().flat_map(|list| list.split(',')).filter(|word| !word.is_empty()) {
         let known = switch(&mut wanted.mount, word) || value(&mut wanted, word)?;
         let others = || OTHERS.contains(&word) || OTHERS_BEGIN.iter().any(|start| word.starts_with(start));
@@ -86,8 +89,12 @@ fn switch(mount: &mut MountOptions, word: &str) -> bool {
     true
 }
 
-/// A word with a value; `false` when it is none of these.
+/// A word with a value, or about more than the mount; `false` when it is none of these.
 fn value(wanted: &mut Wanted, word: &str) -> Done<bool> {
+    if word == "remount" {
+        wanted.remount = true;
+        return Ok(true);
+    }
     let Some((name, value)) = word.split_once('=') else { return Ok(false) };
     let mount = &mut wanted.mount;
     match name {
@@ -120,10 +127,7 @@ fn bad(word: &str, why: &str) -> Failure {
 
 fn unknown(word: &str) -> Failure {
     let failure = Failure { code: code::USAGE, lines: vec![format!("Unknown mount option \"{word}\".")], hint: None };
-    match word {
-        "remount" => failure.hint("unmount it and mount it again"),
-        _ => failure.hint("anyfs-lvm help mount lists them"),
-    }
+    failure.hint("anyfs-lvm help mount lists them")
 }
 
 #[cfg(test)]
@@ -157,6 +161,8 @@ mod tests {
         let words = "auto,nofail,_netdev,x-systemd.automount,default_permissions,user,nonempty";
         assert_eq!(mount(words), mount(""));
         assert_eq!(read(&["pool=/srv/a b".to_owned()], "v/l").unwrap().pool, Some("/srv/a b".into()));
+        let again = read(&["rw,relatime,user_id=0,group_id=0,remount,ro".to_owned()], "v/l").unwrap();
+        assert!(again.remount && again.mount.read_only);
     }
 
     #[test]
@@ -166,7 +172,6 @@ mod tests {
             ("uid=me", "Invalid mount option \"uid=me\": it takes a number."),
             ("umask=9", "Invalid mount option \"umask=9\": it takes an octal number."),
             ("locks=no", "Invalid mount option \"locks=no\": it is kernel or volume."),
-            ("remount", "Unknown mount option \"remount\"."),
         ] {
             let failure = read(&[word.to_owned()], "v/l").unwrap_err();
             assert_eq!((failure.code, failure.lines), (code::USAGE, vec![line.to_owned()]));
