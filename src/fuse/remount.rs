@@ -1,6 +1,7 @@
 //! Changing how a volume is mounted, while it is.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use lv::AccessTime;
 use rustix::fs::removexattr;
@@ -12,6 +13,8 @@ use super::options::MountOptions;
 
 /// An attribute that no directory has.
 const NO_ATTRIBUTE: &str = "user.anyfs-lvm.none";
+/// How long files that were closed may count as open.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// Changes what the kernel itself goes by: whether anything can be changed, and whether devices, set-id bits and programs
 /// work. All else stays as it was mounted. Only root may.
@@ -33,7 +36,14 @@ pub fn remount(dir: &Path, options: &MountOptions) -> Result<(), MountError> {
 
 fn kernel(dir: &Path, flags: MountFlags) -> Result<(), MountError> {
     let dir_owned = || dir.to_owned();
-    mount_remount(dir, flags, "").map_err(|error| match error {
+    let began = Instant::now();
+    let mut done = mount_remount(dir, flags, "");
+    // The kernel does not wait until all is done that follows when a file is closed.
+    while done == Err(Errno::BUSY) && began.elapsed() < CLOSING {
+        std::thread::sleep(Duration::from_millis(10));
+        done = mount_remount(dir, flags, "");
+    }
+    done.map_err(|error| match error {
         Errno::BUSY => MountError::Busy { dir: dir_owned() },
         Errno::INVAL => MountError::NotMounted { dir: dir_owned() },
         error => MountError::Refused { dir: dir_owned(), source: error.into() },

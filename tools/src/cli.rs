@@ -74,7 +74,7 @@ fn dispatch(arguments: &[OsString], ui: &mut Ui<'_>) -> Done {
             // As mount(8) calls what serves a filesystem of the type fuse.anyfs-lvm.
             #[cfg(target_os = "linux")]
             None if leading.is_empty() && lv_name(name).is_some() => {
-                commands::mount::as_helper(&[&[first.clone()], rest].concat(), ui)
+                commands::mount::as_helper(&[std::slice::from_ref(first), rest].concat(), ui)
             }
             None => Err(no_such_command(name)),
         },
