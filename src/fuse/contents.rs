@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lv::{Ino, LvError, Seek, SetAttr};
+use lv::{AccessTime, Ino, LvError, Seek, SetAttr};
 use rustix::fs::{FallocateFlags, OFlags};
 
 use super::errno::{Answer, Errno};
@@ -101,7 +101,9 @@ impl Server {
         what: Seek,
         answer: impl FnOnce(Answer<u64>) + Send + 'static,
     ) {
-        let Some(kernel) = self.kernel.get().filter(|_| self.writeback).cloned() else {
+        // Without access times the kernel does not say who has opened what.
+        let cached = || self.access == AccessTime::Never || self.nodes.has_writers(ino);
+        let Some(kernel) = self.kernel.get().filter(|_| self.writeback && cached()).cloned() else {
             return answer(self.seek(ino, off, what));
         };
         let server = Arc::clone(self);

@@ -9,6 +9,7 @@
 //! or not, so that no open file needs a handle of its own. The kernel keeps names, attributes and pages as long as it
 //! likes, because nobody else changes the volume; whoever does, past the mount, tells it through [`Kernel`].
 
+mod abort;
 mod acl;
 mod attributes;
 mod clock;
@@ -31,6 +32,7 @@ mod session;
 mod tuning;
 mod xattrs;
 
+pub use abort::abort;
 pub use clock::KernelClock;
 pub use error::MountError;
 pub use kernel::Kernel;

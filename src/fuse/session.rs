@@ -92,11 +92,18 @@ impl Mount {
     /// # Errors
     /// [`MountError::Connection`].
     pub fn wait(self) -> Result<(), MountError> {
-        let failed = |source| MountError::Connection { dir: self.mounted.dir, source };
-        match self.thread.join() {
-            Ok(ended) => ended.map_err(failed),
-            Err(_) => Err(failed(io::Error::other("a thread that served it died"))),
-        }
+        let ended = match self.thread.join() {
+            Ok(ended) => ended,
+            Err(_) => Err(io::Error::other("a thread that served it died")),
+        };
+        ended.or_else(|source| {
+            // The kernel's answer to who was just taking a request when it was unmounted.
+            let aborted = source.kind() == io::ErrorKind::ConnectionAborted;
+            if aborted && matches!(self.mounted.is_there(), Ok(false)) {
+                return Ok(());
+            }
+            Err(MountError::Connection { dir: self.mounted.dir, source })
+        })
     }
 }
 

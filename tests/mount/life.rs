@@ -242,6 +242,29 @@ fn nobody_hangs_on_a_process_that_was_stopped() {
 }
 
 #[test]
+fn the_guard_ends_a_connection_whose_process_cannot() {
+    let Some(ground) = Ground::new() else { return };
+    fs::write(ground.at("file"), vec![1; 100_000]).unwrap();
+    let here = ground.at("").display().to_string();
+    let here = here.trim_end_matches('/');
+    let info = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let device = info.lines().find(|line| line.contains(here)).unwrap().split(' ').nth(2).unwrap();
+    // A process that is not its parent is one that is gone.
+    let mut guard = ground.command();
+    let mut guard = guard.args(["mount", "--guard", "1"]).stdin(Stdio::piped()).spawn().unwrap();
+    guard.stdin.take().unwrap().write_all(format!("{device}\0{here}").as_bytes()).unwrap();
+    let done = guard.wait().unwrap();
+    if !is_root() && !done.success() {
+        return skipped("connections are not shown here");
+    }
+    assert!(done.success());
+    assert_eq!(fs::read_dir(ground.at("")).unwrap_err().raw_os_error(), Some(107), "the mount is still there");
+    let _ = ground.run("umount mnt");
+    until("it is gone", || !ground.is_mounted());
+    until("the volume is free", || ground.run("ls v/home:/").code == 0);
+}
+
+#[test]
 fn in_the_foreground_it_says_where_it_is_and_why_a_read_fails() {
     let Some(ground) = Ground::new() else { return };
     fs::write(ground.at("file"), vec![b'Z'; 200_000]).unwrap();

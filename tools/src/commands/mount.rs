@@ -17,7 +17,7 @@ use crate::files::volume;
 use crate::mount::options;
 use crate::mount::owners::{self, Owner};
 use crate::mount::stale::{Health, clean, health, listed, on};
-use crate::mount::{background, failure, helper, serve};
+use crate::mount::{background, failure, guard, helper, serve};
 use crate::mounting::Use;
 use crate::picture::shown;
 use crate::session::Session;
@@ -49,6 +49,9 @@ pub(crate) struct Mount {
     /// In the background, with the command that the user started waiting
     #[arg(long, hide = true)]
     detached: bool,
+    /// Beside the process that serves a mount
+    #[arg(long, hide = true, value_name = "PID")]
+    guard: Option<u32>,
     #[command(flatten)]
     common: Common,
 }
@@ -69,6 +72,9 @@ impl Verb for Mount {
     }
 
     fn run(mut self, ui: &mut Ui<'_>) -> Done {
+        if let Some(owner) = self.guard {
+            return guard::run(owner);
+        }
         let (Some(name), Some(dir)) = (self.name.take(), self.dir.take()) else { return list(ui) };
         let dir = dir.as_path();
         let name = lv_name(&name)

@@ -83,8 +83,13 @@ fn away(ui: &mut Ui<'_>, mounted: &Mounted, lazy: bool) -> Done {
         let failure = Failure::new(format!("{}: process {pid}, which serves it, is stopped", shown(&mounted.dir)));
         return Err(failure.hint(format!("let it go on (kill -CONT {pid}), or end it (kill -9 {pid})")));
     }
+    let health = health(&mounted.dir, owner.as_ref());
+    if health == Health::Silent {
+        let failure = Failure::new(format!("{}: nobody answers there", shown(&mounted.dir)));
+        return Err(failure.hint(format!("end it by force, as root: umount -f {}", shown(&mounted.dir))));
+    }
     // Nobody is left who could finish anything, so nothing is lost by not waiting.
-    let stale = health(&mounted.dir, owner.as_ref()) == Health::Stale;
+    let stale = health == Health::Stale;
     match unmount(&mounted.dir, lazy || stale) {
         Ok(()) => {}
         Err(MountError::Busy { dir }) => {

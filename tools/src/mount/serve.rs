@@ -11,6 +11,7 @@ use anyfs_lvm::lv::LvError;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::guard::Guard;
 use super::{background, failure, syslog};
 use crate::args::LvName;
 use crate::failure::{Done, Failure, chain};
@@ -57,10 +58,13 @@ pub(crate) fn serve(
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
         .map_err(|error| Failure::new(format!("cannot watch for signals: {error}")));
     let mounted = signals.and_then(|signals| {
+        let mut guard = Guard::start()?;
         let mount = Mount::new(&volume.volume, dir, options, report(name, &in_background));
-        Ok((signals, mount.map_err(|error| failure(&error))?))
+        let mount = mount.map_err(|error| failure(&error))?;
+        guard.watch(mount.mounted()).inspect_err(|_| leave(mount.mounted()))?;
+        Ok((signals, mount, guard))
     });
-    let (signals, mount) = match mounted {
+    let (signals, mount, _guard) = match mounted {
         Ok(mounted) => mounted,
         Err(failure) => {
             // The volume was opened and nothing was changed.
