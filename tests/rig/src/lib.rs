@@ -54,7 +54,8 @@ pub use machine::{Campaign, Counts, Failed};
 pub use manual::manual;
 pub use prng::Prng;
 pub use processes::{
-    KillCounts, KillLoop, ProcessArguments, Races, Work, ZombieCounts, Zombies, hold_stopped, run_processes, work,
+    KillCounts, KillLoop, MountCounts, MountKills, ProcessArguments, Races, Work, ZombieCounts, Zombies, cannot_mount,
+    hold_stopped, run_processes, work,
 };
 pub use report::{Failure, Report, Tally};
 pub use tale::{Shrunk, Story, Tale, shrink};

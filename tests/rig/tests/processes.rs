@@ -162,8 +162,27 @@ fn commands_that_race_do_what_they_say() {
 }
 
 #[test]
+fn what_was_acknowledged_on_a_mount_survives_the_end_of_its_owner() {
+    let command = anyfs_lvm();
+    let arguments = ["--seconds", "2", "--seed", "1", "--at-least", "4", "--command", command.to_str().unwrap()];
+    let (code, text) = run(env!("CARGO_BIN_EXE_mountkills"), &arguments);
+    assert_eq!(code, Some(0), "{text}");
+    if let Some(last) = text.lines().last().filter(|last| last.starts_with("SKIPPED: ")) {
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{last}\n").as_bytes());
+        return;
+    }
+    assert!(count(&text, " kills") >= 4 && count(&text, " acknowledged syncs") > 0, "{text}");
+}
+
+#[test]
 fn wrong_arguments_are_named() {
-    for program in [env!("CARGO_BIN_EXE_zombies"), env!("CARGO_BIN_EXE_races"), env!("CARGO_BIN_EXE_killloop")] {
+    let programs = [
+        env!("CARGO_BIN_EXE_zombies"),
+        env!("CARGO_BIN_EXE_races"),
+        env!("CARGO_BIN_EXE_killloop"),
+        env!("CARGO_BIN_EXE_mountkills"),
+    ];
+    for program in programs {
         let (code, text) = run(program, &["--seconds", "x"]);
         assert!(code == Some(2) && text.contains("--seconds: x is no number (--help"), "{text}");
         let (code, text) = run(program, &["--owners", "3"]);
