@@ -19,6 +19,8 @@ FAULT_SECONDS=${FAULT_SECONDS:-60}
 DAMAGE_SECONDS=${DAMAGE_SECONDS:-60}
 MODEL_SECONDS=${MODEL_SECONDS:-60}
 RACE_SECONDS=${RACE_SECONDS:-30}
+MOUNT_SECONDS=${MOUNT_SECONDS:-30}
+FSX_OPERATIONS=${FSX_OPERATIONS:-50000}
 FILL_CYCLES=${FILL_CYCLES:-20}
 FRESH_SEED=$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 
@@ -79,6 +81,15 @@ tools_present() {
     need cc --version -- 'Rust links with it, and SQLite is compiled from C; on Debian and Ubuntu: sudo apt-get install gcc libc6-dev'
 }
 
+# Volumes are mounted where that is possible; who is not root needs fusermount3 for it, and some tests do.
+fuse_present() {
+    if [ -e /dev/fuse ] && ! command -v fusermount3 >/dev/null && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+        printf 'No fusermount3: installing fuse3.\n'
+        apt-get install -y fuse3 || { apt-get update && apt-get install -y fuse3; } ||
+            skipped+=('tests that need fusermount3: fuse3 could not be installed')
+    fi
+}
+
 tests() {
     # The rig judges many thousand disks: it is built for speed.
     cargo test --locked --workspace --exclude anyfs-lvm-rig --all-features 2>&1 | tee "$logs/test"
@@ -93,7 +104,14 @@ tests() {
 # rig PROGRAM ARGUMENT...: one of the rig's programs; what it says last is kept.
 rig() {
     cargo run --locked --profile rig --quiet -p anyfs-lvm-rig --bin "$1" -- "${@:2}" 2>&1 | tee "$logs/rig"
-    notes+=("$1: $(tail -n 1 "$logs/rig" | sed 's/^ *//')")
+    said "$1" "$logs/rig"
+}
+
+# said NAME LOG: keeps the last line of a log, which may be that it was left out.
+said() {
+    local last
+    last=$(tail -n 1 "$2" | sed 's/^ *//')
+    if [[ $last == SKIPPED:* ]]; then skipped+=("${last#SKIPPED: }"); else notes+=("$1: $last"); fi
 }
 
 # explore SEED: crashes of the real engine on a recorded disk, some seconds of each workload.
@@ -106,14 +124,27 @@ explore() {
     done
 }
 
+# The anyfs-lvm command, built as the rig is: its path is in $command.
+build_command() {
+    cargo build --locked --profile rig -p anyfs-lvm-tools
+    command=$(cargo metadata --locked --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+    command=$command/rig/anyfs-lvm
+}
+
 # with_command PROGRAM ARGUMENT...: one that runs the command, too.
 with_command() {
-    cargo build --locked --profile rig -p anyfs-lvm-tools
     local command
-    command=$(cargo metadata --locked --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-    rig "$@" --command "$command/rig/anyfs-lvm"
-    # What it could not do here it says in lines that start like this.
-    while IFS= read -r line; do skipped+=("$line"); done < <(sed -n 's/^SKIPPED: *//p' "$logs/rig")
+    build_command
+    rig "$@" --command "$command"
+    # What it could not do here it says in lines that start like this; `said` knows of the last one.
+    while IFS= read -r line; do skipped+=("$line"); done < <(sed -n '$!s/^SKIPPED: *//p' "$logs/rig")
+}
+
+fsx() {
+    local command
+    build_command
+    tools/fsx.sh "$command" "$FSX_OPERATIONS" "$1" 2>&1 | tee "$logs/fsx"
+    said fsx "$logs/fsx"
 }
 
 msrv() {
@@ -128,6 +159,7 @@ msrv() {
 }
 
 step 'tools' tools_present
+step 'what mounting needs' fuse_present
 step 'format' cargo fmt --all --check
 step 'lints' cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 step 'tests' tests
@@ -143,6 +175,8 @@ step 'model of a volume' rig machine --seconds "$MODEL_SECONDS" --at-least 60
 step 'kill -9 on real files' rig killloop --seconds "$KILL_SECONDS" --at-least 60
 step 'owners that are stopped and taken over' rig zombies --seconds "$RACE_SECONDS" --at-least 2
 step 'commands that race' with_command races --seconds "$RACE_SECONDS" --at-least 60
+step 'kill -9 of the owner of a mount' with_command mountkills --seconds "$MOUNT_SECONDS" --at-least 10
+step "fsx on a mount, fresh seed $FRESH_SEED" fsx "$FRESH_SEED"
 step 'full disks' with_command fill --seed 1 --cycles "$FILL_CYCLES" --at-least "$FILL_CYCLES"
 step 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --all-features
 msrv

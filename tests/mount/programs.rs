@@ -1,6 +1,7 @@
 //! Programs that ask much of a filesystem.
 
 use std::fs;
+use std::process::Command;
 
 use super::support::{Ground, has};
 
@@ -122,14 +123,14 @@ fn rsync_finds_nothing_to_do_after_it_was_there() {
     ground.shell(TREE).ok();
     let other = ground.beside("other/tree").display().to_string();
     let back = |from: &str, to: &str| {
-        ground.shell(&format!("rsync -aHX '{from}/' '{to}/'")).ok();
-        assert_eq!(ground.shell(&format!("rsync -aHXnci '{from}/' '{to}/'")).ok(), "", "{from} to {to}");
+        ground.shell(&format!("rsync -aHAX '{from}/' '{to}/'")).ok();
+        assert_eq!(ground.shell(&format!("rsync -aHAXnci '{from}/' '{to}/'")).ok(), "", "{from} to {to}");
     };
     back("tree", &other);
     back(&other, "again");
     ground.again("rw");
-    assert_eq!(ground.shell(&format!("rsync -aHXnci '{other}/' again/")).ok(), "");
-    assert_eq!(ground.shell("rsync -aHXnci tree/ again/").ok(), "");
+    assert_eq!(ground.shell(&format!("rsync -aHAXnci '{other}/' again/")).ok(), "");
+    assert_eq!(ground.shell("rsync -aHAXnci tree/ again/").ok(), "");
 }
 
 #[test]
@@ -148,4 +149,33 @@ fn tar_packs_and_unpacks() {
     ground.again("rw");
     ground.shell("tar -df all.tar && tar -dC out -f all.tar").ok();
     assert_eq!(fs::metadata(ground.at("out/tree/sparse")).unwrap().len(), (5 << 20) + 3);
+}
+
+#[test]
+fn cargo_builds_with_its_target_directory_there() {
+    let Some(ground) = Ground::unmounted("128m") else { return };
+    ground.mount("noatime");
+    fs::create_dir_all(ground.at("crate/src")).unwrap();
+    let put = |name: &str, text: &str| fs::write(ground.at("crate").join(name), text).unwrap();
+    put("Cargo.toml", "[package]\nname = \"small\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n");
+    let script = "fn main() {\n    let out = std::env::var(\"OUT_DIR\").unwrap();\n    \
+        std::fs::write(out + \"/made.rs\", \"const MADE: u32 = 6;\").unwrap();\n}\n";
+    put("build.rs", script);
+    put("src/lib.rs", "include!(concat!(env!(\"OUT_DIR\"), \"/made.rs\"));\npub fn seven() -> u32 { MADE + 1 }\n");
+    put("src/main.rs", "fn main() { println!(\"{}\", small::seven()); }\n");
+    let cargo = |word: &str| {
+        let mut command = Command::new(env!("CARGO"));
+        command.args([word, "--offline"]).current_dir(ground.at("crate"));
+        let output = command.env("CARGO_TARGET_DIR", ground.at("target")).output().unwrap();
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "{word}: {}", said(&output.stderr));
+        (said(&output.stdout), said(&output.stderr))
+    };
+    assert!(cargo("build").1.contains("Compiling small"));
+    assert_eq!(cargo("run").0, "7\n");
+    ground.again("noatime");
+    let (said, built) = cargo("run");
+    assert!(said == "7\n" && !built.contains("Compiling"), "nothing has changed: {built}");
+    put("src/main.rs", "fn main() { println!(\"{}\", small::seven() + 1); }\n");
+    assert_eq!(cargo("run").0, "8\n");
 }
