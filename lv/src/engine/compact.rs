@@ -42,7 +42,8 @@ impl Find {
 impl Core {
     /// Takes one step towards more free extents; `false` when nothing can be done.
     pub(crate) fn reclaim(&self, token: &mut FlushToken<'_>) -> Result<bool> {
-        if self.delete_dead(token)? {
+        let before = self.state()?.committed;
+        if self.delete_dead(token, true)? {
             return Ok(true);
         }
         let state = self.state()?;
@@ -58,11 +59,13 @@ impl Core {
         // Extents changed by the open transaction group are no victims until it is committed.
         let state = self.state()?;
         let (uncommitted, txg) = (state.space.live_after(state.committed), state.txg);
+        // A commit of somebody else's may have let go of something since it was looked for.
+        let committed = state.committed > before;
         drop(state);
         if uncommitted {
             self.commit_inline(txg)?;
         }
-        Ok(uncommitted)
+        Ok(uncommitted || committed)
     }
 
     /// Runs one round of compaction if nothing else is going on.
@@ -71,10 +74,10 @@ impl Core {
         self.compact(&mut token)
     }
 
-    /// Deletes what quarantine has let go of.
+    /// Deletes what quarantine has let go of; see [`delete_dead`](Self::delete_dead).
     pub(crate) fn delete_dead_once(&self) -> Result<bool> {
         let mut token = lock(&self.flush);
-        self.delete_dead(&mut token)
+        self.delete_dead(&mut token, false)
     }
 
     /// Moves the live bytes of the cheapest extents together; `false` when no extent would be gained.

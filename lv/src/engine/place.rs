@@ -214,7 +214,9 @@ impl Core {
         }
         state.unnamed.insert(chunk.flush);
         let touched: Vec<usize> = chunk.work.keys().copied().collect();
-        self.add_deletes(&mut state, &mut chunk, DELETE_BATCH.min(self.rows_max()), |pv| touched.contains(&pv));
+        let limit = DELETE_BATCH.min(self.rows_max());
+        let quarantine = self.quarantine(&state, state.pressure);
+        self.add_deletes(&mut state, &mut chunk, (&quarantine, limit), |pv| touched.contains(&pv));
         Ok(chunk)
     }
 
@@ -224,16 +226,26 @@ impl Core {
         self.extents.places(le).iter().filter_map(|place| Some((slot(place.pv)?, place.pe))).collect()
     }
 
-    /// Adds deletions whose quarantine is over, on PVs that `wanted` names.
-    fn add_deletes(&self, state: &mut State, chunk: &mut Chunk, limit: usize, wanted: impl Fn(usize) -> bool) {
-        let quarantine = Quarantine {
+    /// What dead extents wait for now.
+    fn quarantine(&self, state: &State, pressure: bool) -> Quarantine {
+        Quarantine {
             now: state.now,
             grace: u64::try_from(self.options.grace.as_millis()).unwrap_or(u64::MAX),
             committed: state.committed,
-            pressure: state.pressure,
+            pressure,
             wait_for_commit: self.options.switches.keep(Rule::DeferredReuse),
-        };
-        for le in state.space.take_dead(&quarantine, wanted, limit) {
+        }
+    }
+
+    /// Adds deletions whose quarantine is over, on PVs that `wanted` names.
+    fn add_deletes(
+        &self,
+        state: &mut State,
+        chunk: &mut Chunk,
+        (quarantine, limit): (&Quarantine, usize),
+        wanted: impl Fn(usize) -> bool,
+    ) {
+        for le in state.space.take_dead(quarantine, wanted, limit) {
             for (pv, pe) in self.places(le) {
                 chunk.work.entry(pv).or_default().freed.push(pe);
             }
@@ -241,13 +253,15 @@ impl Core {
         }
     }
 
-    /// Deletes dead extents whose quarantine is over, on all PVs; `true` when there were any.
-    pub(crate) fn delete_dead(&self, token: &mut FlushToken<'_>) -> Result<bool> {
+    /// Deletes dead extents whose quarantine is over, on all PVs; `true` when there were any. Whoever is in `need` of them
+    /// says so: whether all are short of space is for others to say, at any moment.
+    pub(crate) fn delete_dead(&self, token: &mut FlushToken<'_>, need: bool) -> Result<bool> {
         self.drain(token)?;
         let limit = if self.state()?.space.dead_count() == 0 { 0 } else { DELETE_BATCH.min(self.secure_deletions()?) };
         let mut state = self.state()?;
+        let quarantine = self.quarantine(&state, need || state.pressure);
         let mut chunk = Chunk::new(&mut state);
-        self.add_deletes(&mut state, &mut chunk, limit, |_| true);
+        self.add_deletes(&mut state, &mut chunk, (&quarantine, limit), |_| true);
         drop(state);
         if chunk.work.is_empty() {
             return Ok(false);

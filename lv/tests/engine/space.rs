@@ -1,8 +1,9 @@
 //! Space: compaction, quarantine, the hidden reserve.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyfs_lvm_lv::{Ino, LvError, NewNode, SetXattr, VolumeOptions, Work};
+use anyfs_lvm_lv::{Ino, LvError, NewNode, SetAttr, SetXattr, VolumeOptions, Work};
 use pv::Env;
 
 use super::support::{Rig, contents, pattern};
@@ -195,4 +196,35 @@ fn what_was_accepted_is_placed_beside_a_slice_that_moves_whole() {
         }
     }
     assert!(refused > 100 && placed > 1000, "{refused} refused, {placed} placed");
+}
+
+#[test]
+fn what_was_just_freed_is_there_for_who_needs_it_whatever_goes_on_besides() {
+    let rig = Rig::new(1, 24, 4096);
+    let volume = rig.open();
+    let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+    let (stop, rounds) = (AtomicBool::new(false), 600u64);
+    let refused = std::thread::scope(|scope| {
+        // What is free and what will be is enough for everybody, so who tidies up sees no shortage.
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                volume.step(Work::Clean { idle: false }).unwrap();
+            }
+        });
+        // Another extent each time, which frees the one before, and commits enough for this to be over.
+        let write = |round| {
+            volume.write(file, 0, &pattern(round, 3000))?;
+            volume.step(Work::Flush)?;
+            (0..3).try_for_each(|n| {
+                volume.setattr(file, &SetAttr { mtime: Some(n), ..SetAttr::default() })?;
+                volume.sync()
+            })
+        };
+        let refused = (0..rounds).find_map(|round| Some((round, write(round).err()?, volume.statfs().unwrap().free)));
+        stop.store(true, Ordering::Relaxed);
+        refused
+    });
+    assert!(refused.is_none(), "round, error, and what df showed: {refused:?}");
+    volume.sync().unwrap();
+    assert!(contents(&volume, file) == pattern(rounds - 1, 3000));
 }
