@@ -253,9 +253,10 @@ pub(crate) fn state(pid: rustix::process::Pid) -> Option<char> {
     stat.rsplit_once(") ")?.1.chars().next()
 }
 
-/// Whether a process is there that has not ended.
+/// Whether a process is there that has not ended, with all of its threads: what it holds it has until then.
 pub(crate) fn is_alive(pid: rustix::process::Pid) -> bool {
-    state(pid).is_some_and(|state| state != 'Z')
+    let threads = fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero())).map_or(0, Iterator::count);
+    state(pid).is_some_and(|state| state != 'Z' || threads > 1)
 }
 
 /// The number of an error, by its name in errno(3).

@@ -30,7 +30,7 @@ pub(crate) enum State {
     Alive,
     /// A signal has stopped it.
     Stopped,
-    /// It has ended, and is there until its parent asks for its exit code.
+    /// It has ended, with all of its threads, and is there until its parent asks for its exit code.
     Ended,
 }
 
@@ -38,9 +38,11 @@ impl Owner {
     /// What it does, if it is there.
     pub(crate) fn state(&self) -> Option<State> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?;
+        // What it holds it has until its last thread has ended; the first one alone shows here.
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid)).map_or(0, Iterator::count);
         match stat.rsplit_once(") ")?.1.chars().next()? {
             'T' | 't' => Some(State::Stopped),
-            'Z' | 'X' => Some(State::Ended),
+            'Z' | 'X' if threads <= 1 => Some(State::Ended),
             _ => Some(State::Alive),
         }
     }
