@@ -43,6 +43,12 @@ impl Server {
             && self.volume.statfs().is_ok_and(|space| space.free < (space.total / 4).min(CACHED))
     }
 
+    /// Whether the kernel may have bytes of a file that the volume does not.
+    pub(super) fn may_be_cached(&self, ino: Ino) -> bool {
+        // Without access times the kernel does not say who has opened what.
+        self.writeback && (self.access == AccessTime::Never || self.nodes.has_writers(ino))
+    }
+
     /// Empties a file.
     pub(super) fn cut(&self, caller: Caller, ino: Ino) -> Answer<()> {
         self.setattr(caller, ino, SetAttr { size: Some(0), ..SetAttr::default() }).map(drop)
@@ -101,9 +107,7 @@ impl Server {
         what: Seek,
         answer: impl FnOnce(Answer<u64>) + Send + 'static,
     ) {
-        // Without access times the kernel does not say who has opened what.
-        let cached = || self.access == AccessTime::Never || self.nodes.has_writers(ino);
-        let Some(kernel) = self.kernel.get().filter(|_| self.writeback && cached()).cloned() else {
+        let Some(kernel) = self.kernel.get().filter(|_| self.may_be_cached(ino)).cloned() else {
             return answer(self.seek(ino, off, what));
         };
         let server = Arc::clone(self);

@@ -137,10 +137,9 @@ impl Server {
         answer: impl FnOnce(Answer<()>) + Send + 'static,
     ) {
         let replaces = flags.is_empty() && self.volume.lookup(to.0, to.1).is_ok();
-        let written = || Some(self.volume.lookup(from.0, from.1).ok()?.ino).filter(|ino| self.nodes.has_writers(*ino));
-        let (Some(ino), Some(kernel)) =
-            (if replaces && self.writeback { written() } else { None }, self.kernel.get().cloned())
-        else {
+        let moved = if replaces { self.volume.lookup(from.0, from.1).ok() } else { None };
+        let cached = moved.map(|attr| attr.ino).filter(|ino| self.may_be_cached(*ino));
+        let Some((ino, kernel)) = cached.zip(self.kernel.get().cloned()) else {
             return answer(self.rename(from, to, flags));
         };
         let (server, from, to) = (Arc::clone(self), (from.0, from.1.to_vec()), (to.0, to.1.to_vec()));
