@@ -14,6 +14,11 @@ impl Server {
         Ok(self.show(self.done(self.volume.getattr(ino))?))
     }
 
+    /// What a write into the kernel's cache asks, unless the kernel knows it: see [`write`](Self::write).
+    pub(super) fn getattr_to_write(&self, ino: Ino) -> Answer<Attr> {
+        self.nodes.take_refused(ino).map_or_else(|| self.getattr(ino), Err)
+    }
+
     pub(super) fn setattr(&self, caller: Caller, ino: Ino, set: SetAttr) -> Answer<Attr> {
         let mut set = set;
         if set.size.is_some() && set.mode.is_none() {

@@ -61,9 +61,17 @@ impl Server {
         Ok(count)
     }
 
+    /// Writes bytes. When these come from the kernel's cache and are refused, the kernel tells whoever asks for it, with
+    /// `fsync` or `close`, and goes on taking more from whoever only writes. So it is made to ask for the file's attributes
+    /// at the next write, which fails with what that is answered.
     pub(super) fn write(&self, caller: Caller, ino: Ino, (off, bytes): (u64, &[u8]), how: Writing) -> Answer<()> {
         if how.cached && self.writeback {
-            return self.done(self.volume.write_back(ino, off, bytes));
+            return self.done(self.volume.write_back(ino, off, bytes)).inspect_err(|why| {
+                self.nodes.refused(ino, *why);
+                if let Some(kernel) = self.kernel.get() {
+                    kernel.attributes_changed(ino);
+                }
+            });
         }
         let mode = if how.kill_set_id || how.cached { None } else { self.kept_mode(caller, ino)? };
         let Some(mode) = mode else { return self.done(self.volume.write(ino, off, bytes)) };

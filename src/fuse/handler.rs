@@ -30,8 +30,10 @@ use super::xattrs::Asked;
 const KEEP: Duration = Duration::from_secs(24 * 60 * 60);
 /// Inode numbers are never used again.
 const GENERATION: Generation = Generation(0);
-/// No open file has anything of its own.
+/// Open files have nothing of their own but this: one that is not written to, or of which that is not known...
 const HANDLE: FileHandle = FileHandle(0);
+/// ... and one that is.
+const WRITER: FileHandle = FileHandle(1);
 /// Bytes of names that one answer to readdir has room for. Requests do not tell; this is the least they ask for.
 const LISTING: usize = 4096;
 /// Bytes in a block of statfs.
@@ -88,17 +90,22 @@ fn open_flags(flags: i32) -> OFlags {
 }
 
 impl Handler {
-    /// How the kernel is to use a file that was opened with these flags.
-    fn opened(&self, number: INodeNo, flags: i32) -> FopenFlags {
+    /// What a file is called, and how the kernel is to use it, that was opened with these flags.
+    fn opened(&self, number: INodeNo, flags: i32) -> (FileHandle, FopenFlags) {
         if !to_write(flags) {
-            return FopenFlags::FOPEN_KEEP_CACHE;
+            return (HANDLE, FopenFlags::FOPEN_KEEP_CACHE);
         }
         self.0.nodes.writer_came(ino(number));
         if self.0.is_nearly_full() {
-            FopenFlags::FOPEN_DIRECT_IO | FopenFlags::FOPEN_PARALLEL_DIRECT_WRITES
+            (WRITER, FopenFlags::FOPEN_DIRECT_IO | FopenFlags::FOPEN_PARALLEL_DIRECT_WRITES)
         } else {
-            FopenFlags::FOPEN_KEEP_CACHE
+            (WRITER, FopenFlags::FOPEN_KEEP_CACHE)
         }
+    }
+
+    /// Whether a request about a file's attributes comes from a write to it, as far as can be known: stat(2) has no handle.
+    fn is_write(&self, handle: Option<FileHandle>) -> bool {
+        handle.is_some_and(|handle| handle == WRITER || self.0.access == AccessTime::Never)
     }
 }
 
@@ -134,8 +141,9 @@ impl Filesystem for Handler {
         self.0.forget(ino(number), lookups);
     }
 
-    fn getattr(&self, _: &Request, number: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
-        attributes(reply, self.0.getattr(ino(number)));
+    fn getattr(&self, _: &Request, number: INodeNo, handle: Option<FileHandle>, reply: ReplyAttr) {
+        let ino = ino(number);
+        attributes(reply, if self.is_write(handle) { self.0.getattr_to_write(ino) } else { self.0.getattr(ino) });
     }
 
     fn setattr(
@@ -225,7 +233,10 @@ impl Filesystem for Handler {
             return reply.error(error(Errno::NOSYS));
         }
         match self.0.open(caller(request), ino(number), open_flags(flags.0)) {
-            Ok(()) => reply.opened(HANDLE, self.opened(number, flags.0)),
+            Ok(()) => {
+                let (handle, how) = self.opened(number, flags.0);
+                reply.opened(handle, how);
+            }
             Err(errno) => reply.error(error(errno)),
         }
     }
@@ -388,7 +399,10 @@ impl Filesystem for Handler {
         let how = Making { mode, umask, rdev: 0 };
         let at = (ino(parent), name.as_bytes());
         match self.0.create(caller(request), at, how, open_flags(flags)) {
-            Ok(new) => reply.created(&KEEP, &attr(&new), GENERATION, HANDLE, self.opened(INodeNo(new.ino.0), flags)),
+            Ok(new) => {
+                let (handle, how) = self.opened(INodeNo(new.ino.0), flags);
+                reply.created(&KEEP, &attr(&new), GENERATION, handle, how);
+            }
             Err(errno) => reply.error(error(errno)),
         }
     }

@@ -5,6 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lv::Ino;
 
+use super::errno::Errno;
+
 /// Parts with a lock each, so that threads seldom meet.
 const SHARDS: usize = 64;
 
@@ -17,6 +19,8 @@ struct Node {
     kept: bool,
     /// How often it is open to be written to.
     writers: u32,
+    /// Why bytes of it that the kernel had taken into its cache were refused since its writers were told last.
+    refused: Option<Errno>,
 }
 
 /// All inodes that the kernel knows.
@@ -72,12 +76,30 @@ impl Nodes {
             && let Some(node) = shard.get_mut(&ino)
         {
             node.writers = node.writers.saturating_sub(1);
+            if node.writers == 0 {
+                // Its close has told.
+                node.refused = None;
+            }
         }
     }
 
     /// Whether a file is open to be written to, so that there may be more of it in the kernel's cache than in the volume.
     pub(super) fn has_writers(&self, ino: Ino) -> bool {
         self.shard(ino).is_some_and(|shard| shard.get(&ino).is_some_and(|node| node.writers > 0))
+    }
+
+    /// Bytes of a file that the kernel had taken into its cache were refused.
+    pub(super) fn refused(&self, ino: Ino, why: Errno) {
+        if let Some(mut shard) = self.shard(ino)
+            && let Some(node) = shard.get_mut(&ino)
+        {
+            node.refused = Some(why);
+        }
+    }
+
+    /// What its writers are to be told of such bytes, once.
+    pub(super) fn take_refused(&self, ino: Ino) -> Option<Errno> {
+        self.shard(ino)?.get_mut(&ino)?.refused.take()
     }
 
     /// Forgets everything; the inodes that were kept open.
@@ -104,6 +126,24 @@ mod tests {
         assert!(!nodes.forget(ino, 1));
         assert!(nodes.forget(ino, 1));
         assert!(!nodes.forget(ino, 1) && !nodes.keep(ino));
+    }
+
+    #[test]
+    fn writers_are_told_once_what_was_refused_and_later_ones_nothing() {
+        let nodes = Nodes::new();
+        let ino = Ino(77);
+        nodes.refused(ino, Errno::NOSPC);
+        assert_eq!(nodes.take_refused(ino), None, "nobody knows it");
+        nodes.hand_over(ino);
+        nodes.writer_came(ino);
+        nodes.writer_came(ino);
+        nodes.refused(ino, Errno::NOSPC);
+        nodes.writer_left(ino);
+        assert_eq!(nodes.take_refused(ino), Some(Errno::NOSPC));
+        assert_eq!(nodes.take_refused(ino), None);
+        nodes.refused(ino, Errno::IO);
+        nodes.writer_left(ino);
+        assert_eq!(nodes.take_refused(ino), None);
     }
 
     #[test]

@@ -44,6 +44,30 @@ fn a_full_volume_says_so_keeps_what_it_has_and_goes_on_when_there_is_room() {
     }
 }
 
+/// The kernel has room for what the volume has not: who never asks must not go on for ever.
+#[test]
+fn who_only_writes_is_told_by_write() {
+    for options in ["rw", "noatime"] {
+        let Some(ground) = Ground::with(options) else { return };
+        fs::write(ground.at("there"), "x").unwrap();
+        ground.again(options);
+        for name in ["there", "new"] {
+            let mut file = File::options().create(true).append(true).open(ground.at(name)).unwrap();
+            let reader = File::open(ground.at(name)).unwrap();
+            let bytes = vec![5; 1 << 20];
+            let error = (0..4096).find_map(|_| file.write_all(&bytes).err());
+            assert_eq!(error.map(|error| error.kind()), Some(ErrorKind::StorageFull), "{options}, {name}");
+            assert!(file.metadata().is_ok() && reader.metadata().is_ok() && fs::metadata(ground.at(name)).is_ok());
+            assert!(file.sync_all().is_err(), "what was taken and could not be kept is told by fsync, too");
+            drop(file);
+            fs::remove_file(ground.at(name)).unwrap();
+            drop(reader);
+            until("there is room again", || fs::write(ground.at("again"), vec![2; 20 << 20]).is_ok());
+            fs::remove_file(ground.at("again")).unwrap();
+        }
+    }
+}
+
 #[test]
 fn a_full_volume_can_be_emptied() {
     let Some(ground) = Ground::new() else { return };
