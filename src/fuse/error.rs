@@ -10,6 +10,9 @@ pub enum MountError {
     /// The system has no FUSE.
     #[error("/dev/fuse: this system has no FUSE")]
     NoFuse,
+    /// This user may not use FUSE.
+    #[error("/dev/fuse: this user may not open it")]
+    NotAllowed,
     /// Only a helper may mount for this user, and there is none.
     #[error("{}: cannot be mounted without root and without fusermount3", dir.display())]
     NoHelper {
@@ -101,6 +104,7 @@ impl MountError {
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::NoFuse => "load the kernel's module (modprobe fuse), or give the container /dev/fuse",
+            Self::NotAllowed => "mount as root, or let users open it: chmod 666 /dev/fuse",
             Self::NoHelper { .. } => "install fuse3",
             Self::InsidePool { .. } => "mount on a folder elsewhere",
             Self::Stale { .. } => "take it away with: anyfs-lvm umount DIR",

@@ -1,6 +1,7 @@
 //! A mounted volume: its connection to the kernel from beginning to end.
 
 use std::fmt;
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -136,6 +137,10 @@ impl Mounted {
 fn refused(dir: &Path, source: io::Error) -> MountError {
     if !Path::new(DEVICE).exists() {
         return MountError::NoFuse;
+    }
+    let opened = File::options().read(true).write(true).open(DEVICE);
+    if opened.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
+        return MountError::NotAllowed;
     }
     let dir = dir.to_owned();
     match source.kind() {

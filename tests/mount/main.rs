@@ -10,6 +10,9 @@ mod attributes;
 mod contents;
 #[cfg(target_os = "linux")]
 #[cfg(test)]
+mod crash;
+#[cfg(target_os = "linux")]
+#[cfg(test)]
 mod errors;
 #[cfg(target_os = "linux")]
 #[cfg(test)]

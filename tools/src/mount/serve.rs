@@ -61,7 +61,9 @@ pub(crate) fn serve(
         let mut guard = Guard::start()?;
         let mount = Mount::new(&volume.volume, dir, options, report(name, &in_background));
         let mount = mount.map_err(|error| failure(&error))?;
-        guard.watch(mount.mounted()).inspect_err(|_| leave(mount.mounted()))?;
+        guard.watch(mount.mounted()).inspect_err(|_| {
+            leave(mount.mounted());
+        })?;
         Ok((signals, mount, guard))
     });
     let (signals, mount, _guard) = match mounted {
@@ -79,12 +81,12 @@ pub(crate) fn serve(
         ui.say(&format!("{name} is mounted on {}; Ctrl-C unmounts it.", crate::picture::shown(&mount.mounted().dir)));
         ui.flush();
     }
-    let ended = until_end(mount, signals);
+    let ended = until_end(mount, signals, (!detached).then(|| name.to_string()));
     finish(ui, volume, ended, detached)
 }
 
-/// Waits until it is unmounted, which signals ask for.
-fn until_end(mount: Mount, mut signals: Signals) -> End {
+/// Waits until it is unmounted, which signals ask for. In the foreground the user is told, with its name, why that takes time.
+fn until_end(mount: Mount, mut signals: Signals, foreground: Option<String>) -> End {
     let (tell, told) = mpsc::channel();
     let (mounted, stopped) = (mount.mounted().clone(), tell.clone());
     let handle = signals.handle();
@@ -96,10 +98,16 @@ fn until_end(mount: Mount, mut signals: Signals) -> End {
                 let _ = stopped.send(End::Forced);
                 return;
             }
-            let (mounted, stopped) = (mounted.clone(), stopped.clone());
+            let (mounted, stopped, foreground) = (mounted.clone(), stopped.clone(), foreground.clone());
             // Apart from here, so that a second signal is heard while the first is being followed.
             let _ = std::thread::Builder::new().name("unmount".to_owned()).spawn(move || {
-                leave(&mounted);
+                if leave(&mounted)
+                    && let Some(name) = foreground
+                {
+                    let line =
+                        format!("  {name} is still in use: it ends in {} s, or at once with Ctrl-C\n", GRACE.as_secs());
+                    let _ = std::io::stderr().write_all(line.as_bytes());
+                }
                 std::thread::sleep(GRACE);
                 let _ = stopped.send(End::Forced);
             });
@@ -116,15 +124,16 @@ fn until_end(mount: Mount, mut signals: Signals) -> End {
     ended
 }
 
-/// Takes a mount away. Where somebody still uses it, it disappears for all others, and what is in the kernel's cache is
-/// written out.
-fn leave(mounted: &Mounted) {
-    let Err(MountError::Busy { .. }) = mounted.unmount(false) else { return };
+/// Takes a mount away. Where somebody still uses it, which is what this says, it disappears for all others, and what is in
+/// the kernel's cache is written out.
+fn leave(mounted: &Mounted) -> bool {
+    let Err(MountError::Busy { .. }) = mounted.unmount(false) else { return false };
     let root = std::fs::File::open(&mounted.dir);
     let _ = mounted.unmount(true);
     if let Ok(root) = root {
         let _ = rustix::fs::syncfs(&root);
     }
+    true
 }
 
 /// Commits everything and gives the volume free.
