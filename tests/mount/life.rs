@@ -196,19 +196,26 @@ fn in_the_foreground_it_says_why_it_does_not_end_at_once() {
 #[test]
 fn it_is_mounted_as_mount_8_asks_for() {
     let Some(ground) = Ground::unmounted("16m") else { return };
-    let helper = ground.beside("mount.anyfs-lvm");
-    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_anyfs-lvm"), &helper).unwrap();
-    let run = |words: &str| {
+    let run_as = |name: &str, words: &str| {
+        let helper = ground.beside(name);
+        if !helper.exists() {
+            std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_anyfs-lvm"), &helper).unwrap();
+        }
         let mut command = std::process::Command::new(&helper);
         command.args(words.split_whitespace()).current_dir(ground.beside("")).stdin(Stdio::null());
         command.env("ANYFS_LVM_SYSTEM_DIR", ground.beside("empty")).output().unwrap()
     };
+    let run = |words: &str| run_as("mount.anyfs-lvm", words);
     assert!(run("v/home mnt -f -o rw,pool=pool").status.success());
     assert!(!ground.is_mounted(), "-f is a trial");
     let output = run("v/home mnt -sn -t anyfs-lvm -o rw,noatime,nofail,_netdev,x-systemd.automount,pool=pool");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(ground.is_mounted());
     fs::write(ground.at("file"), "x").unwrap();
+    if is_root() {
+        assert!(run_as("mount.fuse.anyfs-lvm", "v/home mnt -o remount,ro,noatime").status.success());
+        assert!(fs::write(ground.at("file"), "y").is_err());
+    }
     ground.run("umount mnt").ok();
     assert!(!run("v/none mnt -o pool=pool").status.success());
     // The type fuse.anyfs-lvm comes without a name for the command.

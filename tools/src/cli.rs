@@ -57,7 +57,7 @@ fn dispatch(arguments: &[OsString], ui: &mut Ui<'_>) -> Done {
         return (entry.run)(rest, ui);
     }
     #[cfg(target_os = "linux")]
-    if called == Some(crate::mount::helper::NAME) {
+    if called.is_some_and(crate::mount::helper::is_named) {
         return commands::mount::as_helper(rest, ui);
     }
     let (leading, rest) = places_first(rest);

@@ -1,10 +1,13 @@
-//! The command under the name `mount.anyfs-lvm`, as mount(8) calls it for a line of fstab(5):
+//! The command under the name `mount.anyfs-lvm`, as mount(8) calls it for a line of fstab(5), or `mount.fuse.anyfs-lvm`, as it
+//! calls it for what is mounted:
 //! `mount.anyfs-lvm VG/LV DIR [-sfnv] [-N NAMESPACE] [-t TYPE] [-o OPTIONS]`.
 
 use std::ffi::OsString;
 
-/// The name.
-pub(crate) const NAME: &str = "mount.anyfs-lvm";
+/// Whether a program's name is one of these.
+pub(crate) fn is_named(program: &str) -> bool {
+    matches!(program, "mount.anyfs-lvm" | "mount.fuse.anyfs-lvm")
+}
 
 /// The words for `mount` that those of mount(8) mean; `None` when nothing is to be done (`-f`, which is a trial there).
 pub(crate) fn words(given: &[OsString]) -> Option<Vec<OsString>> {

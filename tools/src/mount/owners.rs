@@ -69,7 +69,7 @@ pub(crate) fn owner(pid: u32) -> Option<Owner> {
 fn serving(words: &[OsString]) -> Option<(LvName, PathBuf)> {
     let (program, rest) = words.split_first()?;
     let program = PathBuf::from(program);
-    let mount = if program.file_name() == Some(OsStr::new(helper::NAME)) {
+    let mount = if program.file_name().and_then(OsStr::to_str).is_some_and(helper::is_named) {
         Mount::read(std::iter::once("mount".into()).chain(helper::words(rest)?).collect()).ok()?
     } else {
         let at = words.iter().position(|word| word == "mount")?;
