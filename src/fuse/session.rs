@@ -31,6 +31,20 @@ const DEVICE: &str = "/dev/fuse";
 
 /// A volume that is mounted and served by threads of this process.
 ///
+/// ```no_run
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use anyfs_lvm::Pool;
+/// use anyfs_lvm::fuse::{Mount, MountOptions};
+///
+/// let home = Pool::open("disks/disk1.db")?.volume("home")?;
+/// let report = Box::new(|error: &anyfs_lvm::lv::LvError| eprintln!("home: {error}"));
+/// let mount = Mount::new(&home, "mnt".as_ref(), &MountOptions::default(), report)?;
+/// mount.wait()?; // until somebody unmounts it
+/// home.close()?;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Whoever drops it without [`wait`](Self::wait) leaves the volume mounted and served.
 pub struct Mount {
     mounted: Mounted,
