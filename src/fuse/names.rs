@@ -32,7 +32,13 @@ fn kind(mode: u32) -> Answer<Kind> {
 }
 
 impl Server {
+    /// What a name leads to. `.` and `..` are only asked for where the kernel has an inode's number from a file handle
+    /// (`open_by_handle_at`): the first may then be no directory.
     pub(super) fn lookup(&self, parent: Ino, name: &[u8]) -> Answer<Option<Attr>> {
+        if matches!(name, b"." | b"..") {
+            let ino = if name == b"." { parent } else { self.done(self.volume.parent_of(parent))? };
+            return Ok(Some(self.hand_over(self.done(self.volume.getattr(ino))?)));
+        }
         match self.volume.lookup(parent, name) {
             Ok(attr) => Ok(Some(self.hand_over(attr))),
             Err(LvError::NotFound { .. }) => Ok(None),

@@ -213,6 +213,8 @@ pub(super) fn configure(config: &mut KernelConfig, server: &Server) {
         InitFlags::FUSE_HANDLE_KILLPRIV_V2,
         InitFlags::FUSE_POSIX_ACL,
         InitFlags::FUSE_DONT_MASK,
+        // Inodes are found by their numbers, also after the kernel forgot them.
+        InitFlags::FUSE_EXPORT_SUPPORT,
     ];
     let open = if server.access == AccessTime::Never {
         InitFlags::FUSE_NO_OPEN_SUPPORT

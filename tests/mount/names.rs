@@ -197,3 +197,40 @@ fn names_are_bytes_and_long_ones_fit() {
     assert_eq!(fs::read_dir(ground.at("")).unwrap().count(), 7);
     fs::remove_dir_all(ground.at("deep")).unwrap();
 }
+
+#[test]
+fn a_handle_leads_to_its_file_for_as_long_as_it_is_there() {
+    if !is_root() {
+        return skipped("only root opens files by handle");
+    }
+    let Some(ground) = Ground::new() else { return };
+    let call = "import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+class Handle(ctypes.Structure): _fields_ = [('bytes', ctypes.c_uint), ('type', ctypes.c_int), ('data', ctypes.c_char * 128)]
+def opened(handle):
+    handle, root = Handle.from_buffer_copy(handle), os.open('.', os.O_RDONLY)
+    fd = libc.open_by_handle_at(root, ctypes.byref(handle), os.O_RDONLY)
+    return fd if fd >= 0 else errno.errorcode[ctypes.get_errno()]
+kept = [sys.argv[0] + name for name in ('.file', '.dir')]
+";
+    ground.python(&format!(
+        "{call}
+os.makedirs('a/b')
+open('a/file', 'w').write('found')
+for name, place in zip(('a/file', 'a/b'), kept):
+    handle, number = Handle(128), ctypes.c_int()
+    check('handle', libc.name_to_handle_at(-100, name.encode(), ctypes.byref(handle), ctypes.byref(number), 0) == 0)
+    open(place, 'wb').write(bytes(handle))"
+    ));
+    ground.again("rw");
+    ground.python(&format!(
+        "{call}
+file, dir = (open(place, 'rb').read() for place in kept)
+found = opened(file)
+check('file', os.read(found, 9) == b'found')
+os.close(found)
+check('parent', os.stat('..', dir_fd=opened(dir)).st_ino == os.stat('a').st_ino)
+os.unlink('a/file')
+check('gone', opened(file) == 'ESTALE')"
+    ));
+}
