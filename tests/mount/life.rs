@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use rustix::process::{Signal, kill_process};
 
-use super::support::{Ground, has, is_alive, is_root, skipped, until};
+use super::support::{Ground, Started, has, is_alive, is_root, skipped, until};
 
 /// A user who has a name, as fusermount3 wants.
 const NOBODY: u32 = 65534;
@@ -141,6 +141,28 @@ fn what_is_busy_is_not_unmounted_but_may_disappear() {
     drop(file);
     until("it ends with its last user", || !is_alive(pid));
     assert_eq!(ground.run("cat v/home:/file").ok(), "still");
+}
+
+#[test]
+fn who_still_has_it_in_another_mount_namespace_is_named() {
+    let Some(ground) = Ground::new() else { return };
+    if !is_root() || !has("unshare") {
+        return skipped("no mount namespace can be made");
+    }
+    let mut command = std::process::Command::new("unshare");
+    let elsewhere = command.args(["-m", "--propagation", "private", "cat"]).stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut elsewhere = Started(elsewhere.spawn().unwrap());
+    let own = fs::read_link("/proc/self/ns/mnt").unwrap();
+    let theirs = format!("/proc/{}/ns/mnt", elsewhere.0.id());
+    until("it has its own mounts", || fs::read_link(&theirs).is_ok_and(|theirs| theirs != own));
+    let (pid, away) = (ground.owner(), ground.run("umount mnt"));
+    // Which process that is, another that was started meanwhile may say.
+    let told = away.err.contains("is still mounted for process ") && away.err.contains("in another mount namespace");
+    assert!(away.code == 0 && told && away.err.contains("hint: end that process"), "{away:?}");
+    assert!(!ground.is_mounted() && is_alive(pid));
+    drop(elsewhere.0.stdin.take());
+    until("it ends with the namespace", || !is_alive(pid));
+    ground.check();
 }
 
 #[test]

@@ -9,6 +9,7 @@ use super::Entry;
 use crate::args::{Common, lv_name};
 use crate::cli::Verb;
 use crate::failure::{Done, Failure};
+use crate::mount::elsewhere::seen_by;
 use crate::mount::failure;
 use crate::mount::owners::{self, Owner, State};
 use crate::mount::stale::{Health, health, listed, on};
@@ -20,6 +21,8 @@ pub(crate) const ENTRY: Entry = Entry::of::<Umount>("Unmount a logical volume");
 
 /// How long a process has for its last commit before it is told that it still writes.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// When it is looked for what else may keep it.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Unmount a logical volume
 ///
@@ -99,16 +102,32 @@ fn away(ui: &mut Ui<'_>, mounted: &Mounted, lazy: bool) -> Done {
         }
         Err(error) => return Err(failure(&error)),
     }
-    let Some(owner) = owner.filter(|_| !lazy) else { return Ok(()) };
-    let began = Instant::now();
+    if let Some(owner) = owner.filter(|_| !lazy) {
+        until_free(ui, mounted, &owner);
+    }
+    Ok(())
+}
+
+/// Waits until the process that served a mount has ended, as far as that can be waited for.
+fn until_free(ui: &mut Ui<'_>, mounted: &Mounted, owner: &Owner) {
+    let (pid, dir) = (owner.pid, shown(&mounted.dir));
+    let (began, mut looked) = (Instant::now(), false);
     while owner.state().is_some_and(|state| state != State::Ended) {
+        if began.elapsed() > LOOK
+            && !std::mem::replace(&mut looked, true)
+            && let Some(other) = seen_by(mounted)
+        {
+            ui.warn(&format!(
+                "{dir} is still mounted for process {other}, in another mount namespace; process {pid} serves it."
+            ));
+            ui.complain(&format!("hint: end that process, or, to have the volume back soon: kill {pid}"));
+            return;
+        }
         if began.elapsed() > PATIENCE {
-            let (pid, dir) = (owner.pid, shown(&mounted.dir));
             ui.warn(&format!("process {pid}, which served {dir}, has not ended yet and still has the volume."));
-            ui.complain("hint: it writes what was changed, or was stopped, or the mount is still there in another mount namespace");
-            return Ok(());
+            ui.complain("hint: it writes what was changed, or was stopped");
+            return;
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    Ok(())
 }

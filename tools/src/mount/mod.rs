@@ -1,6 +1,7 @@
 //! What `mount` and `umount` are made of.
 
 pub(crate) mod background;
+pub(crate) mod elsewhere;
 pub(crate) mod guard;
 pub(crate) mod helper;
 pub(crate) mod options;
