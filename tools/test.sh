@@ -11,13 +11,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # How long the testers look. With less than these they miss their floors, and the gate fails.
-EXPLORE_SECONDS=${EXPLORE_SECONDS:-110} # shared by two seeds of all workloads
+EXPLORE_SECONDS=${EXPLORE_SECONDS:-150} # shared by two seeds of all workloads
 EXPLORE_SEED=${EXPLORE_SEED:-1}
 EXPLORE_WORKLOADS=${EXPLORE_WORKLOADS:-"random tight copies several compaction lost-copy descriptor seq"}
 KILL_SECONDS=${KILL_SECONDS:-60}
-FAULT_SECONDS=${FAULT_SECONDS:-45}
-DAMAGE_SECONDS=${DAMAGE_SECONDS:-45}
-MODEL_SECONDS=${MODEL_SECONDS:-45}
+FAULT_SECONDS=${FAULT_SECONDS:-60}
+DAMAGE_SECONDS=${DAMAGE_SECONDS:-60}
+MODEL_SECONDS=${MODEL_SECONDS:-60}
 RACE_SECONDS=${RACE_SECONDS:-30}
 MOUNT_SECONDS=${MOUNT_SECONDS:-30}
 FSX_OPERATIONS=${FSX_OPERATIONS:-50000}
