@@ -213,7 +213,9 @@ pub struct Usage {
 pub struct StatFs {
     /// Bytes that files can hold in all (the hidden reserve is not in it).
     pub total: u64,
-    /// Bytes that can still be written.
+    /// Bytes of data that files hold, those that they share once.
+    pub used: u64,
+    /// Bytes that can still be written: less than the rest where a host has no more, or a PV is missing.
     pub free: u64,
     /// Inodes in use.
     pub files: u64,

@@ -346,10 +346,12 @@ impl Filesystem for Handler {
     fn statfs(&self, _: &Request, _: INodeNo, reply: ReplyStatfs) {
         match self.0.statfs() {
             Ok(space) => {
-                let (total, free) = (space.total / BLOCK, space.free / BLOCK);
+                let blocks = |bytes: u64| bytes / BLOCK;
+                let (total, free) = (blocks(space.total), blocks(space.total.saturating_sub(space.used)));
                 let more = space.free / LEAST_FILE;
                 let block = u32::try_from(BLOCK).unwrap_or(0);
-                reply.statfs(total, free, free, space.files.saturating_add(more), more, block, space.name_max, block);
+                let (available, files) = (blocks(space.free), space.files.saturating_add(more));
+                reply.statfs(total, free, available, files, more, block, space.name_max, block);
             }
             Err(errno) => reply.error(error(errno)),
         }

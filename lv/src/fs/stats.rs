@@ -15,7 +15,7 @@ impl FsStats for Filesystem {
         let space = self.volume.statfs().map_err(|error| fs_error("statfs", Path::new("/"), error))?;
         Ok(StatFs {
             total_bytes: space.total,
-            used_bytes: space.total.saturating_sub(space.free),
+            used_bytes: space.used,
             available_bytes: space.free,
             // Inodes are not counted out in advance.
             total_inodes: 0,

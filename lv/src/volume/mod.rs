@@ -352,7 +352,8 @@ impl Volume {
     pub fn statfs(&self) -> Result<StatFs> {
         let state = self.core.state()?;
         let free = state.free_bytes().min(self.core.host_free(&state)?);
-        Ok(StatFs { total: state.space.total(), free, files: state.fs.files, name_max: 255 })
+        let (total, used) = (state.space.total(), state.used_bytes());
+        Ok(StatFs { total, used: used.min(total), free, files: state.fs.files, name_max: 255 })
     }
 
     /// What the volume holds in memory and keeps back on disk.

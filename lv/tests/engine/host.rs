@@ -228,3 +228,17 @@ fn a_volume_is_not_opened_where_the_index_of_its_log_has_no_room_and_no_copy_is_
     host.set(TOTAL / 2);
     assert!(contents(&rig.open(), file) == pattern(1, 300_000));
 }
+
+#[test]
+fn what_a_host_has_no_room_for_is_not_called_used() {
+    let (rig, host) = rig();
+    let volume = rig.open();
+    let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+    volume.write(file, 0, &pattern(1, 100_000)).unwrap();
+    volume.sync().unwrap();
+    let before = volume.statfs().unwrap();
+    assert_eq!((before.used, before.used + before.free), (100_000, before.total));
+    host.set(20 << 20);
+    let after = volume.statfs().unwrap();
+    assert!(after.free < before.free && (after.used, after.total) == (before.used, before.total), "{after:?}");
+}

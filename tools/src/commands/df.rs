@@ -48,11 +48,10 @@ impl Verb for Df {
         let done = ui.each(&chosen.volumes, |ui, name| {
             let mount = mounts.get(ui, name)?;
             let space = mount.volume.statfs().map_err(|error| mount.trouble(&error).about(&name.to_string()))?;
-            let used = space.total.saturating_sub(space.free);
             let show = |bytes| units.show(Bytes(bytes)).trim_end().to_owned();
-            let percent = percent(used, space.total);
+            let percent = percent(space.used, space.used.saturating_add(space.free));
             let files = space.files.to_string();
-            lines.push([name.to_string(), show(space.total), show(used), show(space.free), percent, files]);
+            lines.push([name.to_string(), show(space.total), show(space.used), show(space.free), percent, files]);
             Ok(())
         });
         if lines.len() > 1 {

@@ -92,7 +92,7 @@ impl Machine {
         }
         let space = self.volume().statfs().unwrap();
         assert_eq!(space.files, ids.len() as u64);
-        assert!(space.free <= space.total);
+        assert!(space.used + space.free <= space.total);
         assert_eq!(space.total, self.usable(), "bytes of the volume");
     }
 
