@@ -1,5 +1,6 @@
 //! What can go wrong with one PV or one SQLite file.
 
+use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
@@ -172,6 +173,28 @@ impl LinkInTheWay {
     pub(crate) fn failure(self) -> io::Error {
         io::Error::new(io::ErrorKind::InvalidInput, self)
     }
+}
+
+/// An error with its causes, `error: cause: cause`, in one line. A cause that the text before it already contains is left
+/// out, as is the number that Rust adds to the system's words.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = plain(error);
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = plain(error);
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// The words of one error, without that number.
+fn plain(error: &dyn Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error ").next().map_or_else(|| text.clone(), str::to_owned)
 }
 
 /// What to do about a failed operation on a file, when there is something.

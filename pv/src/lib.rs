@@ -37,7 +37,7 @@ pub use checksum::{BLOCK, block_sum, block_sums, row_sum};
 pub use create::PvOptions;
 pub use descriptor::{DescriptorCopy, Descriptors, GENERATIONS, MAX_DESCRIPTOR};
 pub use env::{Clock, Env, FileId, Host, HostLock, HostSpace, SystemClock};
-pub use error::{PvError, Result, disk_failed, hint_of};
+pub use error::{PvError, Result, chain, disk_failed, hint_of};
 pub use extent::{ExtentHeader, FreshExtent, TocEntry, decode_toc, encode_toc};
 #[cfg(any(test, feature = "test-util"))]
 pub use fault::{Fault, FaultCounts, FaultKind, FaultOp, FaultStore};

@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+pub(crate) use anyfs_lvm::pv::chain;
+
 /// Exit codes, as LVM's.
 pub(crate) mod code {
     /// All done.
@@ -76,23 +78,3 @@ impl Failure {
 
 /// LVM's last line when the command line cannot be read.
 pub(crate) const PARSING: &str = "Error during parsing of command line.";
-
-/// `error: cause: cause`, leaving out a cause that the text before it already contains.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = plain(&error.to_string());
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = plain(&error.to_string());
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = error.source();
-    }
-    text
-}
-
-/// Without the number that Rust adds to the system's words.
-pub(crate) fn plain(text: &str) -> String {
-    text.split(" (os error ").next().unwrap_or(text).to_owned()
-}

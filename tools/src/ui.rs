@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::fmt::Debug;
 use std::io::{self, BufRead, Write};
 
-use crate::failure::{Done, Failure, code, plain};
+use crate::failure::{Done, Failure, chain, code};
 
 /// How much is said, and who answers questions.
 #[derive(Debug, Default, Clone, Copy)]
@@ -189,7 +189,7 @@ impl<'a> Ui<'a> {
     pub(crate) fn output_error(&mut self) -> Option<Failure> {
         self.flush();
         let error = self.broken.as_ref().filter(|error| error.kind() != io::ErrorKind::BrokenPipe)?;
-        Some(Failure::new(format!("cannot write to standard output: {}", plain(&error.to_string()))))
+        Some(Failure::new(format!("cannot write to standard output: {}", chain(&error))))
     }
 }
 

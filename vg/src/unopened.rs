@@ -1,11 +1,10 @@
 //! PVs that are there and could not be opened, which must not pass for lost, and where those were that are not there.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use pv::{Access, Env, Pv, PvError, PvUuid};
+use pv::{Access, Env, Pv, PvError, PvUuid, chain};
 
 use crate::pool::{base, candidates, missing};
 use crate::scan::Scan;
@@ -30,29 +29,12 @@ impl Unopened {
             }
             _ => false,
         };
-        if gone { None } else { Some(Self::at(env, path, told(error))) }
+        if gone { None } else { Some(Self::at(env, path, chain(error))) }
     }
 
     fn at(env: &Env, path: &Path, why: String) -> Self {
         Self { path: env.host.canonical(path).unwrap_or_else(|_| path.to_owned()), why }
     }
-}
-
-/// An error with its causes in one line.
-fn told(error: &PvError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        // The number that the system's words end with says no more than they do.
-        let more = more.split(" (os error ").next().unwrap_or_default();
-        if !text.contains(more) {
-            text.push_str(": ");
-            text.push_str(more);
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// The PVs of the VG that were not found though a file is there that is theirs, or may be: by lying where one was last seen,

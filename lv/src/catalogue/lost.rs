@@ -1,6 +1,5 @@
 //! Copies that fail when they are opened: which are no copies any more, and which may be whole.
 
-use std::error::Error;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -39,17 +38,6 @@ pub(crate) fn same_file<'a>(
 
 /// An error with its causes, for a message that names the file by itself.
 pub(crate) fn told(path: &Path, error: &LvError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        // The number that the system's words end with says no more than they do.
-        let more = more.split(" (os error ").next().unwrap_or_default();
-        if !text.contains(more) {
-            text.push_str(": ");
-            text.push_str(more);
-        }
-        cause = error.source();
-    }
+    let text = pv::chain(error);
     text.strip_prefix(&format!("{}: ", path.display())).map_or_else(|| text.clone(), str::to_owned)
 }

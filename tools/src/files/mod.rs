@@ -153,7 +153,7 @@ pub(crate) fn own_number() -> u64 {
 
 /// The system's words without "(os error 2)".
 pub(crate) fn io_text(error: &io::Error) -> String {
-    crate::failure::plain(&error.to_string())
+    crate::failure::chain(error)
 }
 
 /// A failure on its way through an `io::Error`.

@@ -13,7 +13,7 @@ use crate::ui::Ui;
 const READY: &str = "mounted";
 
 fn failed(what: &str, error: &std::io::Error) -> Failure {
-    Failure::new(format!("cannot {what}: {}", crate::failure::plain(&error.to_string())))
+    Failure::new(format!("cannot {what}: {}", crate::failure::chain(error)))
 }
 
 /// Starts this command with these words in the background, and waits until it serves its mount.

@@ -14,14 +14,14 @@ use rustix::process::{Signal, getppid, set_parent_process_death_signal, setsid};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
-use crate::failure::{Done, Failure, plain};
+use crate::failure::{Done, Failure, chain};
 
 /// The guard of a mount; it ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Guard(Child);
 
 fn failed(error: &std::io::Error) -> Failure {
-    Failure::new(format!("cannot start the guard of the mount: {}", plain(&error.to_string())))
+    Failure::new(format!("cannot start the guard of the mount: {}", chain(&error)))
 }
 
 impl Guard {

@@ -7,7 +7,7 @@ use lv::{
     CheckOptions, CheckReport, CopyPlace, Ino, LvError, NewNode, SetAttr, SetXattr, Volume, VolumeOptions, Work,
     create_catalogue,
 };
-use pv::{Access, Bytes, Env, ExtentSize, Pv, PvOptions, PvUuid, side_folder};
+use pv::{Access, Bytes, Env, ExtentSize, Pv, PvOptions, PvUuid, chain, side_folder};
 use vg::{LvName, LvRequest, OpenOptions, PoolFiles, VgName, VgOptions, VolumeExtents, VolumeGroup};
 
 use super::tree::Tree;
@@ -184,20 +184,6 @@ pub(super) fn check(env: &Env, dir: &Path) -> Result<CheckReport, String> {
     let mut group = VolumeGroup::open(env, &PoolFiles::Dir(dir.to_owned()), &how).map_err(|error| chain(&error))?;
     let (extents, copies) = parts(&mut group)?;
     lv::check(env, &extents, &copies, CheckOptions { data: true }).map_err(|error| chain(&error))
-}
-
-/// An error and what caused it, in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(below) = source {
-        let more = below.to_string();
-        if !text.ends_with(&more) {
-            text = format!("{text}: {more}");
-        }
-        source = below.source();
-    }
-    text
 }
 
 impl Ground {
