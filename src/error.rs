@@ -30,6 +30,10 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// A volume cannot be served to other processes.
+    #[cfg(unix)]
+    #[error(transparent)]
+    Owner(#[from] crate::owner::OwnerError),
     /// A size that no volume can have.
     #[error("a volume of {0} bytes has more extents than one volume can have")]
     TooLarge(u64),
@@ -45,6 +49,8 @@ impl Error {
             }
             Self::Lv(error) => error.hint().map(str::to_owned),
             Self::Pv(error) => error.hint().map(str::to_owned),
+            #[cfg(unix)]
+            Self::Owner(error) => error.hint().map(str::to_owned),
             _ => None,
         }
     }

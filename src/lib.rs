@@ -34,11 +34,15 @@ mod copies;
 mod error;
 #[cfg(all(feature = "fuse", target_os = "linux"))]
 pub mod fuse;
+mod grow;
+#[cfg(unix)]
+pub mod owner;
 mod pool;
 
 pub use activate::{activate, make_catalogues};
 pub use check::check;
 pub use copies::set_metadata_copies;
 pub use error::{Error, Result};
+pub use grow::grow;
 pub use pool::{GIB, MIB, Pool, PoolOptions};
 pub use {lv, pv, vg};

@@ -154,6 +154,33 @@ impl Pool {
         self.activate(name, VolumeOptions { takeover: true, ..self.volumes })
     }
 
+    /// Lets other processes of this user [reach](Pool::reach) the volume `name`, which is open here, until what this
+    /// returns is dropped.
+    ///
+    /// # Errors
+    /// As [`owner::serve`](crate::owner::serve).
+    #[cfg(unix)]
+    pub fn serve(&self, name: &str, volume: &Volume) -> Result<crate::owner::Server> {
+        let group = self.group().name().to_string();
+        Ok(crate::owner::serve(volume, (&group, name), Box::new(crate::owner::Nothing))?)
+    }
+
+    /// As [`Pool::volume`], or through the process that has the volume, if that one [serves](Pool::serve) it.
+    ///
+    /// # Errors
+    /// As there; [`Error::Owner`] when that process cannot be asked.
+    #[cfg(unix)]
+    pub fn reach(&self, name: &str) -> Result<crate::owner::Reach> {
+        let error = match self.volume(name) {
+            Ok(volume) => return Ok(volume.into()),
+            Err(error) => error,
+        };
+        let Error::Lv(lv::LvError::InUse { owner }) = &error else { return Err(error) };
+        let family = self.group().lv(&LvName::new(name)?)?.family;
+        let client = owner.pid.map(|pid| crate::owner::Client::find(family, pid)).transpose()?.flatten();
+        client.map(Into::into).ok_or(error)
+    }
+
     fn activate(&self, name: &str, options: VolumeOptions) -> Result<Volume> {
         let name = LvName::new(name)?;
         let mut group = self.group();
@@ -190,7 +217,8 @@ impl Pool {
         Ok(())
     }
 
-    /// Makes a volume larger by `bytes`. Whoever has it open sees the room when it is opened again.
+    /// Makes a volume larger by `bytes`. Whoever has it open sees the room after [`grow`](crate::grow()), or when it is
+    /// opened again.
     ///
     /// # Errors
     /// As [`VolumeGroup::lv_extend`].

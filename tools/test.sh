@@ -33,6 +33,8 @@ logs=$(mktemp -d)
 summary() {
     local status=$?
     trap - EXIT
+    # What still runs beside a step that failed.
+    kill $(jobs -p) 2>/dev/null || true
     rm -rf "$logs"
     printf '\n==> Summary (%d s in all)\n' "$SECONDS"
     for line in "${passed[@]+"${passed[@]}"}"; do printf '  ok       %s\n' "$line"; done
@@ -55,6 +57,20 @@ step() {
     local began=$SECONDS
     "$@"
     passed+=("$(printf '%-48s %4d s' "$current" $((SECONDS - began)))")
+}
+
+# meanwhile NAME COMMAND...: begins it, to run beside the steps that follow until `finish NAME`.
+meanwhile() {
+    "${@:2}" >"$logs/$1" 2>&1 &
+    echo $! >"$logs/$1.pid"
+}
+
+# finish NAME: waits for what runs meanwhile, and shows what it said.
+finish() {
+    local status=0
+    wait "$(cat "$logs/$1.pid")" || status=$?
+    cat "$logs/$1"
+    return "$status"
 }
 
 # need COMMAND... -- HINT: refuses with the hint unless the command works.
@@ -90,9 +106,18 @@ fuse_present() {
     fi
 }
 
+# The rig judges many thousand disks: it is built for speed, and so is the command that it runs.
+build_rig() {
+    nice cargo test --locked --no-run --profile rig -p anyfs-lvm-rig
+    nice cargo build --locked --profile rig -p anyfs-lvm-tools
+}
+
 tests() {
-    # The rig judges many thousand disks: it is built for speed.
+    cargo test --locked --no-run --workspace --exclude anyfs-lvm-rig --all-features
+    # Tests often wait for the disk.
+    meanwhile build build_rig
     cargo test --locked --workspace --exclude anyfs-lvm-rig --all-features 2>&1 | tee "$logs/test"
+    finish build
     cargo test --locked --profile rig -p anyfs-lvm-rig 2>&1 | tee -a "$logs/test"
     local counts
     counts=$(awk '/^test result:/ { ok += $4; left += $8 } END { print ok " tests passed, " left " marked as ignored" }' "$logs/test")
@@ -103,8 +128,18 @@ tests() {
 
 # rig PROGRAM ARGUMENT...: one of the rig's programs; what it says last is kept.
 rig() {
-    cargo run --locked --profile rig --quiet -p anyfs-lvm-rig --bin "$1" -- "${@:2}" 2>&1 | tee "$logs/rig"
+    program "$@" 2>&1 | tee "$logs/rig"
     said "$1" "$logs/rig"
+}
+
+program() {
+    cargo run --locked --profile rig --quiet -p anyfs-lvm-rig --bin "$1" -- "${@:2}"
+}
+
+# finish_rig PROGRAM: one of them that runs meanwhile.
+finish_rig() {
+    finish "$1"
+    said "$1" "$logs/$1"
 }
 
 # said NAME LOG: keeps the last line of a log, which may be that it was left out.
@@ -143,8 +178,7 @@ with_command() {
 fsx() {
     local command
     build_command
-    tools/fsx.sh "$command" "$FSX_OPERATIONS" "$1" 2>&1 | tee "$logs/fsx"
-    said fsx "$logs/fsx"
+    tools/fsx.sh "$command" "$FSX_OPERATIONS" "$1"
 }
 
 msrv() {
@@ -172,12 +206,15 @@ step "crash explorer, fresh seed $FRESH_SEED" explore "$FRESH_SEED"
 step 'faults of the disk' rig faults --seconds "$FAULT_SECONDS" --at-least 500
 step 'damaged files' rig damage --seconds "$DAMAGE_SECONDS" --at-least 200
 step 'model of a volume' rig machine --seconds "$MODEL_SECONDS" --at-least 60
-step 'kill -9 on real files' rig killloop --seconds "$KILL_SECONDS" --at-least 60
+# These wait more than they work: two at a time.
+meanwhile killloop program killloop --seconds "$KILL_SECONDS" --at-least 60
 step 'owners that are stopped and taken over' rig zombies --seconds "$RACE_SECONDS" --at-least 2
+step 'kill -9 on real files' finish_rig killloop
+meanwhile fsx fsx "$FRESH_SEED"
 step 'commands that race' with_command races --seconds "$RACE_SECONDS" --at-least 60
 step 'kill -9 of the owner of a mount' with_command mountkills --seconds "$MOUNT_SECONDS" --at-least 10
-step "fsx on a mount, fresh seed $FRESH_SEED" fsx "$FRESH_SEED"
 step 'full disks' with_command fill --seed 1 --cycles "$FILL_CYCLES" --at-least "$FILL_CYCLES"
+step "fsx on a mount, fresh seed $FRESH_SEED" finish_rig fsx
 step 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --all-features
 msrv
 skipped+=('measurements (speed, cold reads, 10 GiB, 200,000 files): run by hand, see tools/; they need time, room and root')

@@ -177,6 +177,16 @@ pub enum LvError {
         /// Who.
         owner: Holder,
     },
+    /// What the process that has the volume said when it was asked, or that it said nothing.
+    #[error("{text}")]
+    Told {
+        /// The error number that says the same.
+        errno: i32,
+        /// In words, with the causes.
+        text: String,
+        /// What to do next, when there is something.
+        hint: Option<String>,
+    },
     /// Data lies on a PV that is not there.
     #[error("{}: its data at byte {offset} is on the missing physical volume {}", path.escape_ascii(), pv.display())]
     PvMissing {
@@ -309,13 +319,15 @@ impl LvError {
             Self::NoXattr { .. } => 61,
             Self::Quota { .. } => 122,
             Self::InUse { .. } => 16,
+            Self::Told { errno, .. } => *errno,
             _ => 5,
         }
     }
 
     /// What to do next, when there is something.
-    pub fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<&str> {
         Some(match self {
+            Self::Told { hint, .. } => return hint.as_deref(),
             Self::NoSpace { .. } => "remove files, or make the volume larger with lvextend",
             Self::HostFull { path, .. } | Self::Pv(PvError::NoSpace { path }) => no_room(path),
             Self::Pv(error) => return error.hint(),
@@ -327,7 +339,9 @@ impl LvError {
                 "a process that cannot be seen from here has it; if it does not answer, take the volume over (lvchange -ay --takeover)"
             }
             Self::InUse { .. } => "close the other process first",
-            Self::PvMissing { .. } => "bring the missing file back into the pool's folder",
+            Self::PvMissing { .. } => {
+                "bring the file back into the pool's folder; where it is there, check says what keeps it from being used"
+            }
             Self::NoMetadata { .. } => "bring one of these files back, or open the volume where they can be written",
             Self::CopyUnread { .. } => {
                 "try again when it can be read; what is lost for good is given up once the file is moved away"

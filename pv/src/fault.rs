@@ -198,6 +198,10 @@ impl<S: ExtentStore> ExtentStore for FaultStore<S> {
         self.run(FaultOp::Lookup, || self.inner.space())
     }
 
+    fn contradictions(&self) -> Result<usize> {
+        self.run(FaultOp::Lookup, || self.inner.contradictions())
+    }
+
     fn shrink(&self, bytes: Bytes) -> Result<()> {
         self.run(FaultOp::Commit, || self.inner.shrink(bytes))
     }

@@ -149,6 +149,10 @@ impl ExtentStore for MemStore {
         Ok(StoreSpace { file: Bytes(used), reusable: Bytes(0) })
     }
 
+    fn contradictions(&self) -> Result<usize> {
+        Ok(0)
+    }
+
     fn shrink(&self, _bytes: Bytes) -> Result<()> {
         Ok(())
     }

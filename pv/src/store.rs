@@ -116,6 +116,22 @@ pub trait ExtentStore: Send + Sync + Debug {
     /// [`Damaged`](crate::PvError::Damaged) when the header's checksum is wrong; I/O errors.
     fn header(&self, pe: PeIndex) -> Result<Option<(ExtentHeader, Vec<u8>)>>;
 
+    /// Those of these places that hold a row, whatever is in it, as [`ReadMode::Locked`].
+    ///
+    /// # Errors
+    /// I/O errors, and damage that hides rows.
+    fn held(&self, pes: &[PeIndex]) -> Result<Vec<PeIndex>> {
+        let mut held = Vec::new();
+        for pe in pes {
+            match self.header(*pe) {
+                Ok(None) => {}
+                Ok(Some(_)) | Err(crate::PvError::Damaged { .. }) => held.push(*pe),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(held)
+    }
+
     /// The extents of `family` written after PV transaction (`epoch`, `flush`), found by an index, as
     /// [`ReadMode::Locked`].
     ///
@@ -154,6 +170,13 @@ pub trait ExtentStore: Send + Sync + Debug {
     /// I/O errors.
     fn space(&self) -> Result<StoreSpace>;
 
+    /// In how many places (up to 10) the file's own structure does not hold together: what it counts as free and is in use,
+    /// what belongs to two extents. Reads the whole file; keeps commits from it only where something looks wrong.
+    ///
+    /// # Errors
+    /// I/O errors, and damage that hides the rest.
+    fn contradictions(&self) -> Result<usize>;
+
     /// Gives up to `bytes` of what the file could write again back to the host, in one transaction. Extents stay what
     /// they are. It may take three times as much on the host while it runs.
     ///
@@ -173,6 +196,10 @@ impl<S: ExtentStore + ?Sized> ExtentStore for Arc<S> {
 
     fn header(&self, pe: PeIndex) -> Result<Option<(ExtentHeader, Vec<u8>)>> {
         (**self).header(pe)
+    }
+
+    fn held(&self, pes: &[PeIndex]) -> Result<Vec<PeIndex>> {
+        (**self).held(pes)
     }
 
     fn extents_after(&self, family: FamilyUuid, epoch: Epoch, flush: FlushNo) -> Result<Vec<FoundExtent>> {
@@ -197,6 +224,10 @@ impl<S: ExtentStore + ?Sized> ExtentStore for Arc<S> {
 
     fn space(&self) -> Result<StoreSpace> {
         (**self).space()
+    }
+
+    fn contradictions(&self) -> Result<usize> {
+        (**self).contradictions()
     }
 
     fn shrink(&self, bytes: Bytes) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Requests about the contents of files.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use lv::{AccessTime, Ino, LvError, Seek, SetAttr};
 use rustix::fs::{FallocateFlags, OFlags};
@@ -10,6 +11,8 @@ use super::server::{Caller, Server};
 
 /// Bytes that may be in the kernel's cache and not yet in the volume.
 const CACHED: u64 = 256 * 1024 * 1024;
+/// How long it is remembered whether the volume is nearly full: who asks looks at the host, and holds all others up.
+const REMEMBERED: Duration = Duration::from_millis(50);
 
 /// What a write request says about itself.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +21,8 @@ pub(super) struct Writing {
     pub(super) cached: bool,
     /// The writer may not keep set-id bits on the file.
     pub(super) kill_set_id: bool,
+    /// It is to be durable when it returns: `O_DSYNC` or `O_SYNC`, or `sync` for all of the mount.
+    pub(super) durable: bool,
 }
 
 impl Server {
@@ -38,9 +43,18 @@ impl Server {
     /// Whether who writes had best be answered for every write: soon the volume may be full, and a write into the kernel's
     /// cache is told so by close(2), which many programs do not ask.
     pub(super) fn is_nearly_full(&self) -> bool {
-        self.writeback
-            && self.direct_maps.get() == Some(&true)
-            && self.volume.statfs().is_ok_and(|space| space.free < (space.total / 4).min(CACHED))
+        if !self.writeback || self.direct_maps.get() != Some(&true) {
+            return false;
+        }
+        let mut known = self.nearly_full.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((when, answer)) = *known
+            && when.elapsed() < REMEMBERED
+        {
+            return answer;
+        }
+        let answer = self.volume.statfs().is_ok_and(|space| space.free < (space.total / 4).min(CACHED));
+        *known = Some((Instant::now(), answer));
+        answer
     }
 
     /// Whether the kernel may have bytes of a file that the volume does not.
@@ -74,11 +88,15 @@ impl Server {
             });
         }
         let mode = if how.kill_set_id || how.cached { None } else { self.kept_mode(caller, ino)? };
-        let Some(mode) = mode else { return self.done(self.volume.write(ino, off, bytes)) };
-        self.done(self.volume.transaction(|tx| {
-            tx.write(ino, off, bytes)?;
-            tx.setattr(ino, &SetAttr { mode: Some(mode), ..SetAttr::default() }).map(drop)
-        }))
+        let done = self.done(match mode {
+            None => self.volume.write(ino, off, bytes),
+            Some(mode) => self.volume.transaction(|tx| {
+                tx.write(ino, off, bytes)?;
+                tx.setattr(ino, &SetAttr { mode: Some(mode), ..SetAttr::default() }).map(drop)
+            }),
+        });
+        // After what goes through its cache the kernel asks for an fsync; after what goes past it, it does not.
+        if how.durable && !how.cached { done.and_then(|()| self.fsync(ino)) } else { done }
     }
 
     pub(super) fn fsync(&self, ino: Ino) -> Answer<()> {

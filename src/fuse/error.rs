@@ -13,8 +13,8 @@ pub enum MountError {
     /// This user may not use FUSE.
     #[error("/dev/fuse: this user may not open it")]
     NotAllowed,
-    /// Only a helper may mount for this user, and there is none.
-    #[error("{}: cannot be mounted without root and without fusermount3", dir.display())]
+    /// Only a helper may mount and unmount for this user, and there is none.
+    #[error("{}: cannot be mounted or unmounted without root and without fusermount3", dir.display())]
     NoHelper {
         /// The mount point.
         dir: PathBuf,

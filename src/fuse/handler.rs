@@ -113,6 +113,12 @@ fn to_write(flags: i32) -> bool {
     open_flags(flags).intersects(OFlags::WRONLY | OFlags::RDWR)
 }
 
+/// Whether the flags ask for writes that are durable when they return. `O_DSYNC` is a part of `O_SYNC`, which is what
+/// [`OFlags`] has for both.
+fn is_durable(flags: i32) -> bool {
+    open_flags(flags).intersects(OFlags::SYNC)
+}
+
 fn asking(ino_no: INodeNo, owner: LockOwner, (start, last): (u64, u64), kind: i32) -> Answer<Asking> {
     let kind = lock_kind(kind)?;
     Ok(Asking { ino: ino(ino_no), owner: locks::owner(owner.0), range: locks::range(start, last), kind })
@@ -273,13 +279,14 @@ impl Filesystem for Handler {
         off: u64,
         bytes: &[u8],
         flags: WriteFlags,
-        _: OpenFlags,
+        open: OpenFlags,
         _: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
         let how = Writing {
             cached: flags.contains(WriteFlags::FUSE_WRITE_CACHE),
             kill_set_id: flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID),
+            durable: is_durable(open.0),
         };
         let done = self.0.write(caller(request), ino(number), (off, bytes), how);
         written(reply, done.map(|()| u32::try_from(bytes.len()).unwrap_or(u32::MAX)));

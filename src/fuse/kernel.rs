@@ -64,5 +64,7 @@ impl Kernel {
     /// What a name leads to changed: it was made, removed, or renamed.
     pub fn name_changed(&self, parent: Ino, name: &[u8]) {
         let _ = self.notifier.inval_entry(INodeNo(parent.0), OsStr::from_bytes(name));
+        // Where it did not know the name, it still keeps the listing.
+        let _ = self.notifier.inval_inode(INodeNo(parent.0), 0, 0);
     }
 }

@@ -4,7 +4,7 @@
 //! the callers that wait are looked at: one with a signal to take is let go.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
 use lv::{Ino, LockKind, LockOwner, LvError};
@@ -95,20 +95,20 @@ impl Server {
     }
 
     /// Takes a lock however long it takes, and then calls `answer`: at once, or from another thread.
-    pub(super) fn wait_lock(
-        self: &Arc<Self>,
-        caller: Caller,
-        asking: Asking,
-        answer: impl FnOnce(Answer<()>) + Send + 'static,
-    ) {
+    pub(super) fn wait_lock<F>(self: &Arc<Self>, caller: Caller, asking: Asking, answer: F)
+    where
+        F: FnOnce(Answer<()>) + Send + 'static,
+    {
         match self.setlk(&asking) {
             Err(Errno::AGAIN) => {}
             done => return answer(done),
         }
         let waiter = Waiter { owner: asking.owner, pid: caller.pid };
-        let (server, answer) = (Arc::clone(self), Arc::new(Mutex::new(Some(answer))));
-        let later = Arc::clone(&answer);
+        let server = Arc::clone(self);
+        // Without a thread there must be somebody left to answer.
+        let (hand_over, answers) = mpsc::channel::<F>();
         let started = std::thread::Builder::new().name("lock-wait".to_owned()).spawn(move || {
+            let Ok(answer) = answers.recv() else { return };
             let Asking { ino, owner, range, kind } = asking;
             let kind = kind.unwrap_or(LockKind::Exclusive);
             if server.waiting.add(waiter) {
@@ -119,11 +119,12 @@ impl Server {
                 done => server.done(done),
             };
             server.waiting.remove(waiter);
-            give(&later, done);
+            answer(done);
         });
         if started.is_err() {
-            give(&answer, Err(Errno::NOLCK));
+            return answer(Err(Errno::NOLCK));
         }
+        let _ = hand_over.send(answer);
     }
 
     /// Looks at those who wait until nobody does.
@@ -147,13 +148,6 @@ impl Server {
     /// A program has closed a file: its locks of it are gone.
     pub(super) fn closed(&self, ino: Ino, owner: LockOwner) -> Answer<()> {
         self.done(self.volume.unlock(ino, owner, 0..u64::MAX))
-    }
-}
-
-fn give<F: FnOnce(Answer<()>)>(answer: &Mutex<Option<F>>, done: Answer<()>) {
-    let taken = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(answer) = taken {
-        answer(done);
     }
 }
 

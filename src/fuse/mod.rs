@@ -7,7 +7,8 @@
 //!
 //! Inode numbers of the volume are those of FUSE. What the kernel knows of an inode stays alive until it forgets it, open
 //! or not, so that no open file needs a handle of its own. The kernel keeps names, attributes and pages as long as it
-//! likes, because nobody else changes the volume; whoever does, past the mount, tells it through [`Kernel`].
+//! likes, because nobody else changes the volume; whoever does, past the mount, tells it through [`Kernel`]. [`Outside`]
+//! does so for other processes.
 
 mod abort;
 mod acl;
@@ -25,6 +26,7 @@ mod mounts;
 mod names;
 mod nodes;
 mod options;
+mod outside;
 mod place;
 mod remount;
 mod server;
@@ -36,8 +38,9 @@ pub use abort::abort;
 pub use clock::KernelClock;
 pub use error::MountError;
 pub use kernel::Kernel;
-pub use mounts::{MOUNT_TYPE, Mounted, mounts, unmount};
+pub use mounts::{MOUNT_TYPE, Mounted, mounted_on, mounts, unmount};
 pub use options::{LockPlace, MountOptions};
+pub use outside::Outside;
 pub use place::ensure_outside;
 pub use remount::remount;
 pub use session::{Mount, Report};

@@ -38,6 +38,14 @@ pub fn mounts() -> Result<Vec<Mounted>, MountError> {
     Ok(text.split(|byte| *byte == b'\n').filter_map(parse).collect())
 }
 
+/// The volume that is mounted on a folder, by its real path: the last one on top.
+///
+/// # Errors
+/// [`MountError::List`].
+pub fn mounted_on(dir: &Path) -> Result<Option<Mounted>, MountError> {
+    Ok(mounts()?.into_iter().rev().find(|mounted| mounted.dir == dir))
+}
+
 /// Reads a line of the list, if it is about a volume.
 fn parse(line: &[u8]) -> Option<Mounted> {
     let mut words = line.split(|byte| *byte == b' ');

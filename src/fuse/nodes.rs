@@ -47,6 +47,11 @@ impl Nodes {
         }
     }
 
+    /// Whether the kernel knows an inode. It knows the root without having asked for it.
+    pub(super) fn knows(&self, ino: Ino) -> bool {
+        ino == Ino::ROOT || self.shard(ino).is_some_and(|shard| shard.contains_key(&ino))
+    }
+
     /// The kernel has forgotten an inode that often; whether it was kept open and is not needed any more.
     pub(super) fn forget(&self, ino: Ino, lookups: u64) -> bool {
         let Some(mut shard) = self.shard(ino) else { return false };
@@ -86,6 +91,15 @@ impl Nodes {
     /// Whether a file is open to be written to, so that there may be more of it in the kernel's cache than in the volume.
     pub(super) fn has_writers(&self, ino: Ino) -> bool {
         self.shard(ino).is_some_and(|shard| shard.get(&ino).is_some_and(|node| node.writers > 0))
+    }
+
+    /// The files that are open to be written to.
+    pub(super) fn writers(&self) -> Vec<Ino> {
+        let open = |shard: &Mutex<HashMap<Ino, Node>>| {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            shard.iter().filter(|(_, node)| node.writers > 0).map(|(ino, _)| *ino).collect::<Vec<_>>()
+        };
+        self.shards.iter().flat_map(open).collect()
     }
 
     /// Bytes of a file that the kernel had taken into its cache were refused.
@@ -139,11 +153,15 @@ mod tests {
         nodes.writer_came(ino);
         nodes.refused(ino, Errno::NOSPC);
         nodes.writer_left(ino);
+        assert_eq!(nodes.writers(), [ino]);
         assert_eq!(nodes.take_refused(ino), Some(Errno::NOSPC));
         assert_eq!(nodes.take_refused(ino), None);
         nodes.refused(ino, Errno::IO);
         nodes.writer_left(ino);
         assert_eq!(nodes.take_refused(ino), None);
+        assert!(nodes.knows(ino) && nodes.writers().is_empty());
+        nodes.forget(ino, 1);
+        assert!(!nodes.knows(ino) && nodes.knows(Ino::ROOT));
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use lv::AccessTime;
 use rustix::fs::removexattr;
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, mount_remount};
@@ -16,8 +15,9 @@ const NO_ATTRIBUTE: &str = "user.anyfs-lvm.none";
 /// How long files that were closed may count as open.
 const CLOSING: Duration = Duration::from_secs(1);
 
-/// Changes what the kernel itself goes by: whether anything can be changed, and whether devices, set-id bits and programs
-/// work. All else stays as it was mounted. Only root may.
+/// Changes what the kernel itself goes by: whether anything can be changed, whether devices, set-id bits and programs
+/// work, and whether every write is durable before it returns. All of these are set, those that are not given to their
+/// defaults; everything else stays as it was mounted. Only root may.
 ///
 /// # Errors
 /// [`MountError::Busy`] when files are open for writing that are not to be written any more;
@@ -57,32 +57,31 @@ fn flags(options: &MountOptions) -> MountFlags {
         (!options.set_id, MountFlags::NOSUID),
         (!options.programs, MountFlags::NOEXEC),
         (options.sync, MountFlags::SYNCHRONOUS),
-        (options.access_time == AccessTime::Never, MountFlags::NOATIME),
-        (options.access_time == AccessTime::Relative, MountFlags::RELATIME),
-        (options.access_time == AccessTime::Always, MountFlags::STRICTATIME),
     ];
     switches.into_iter().filter_map(|(on, flag)| on.then_some(flag)).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use lv::AccessTime;
+
     use super::*;
 
     #[test]
     fn the_kernel_is_told_what_is_not_to_work() {
         let plain = MountOptions::default();
-        assert_eq!(flags(&plain), MountFlags::NODEV | MountFlags::NOSUID | MountFlags::RELATIME);
+        assert_eq!(flags(&plain), MountFlags::NODEV | MountFlags::NOSUID);
         let other = MountOptions {
             read_only: true,
             devices: true,
             set_id: true,
             programs: false,
             sync: true,
+            // The volume goes by what it was mounted with, and so is the kernel to.
             access_time: AccessTime::Never,
             ..plain
         };
-        let wanted = MountFlags::RDONLY | MountFlags::NOEXEC | MountFlags::SYNCHRONOUS | MountFlags::NOATIME;
-        assert_eq!(flags(&other), wanted);
+        assert_eq!(flags(&other), MountFlags::RDONLY | MountFlags::NOEXEC | MountFlags::SYNCHRONOUS);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What serves the kernel's requests: a volume, seen as the options say.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 use lv::{AccessTime, Attr, Ino, LvError, Volume};
 
@@ -39,6 +40,8 @@ pub(super) struct Server {
     pub(super) kernel: OnceLock<Kernel>,
     /// Whether the kernel can map files that are otherwise used without its cache.
     pub(super) direct_maps: OnceLock<bool>,
+    /// Whether the volume was nearly full, and when.
+    pub(super) nearly_full: Mutex<Option<(Instant, bool)>>,
     shown: Shown,
     report: Report,
     /// The last trouble that was reported: the same again says nothing new.
@@ -64,6 +67,7 @@ impl Server {
             waiting: Waiting::default(),
             kernel: OnceLock::new(),
             direct_maps: OnceLock::new(),
+            nearly_full: Mutex::default(),
             shown: Shown { uid: options.uid, gid: options.gid, umask: options.umask },
             report,
             told: Mutex::default(),

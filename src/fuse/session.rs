@@ -13,8 +13,9 @@ use lv::{AccessTime, LvError, Volume};
 use super::error::MountError;
 use super::handler::Handler;
 use super::kernel::Kernel;
-use super::mounts::{MOUNT_TYPE, Mounted, mounts, unmount};
+use super::mounts::{MOUNT_TYPE, Mounted, mounted_on, mounts, unmount};
 use super::options::{LockPlace, MountOptions};
+use super::outside::Outside;
 use super::place::mount_point;
 use super::server::Server;
 use super::tuning;
@@ -48,6 +49,7 @@ const DEVICE: &str = "/dev/fuse";
 /// Whoever drops it without [`wait`](Self::wait) leaves the volume mounted and served.
 pub struct Mount {
     mounted: Mounted,
+    server: Arc<Server>,
     kernel: Kernel,
     thread: JoinHandle<io::Result<()>>,
 }
@@ -76,11 +78,9 @@ impl Mount {
         let kernel = Kernel::new(session.notifier(), volume.clone());
         // Nobody else sets it.
         let _ = server.kernel.set(kernel.clone());
-        drop(server);
         let thread = std::thread::Builder::new().name("fuse".to_owned()).spawn(move || session.run());
         let thread = thread.map_err(|source| MountError::Connection { dir: dir.clone(), source })?;
-        let found = mounts().map(|all| all.into_iter().rev().find(|mounted| mounted.dir == dir));
-        let mounted = match found {
+        let mounted = match mounted_on(&dir) {
             Ok(Some(mounted)) => mounted,
             lost => {
                 // Nothing may stay behind that nobody knows of.
@@ -89,7 +89,7 @@ impl Mount {
             }
         };
         tuning::read_ahead(&mounted.device);
-        Ok(Self { mounted, kernel, thread })
+        Ok(Self { mounted, server, kernel, thread })
     }
 
     /// Where it is mounted, and how.
@@ -100,6 +100,11 @@ impl Mount {
     /// The way to tell the kernel of changes past the mount.
     pub fn kernel(&self) -> &Kernel {
         &self.kernel
+    }
+
+    /// What processes that use the volume past the mount have to go through.
+    pub fn outside(&self) -> Outside {
+        Outside::new(Arc::clone(&self.server), self.kernel.clone(), self.mounted.clone())
     }
 
     /// Waits until it is unmounted, by whomever. The volume is then no longer in use here, and can be closed.

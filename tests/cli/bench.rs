@@ -71,7 +71,10 @@ fn bench_in_a_volume_leaves_what_is_in_it_alone() {
     for fresh in ["write_1pv", "aged_write", "two_sum", "two_share"] {
         assert!(skipped.contains(fresh), "{fresh}: {skipped:?}");
     }
-    assert_eq!(report["settings"]["volume"], "vg0/home");
+    let settings = &report["settings"];
+    assert_eq!(settings["volume"], "vg0/home");
+    // They would be those of pools that were not made.
+    assert!(settings["pvs"].is_null() && settings["extent"].is_null(), "{settings}");
     for row in ["write", "append_1", "append_n", "stat_uncached"] {
         let found = rows.iter().find(|found| key(found) == row).unwrap();
         assert!(found["ratios"]["anyfs-lvm"].as_f64().unwrap() > 0.0, "{found}");
@@ -138,8 +141,8 @@ fn arguments_that_make_no_sense_are_refused() {
     assert!(place.contents() == before);
 }
 
-/// Starts a benchmark and interrupts it once it has written something.
-fn interrupted(place: &Place, line: &str, dir: &Path) -> (i32, String) {
+/// Starts a benchmark, and once it has written something, does something and interrupts it.
+fn interrupted(place: &Place, line: &str, dir: &Path, meanwhile: impl FnOnce()) -> (i32, String) {
     let mut command = place.command();
     command.args(line.split_whitespace()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().unwrap();
@@ -149,6 +152,7 @@ fn interrupted(place: &Place, line: &str, dir: &Path) -> (i32, String) {
         assert!(begin.elapsed() < Duration::from_secs(60), "the benchmark did not begin");
         std::thread::sleep(Duration::from_millis(5));
     }
+    meanwhile();
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     ended(child)
 }
@@ -176,13 +180,29 @@ fn walk(dir: &Path) -> impl Iterator<Item = std::path::PathBuf> {
 fn an_interrupted_bench_leaves_nothing_behind() {
     let place = Place::new();
     std::fs::create_dir(place.path("disk")).unwrap();
-    let ran = interrupted(&place, "bench --dir disk --size 64m", &place.path("disk"));
+    let ran = interrupted(&place, "bench --dir disk --size 64m", &place.path("disk"), || {});
     assert_eq!(ran, (5, "  Interrupted.\n".to_owned()));
     assert!(is_empty(&place.path("disk")));
 
     let place = with_room();
-    let ran = interrupted(&place, "bench vg0/home --size 16m --only write", place.dir());
+    let ran = interrupted(&place, "bench vg0/home --size 16m --only write", place.dir(), || {});
     assert_eq!(ran, (5, "  Interrupted.\n".to_owned()));
     assert_eq!(place.run("find vg0/home:/").ok(), "vg0/home:/\nvg0/home:/kept\n");
     assert!(!walk(place.dir()).any(|path| path.to_string_lossy().contains("anyfs-lvm-bench")));
+}
+
+#[test]
+fn what_cannot_be_removed_from_a_volume_is_named() {
+    let place = with_room();
+    let moved = |from: &str, to: &str| {
+        for name in ["a", "b"] {
+            std::fs::rename(place.path(&format!("{name}.{from}")), place.path(&format!("{name}.{to}"))).unwrap();
+        }
+    };
+    let gone = || moved("db", "away");
+    let (code, err) = interrupted(&place, "bench vg0/home --size 16m --only write", place.dir(), gone);
+    assert_eq!(code, 5, "{err}");
+    assert!(err.contains("WARNING: /.anyfs-lvm-bench.") && err.contains(" in vg0/home may be left: "), "{err}");
+    moved("away", "db");
+    place.run("check --data vg0/home").ok();
 }

@@ -80,6 +80,9 @@ fn a_missing_pv_is_a_problem_of_the_group_and_of_the_files_on_it() {
     let used = fails("a.db");
     assert!(used.out.contains("vg0/home: /dir/big: some of its bytes lie in "), "{used:?}");
     place.run("check vg0").ok();
+    place.run("lvremove -y vg0/home").ok();
+    place.run("check vg0").ok();
+    fails("a.db");
 }
 
 #[test]
@@ -137,4 +140,42 @@ fn a_thing_in_the_place_of_a_lock_is_named_and_nothing_passes_for_lost() {
     assert!(ran.err.contains(why), "the PV passes for missing, and this is why: {ran:?}");
     fs::remove_dir(&lock).unwrap();
     place.run("check --data vg0").ok();
+}
+
+/// Lets a PV that has no free pages say that this one is free: a list of one page, whose start would be the list's next part
+/// and length.
+fn free_a_used_page(pv: &std::path::Path, page: Option<u32>) -> Vec<u8> {
+    let mut bytes = fs::read(pv).unwrap();
+    let word = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+    let (last, free) = (word(28), (word(32), word(36)));
+    assert_eq!(free, (0, 0), "a PV that was only written has no free pages");
+    bytes[32..36].copy_from_slice(&page.unwrap_or(last).to_be_bytes());
+    bytes[36..40].copy_from_slice(&1u32.to_be_bytes());
+    fs::write(pv, &bytes).unwrap();
+    bytes
+}
+
+/// The bytes of files are all right, and the next write would take a page of theirs.
+#[test]
+fn a_page_of_a_pv_that_is_free_and_in_use_is_found_with_data() {
+    let place = filled();
+    place.run("lvcreate -L 2m -n other vg0").ok();
+    place.run("vgextend --setphysicalvolumesize 8m vg0 c.db").ok();
+    let told = |ran: &crate::support::Ran, pv: &str| {
+        let wanted = format!("{pv}: its pages contradict each other");
+        ran.out.lines().filter(|line| line.contains(&wanted)).count()
+    };
+    let bytes = free_a_used_page(&place.path("a.db"), None);
+    place.run("check vg0").ok();
+    let ran = place.run("check --data vg0");
+    assert_eq!((ran.code, told(&ran, "a.db")), (5, 1), "once, whatever is on it: {ran:?}");
+    let json: serde_json::Value = serde_json::from_str(&place.run("check --data --json vg0/home").out).unwrap();
+    assert!(json["group_problems"]["vg0"][0].as_str().unwrap().contains("contradict"), "{json}");
+    assert!(fs::read(place.path("a.db")).unwrap() == bytes, "a check repaired something");
+    // One of a PV that no volume lies on, while another volume cannot be checked at all.
+    free_a_used_page(&place.path("c.db"), Some(5));
+    assert_eq!(told(&place.run("check --data vg0/home"), "c.db"), 0);
+    fs::rename(metadata(&place), place.path("aside")).unwrap();
+    let ran = place.run("check --data vg0");
+    assert_eq!((ran.code, told(&ran, "a.db"), told(&ran, "c.db")), (5, 1, 1), "{ran:?}");
 }

@@ -85,6 +85,9 @@ fn a_pv_that_cannot_be_opened_is_not_removed_as_missing() {
             refused(&reader.run(&format!("vgreduce {line} --devices one/a.db,one/b.db,{name},two/d.db")), name);
         }
         refused(&reader.run(&format!("vgreduce vg0 {used}")), name);
+        let changed = reader.run("lvcreate -l 1 -n x vg0");
+        let hint = changed.err.lines().find(|line| line.starts_with("  hint: they are not lost: "));
+        assert!(changed.code == 5 && hint.is_some_and(|line| line.contains(name)), "{name}: {changed:?}");
         if at == 2 {
             refused(&reader.run(&format!("vgreduce vg0 {unused}")), "two/d.db");
         }
@@ -94,6 +97,24 @@ fn a_pv_that_cannot_be_opened_is_not_removed_as_missing() {
         assert!(reader.run("check --data vg0").out.contains("clean"), "{name}");
         assert_eq!(reader.run("cat vg0/home:/f").out.len(), 9 << 20, "{name}");
     }
+}
+
+/// The list of known PVs leads to it, and to nothing else.
+#[test]
+fn a_pv_that_moved_far_is_known_there_and_not_lost_where_nobody_may_go() {
+    let place = filled();
+    fs::create_dir(place.path("far")).unwrap();
+    for name in ["c.db", "c.db.d"] {
+        fs::rename(place.path("two").join(name), place.path("far").join(name)).unwrap();
+    }
+    place.run("pvs --devices one/a.db,one/b.db,far/c.db,two/d.db").ok();
+    assert_eq!(place.run("cat vg0/home:/f").ok().len(), 9 << 20);
+    let reader = Reader::new(&place);
+    each(place.dir(), &mut |path| mode(path, 0o755));
+    mode(&place.path("far"), 0);
+    refused(&reader.run("vgreduce --removemissing --force vg0"), "far/c.db");
+    mode(&place.path("far"), 0o755);
+    assert_eq!(reader.run("cat vg0/home:/f").out.len(), 9 << 20);
 }
 
 #[test]

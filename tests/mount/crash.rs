@@ -2,12 +2,17 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use rustix::fs::OFlags;
 use rustix::process::{Signal, kill_process};
 
 use super::support::{Ground, is_alive, is_root, skipped, state, until};
+
+/// `O_DSYNC`; that of [`OFlags`] is `O_SYNC`.
+const DSYNC: i32 = 0o10000;
 
 /// Ends the process as nothing can be prepared for.
 fn kill(ground: &Ground) {
@@ -68,6 +73,32 @@ fn what_was_acknowledged_survives_the_end_of_the_process_each_time() {
     assert!(log.len() == 30_000 && log.chunks(1000).zip(0..).all(|(bytes, n)| bytes.iter().all(|byte| *byte == n)));
 }
 
+/// The kernel then writes past its cache, and leaves it to the mount to make durable what has to be.
+#[test]
+fn what_has_to_be_durable_at_once_is_also_when_the_volume_is_nearly_full() {
+    let sync = OFlags::SYNC.bits().cast_signed();
+    for (options, flags) in [("rw", DSYNC), ("rw", sync), ("sync", 0), ("no_writeback_cache", DSYNC)] {
+        let Some(ground) = Ground::with(options) else { return };
+        let mut big = File::create(ground.at("big")).unwrap();
+        let space = || rustix::fs::statvfs(ground.at("")).unwrap();
+        while space().f_bavail * 4 >= space().f_blocks {
+            big.write_all(&vec![1; 1 << 20]).unwrap();
+            big.sync_all().unwrap();
+        }
+        let mut log = File::options().append(true).create(true).custom_flags(flags).open(ground.at("log")).unwrap();
+        for n in 0..3 {
+            log.write_all(&[n; 1000]).unwrap();
+        }
+        kill(&ground);
+        drop((big, log));
+        ground.run("umount mnt").ok();
+        ground.check();
+        ground.mount("ro");
+        let kept = fs::read(ground.at("log")).unwrap_or_default();
+        assert_eq!(kept, [[0; 1000], [1; 1000], [2; 1000]].concat(), "{options}, {flags:o}");
+    }
+}
+
 #[test]
 fn a_file_that_is_renamed_while_it_is_open_brings_its_bytes_along() {
     // One that is made is known to be open without access times, too; one that was there is not.
@@ -115,10 +146,9 @@ fn nobody_hangs_on_a_process_that_was_stopped() {
 fn the_guard_ends_a_connection_whose_process_cannot() {
     let Some(ground) = Ground::new() else { return };
     fs::write(ground.at("file"), vec![1; 100_000]).unwrap();
-    let here = ground.at("").display().to_string();
-    let here = here.trim_end_matches('/');
+    let here = ground.beside("mnt").display().to_string();
     let info = fs::read_to_string("/proc/self/mountinfo").unwrap();
-    let device = info.lines().find(|line| line.contains(here)).unwrap().split(' ').nth(2).unwrap();
+    let device = info.lines().find(|line| line.contains(&here)).unwrap().split(' ').nth(2).unwrap();
     let pid = ground.owner();
     kill_process(pid, Signal::STOP).unwrap();
     until("it is stopped", || state(pid) == Some('T'));

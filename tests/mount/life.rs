@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::process::Stdio;
 
-use rustix::process::{Signal, kill_process};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
 use super::support::{Ground, Started, has, is_alive, is_root, skipped, until};
 
@@ -19,7 +19,7 @@ fn a_mount_is_listed_named_and_ended() {
     ground.run(&format!("lvrename v home {name}")).ok();
     ground.run(&format!("mount -o noatime v/{name} mnt")).ok();
     let listed = ground.run("mount").ok();
-    let here = ground.at("").to_str().unwrap().trim_end_matches('/').to_owned();
+    let here = ground.beside("mnt").display().to_string();
     let line = listed.lines().find(|line| line.contains(&here)).unwrap();
     assert!(line.starts_with(&format!("  v/{name} on {here} (rw,")) && line.contains("noatime"), "{line}");
     let pid = ground.owner();
@@ -34,12 +34,16 @@ fn a_mount_is_listed_named_and_ended() {
 #[test]
 fn a_second_mount_is_refused_and_told_where_the_first_is() {
     let Some(ground) = Ground::new() else { return };
-    let (pid, here) = (ground.owner(), ground.at("").display().to_string());
-    let line =
-        format!("v/home is already mounted on {} by process {}", here.trim_end_matches('/'), pid.as_raw_nonzero());
+    let (pid, here) = (ground.owner(), ground.beside("mnt"));
+    let line = format!("v/home is already mounted on {} by process {}", here.display(), pid.as_raw_nonzero());
     ground.run("mount v/home other").fails(5, &line);
     ground.run("mount -f v/home mnt").fails(5, &line);
-    ground.run("ls v/home:/").fails(5, "in use by process");
+    let hint = format!("hint: use it on {0}, or unmount it first: anyfs-lvm umount {0}\n", here.display());
+    for line in ["check v/home", "lvconvert --metadatacopies 2 v/home"] {
+        let ran = ground.run(line);
+        ran.fails(5, "in use by process");
+        assert!(ran.err.ends_with(&hint), "{ran:?}");
+    }
     assert_eq!(fs::read_dir(ground.beside("other")).unwrap().count(), 0);
 }
 
@@ -47,7 +51,7 @@ fn a_second_mount_is_refused_and_told_where_the_first_is() {
 fn a_start_that_fails_is_told_by_the_command_itself() {
     let Some(ground) = Ground::unmounted("16m") else { return };
     fs::write(ground.beside("file"), "x").unwrap();
-    fs::create_dir(ground.beside("pool/inside")).unwrap();
+    fs::create_dir(ground.beside("pool/a.db.d/x")).unwrap();
     for foreground in ["", "--foreground "] {
         let mount = |rest: &str| ground.run(&format!("mount {foreground}{rest}"));
         mount("v/none mnt").fails(5, "Failed to find logical volume \"v/none\"");
@@ -55,7 +59,7 @@ fn a_start_that_fails_is_told_by_the_command_itself() {
         mount("v/home none").fails(5, "none: cannot be mounted on: No such file or directory");
         mount("v/home file").fails(5, "file: not a directory");
         mount("v/home pool").fails(5, "pool: cannot mount there, the volume's own files are in");
-        mount("v/home pool/inside").fails(5, "own files");
+        mount("v/home pool/a.db.d/x").fails(5, "own files");
         mount("v/home .").fails(5, "own files");
         mount("-o wow v/home mnt").fails(3, "Unknown mount option \"wow\".");
         mount("-o uid=me v/home mnt").fails(3, "Invalid mount option \"uid=me\"");
@@ -65,9 +69,27 @@ fn a_start_that_fails_is_told_by_the_command_itself() {
     let mut other = ground.start_command("put v/home:/x");
     // It has the volume once it has taken what a pipe does not hold.
     other.0.stdin.as_mut().unwrap().write_all(&vec![1; 1 << 20]).unwrap();
-    ground.run("mount v/home mnt").fails(5, "in use by process");
+    let refused = ground.run("mount v/home mnt");
+    refused.fails(5, "in use by process");
+    assert!(refused.err.contains("hint: close the other process first"), "{refused:?}");
     drop(other);
     assert!(!ground.is_mounted());
+}
+
+/// As with PVs in the folder where somebody works.
+#[test]
+fn a_folder_beside_the_pvs_can_be_mounted_on() {
+    let Some(ground) = Ground::unmounted("16m") else { return };
+    let here = ground.beside("pool/here");
+    fs::create_dir(&here).unwrap();
+    ground.run("mount v/home pool/here").ok();
+    fs::write(here.join("file"), "x").unwrap();
+    ground.run("pvs").ok();
+    ground.run("lvcreate -n more -L 16m v").ok();
+    ground.run("ls v/more:/").ok();
+    ground.run("umount pool/here").ok();
+    ground.check();
+    assert_eq!(ground.run("cat v/home:/file").ok(), "x");
 }
 
 #[test]
@@ -213,6 +235,30 @@ fn in_the_foreground_it_says_why_it_does_not_end_at_once() {
     assert!(!child.wait().unwrap().success());
     drop(file);
     ground.check();
+}
+
+#[test]
+fn a_signal_that_cannot_unmount_it_ends_it_with_the_reason() {
+    let Some(ground) = Ground::unmounted("16m") else { return };
+    let mut command = ground.command();
+    let child = command.args(["mount", "-f", "v/home", "mnt"]).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = child.spawn().unwrap();
+    until("it is mounted", || ground.is_mounted());
+    fs::write(ground.at("file"), "kept").unwrap();
+    let pid = rustix::process::Pid::from_child(&child);
+    // Without room for one more file it cannot read the list of mounts.
+    let few = Rlimit { current: Some(3), ..getrlimit(Resource::Nofile) };
+    let before = prlimit(Some(pid), Resource::Nofile, few).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    prlimit(Some(pid), Resource::Nofile, before).unwrap();
+    assert!(ground.is_mounted() && fs::read(ground.at("file")).unwrap() == b"kept", "its users have some time");
+    let mut err = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    assert!(!child.wait().unwrap().success() && err.contains("cannot read the list of mounts"), "{err}");
+    ground.run("umount mnt").ok();
+    ground.check();
+    assert_eq!(ground.run("cat v/home:/file").ok(), "kept");
 }
 
 #[test]

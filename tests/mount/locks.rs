@@ -2,9 +2,6 @@
 
 use super::support::Ground;
 
-/// Where locks are kept: in the kernel, or in the volume.
-const PLACES: [&str; 2] = ["locks=kernel", "locks=volume"];
-
 /// Runs a script in which `child(work)` runs `work` in another process, whose answer is its exit code.
 fn script(options: &str, body: &str) {
     let Some(ground) = Ground::with(options) else { return };
@@ -37,12 +34,17 @@ os.write(fd, bytes(100))
     ground.umount();
 }
 
+/// The same wherever locks are kept: in the kernel, or in the volume.
+fn in_each_place(body: &str) {
+    for options in ["locks=kernel", "locks=volume"] {
+        script(options, body);
+    }
+}
+
 #[test]
 fn bytes_that_one_process_locked_another_does_not_get() {
-    for place in PLACES {
-        script(
-            place,
-            "
+    in_each_place(
+        "
 lock(fd, fcntl.LOCK_EX, 10, 10)
 check('taken', ended(child(lambda: lock(fd, fcntl.LOCK_EX, 15, 1))) == errno.EAGAIN)
 check('taken to share', ended(child(lambda: lock(fd, fcntl.LOCK_SH, 19, 100))) == errno.EAGAIN)
@@ -59,32 +61,26 @@ def who():
     return 0 if (kind, start, length) == (fcntl.F_RDLCK, 10, 5) else 1
 check('what stands in the way', ended(child(who)) == 0)
 ",
-        );
-    }
+    );
 }
 
 #[test]
 fn locks_are_gone_with_the_file_that_is_closed_and_with_the_process() {
-    for place in PLACES {
-        script(
-            place,
-            "
+    in_each_place(
+        "
 lock(fd, fcntl.LOCK_EX)
 os.close(os.open('file', os.O_RDONLY))
 check('any close gives them back', ended(child(lambda: lock(fd, fcntl.LOCK_EX))) == 0)
 check('so does the end', ended(child(lambda: lock(fd, fcntl.LOCK_EX))) == 0)
 lock(fd, fcntl.LOCK_EX)
 ",
-        );
-    }
+    );
 }
 
 #[test]
 fn who_waits_gets_the_lock_when_it_is_free() {
-    for place in PLACES {
-        script(
-            place,
-            "
+    in_each_place(
+        "
 lock(fd, fcntl.LOCK_EX, 0, 50)
 pids = [child(lambda: wait(fd, fcntl.LOCK_EX, 40, 20)) for n in range(12)]
 check('they wait', waits(pids[0]))
@@ -92,16 +88,13 @@ check('the mount goes on', os.listdir('.') == ['file'])
 lock(fd, fcntl.LOCK_UN, 0, 50)
 check('all of them get it', all(ended(pid) == 0 for pid in pids))
 ",
-        );
-    }
+    );
 }
 
 #[test]
 fn a_signal_ends_the_waiting_and_so_does_kill_9() {
-    for place in PLACES {
-        script(
-            place,
-            "
+    in_each_place(
+        "
 lock(fd, fcntl.LOCK_EX)
 def asked():
     class Heard(Exception): pass
@@ -122,16 +115,13 @@ check('it is gone', ended(pid) == -signal.SIGKILL)
 lock(fd, fcntl.LOCK_UN)
 check('and holds nothing', ended(child(lambda: lock(fd, fcntl.LOCK_EX))) == 0)
 ",
-        );
-    }
+    );
 }
 
 #[test]
 fn waiting_for_each_other_is_refused() {
-    for place in PLACES {
-        script(
-            place,
-            "
+    in_each_place(
+        "
 there, here = os.pipe()
 lock(fd, fcntl.LOCK_EX, 0, 1)
 def other():
@@ -149,16 +139,13 @@ except OSError as error:
 lock(fd, fcntl.LOCK_UN)
 check('the other goes on', ended(pid) == 0)
 ",
-        );
-    }
+    );
 }
 
 #[test]
 fn locks_of_whole_files_are_apart_from_locks_of_bytes() {
-    for place in PLACES {
-        script(
-            place,
-            "
+    in_each_place(
+        "
 fcntl.flock(fd, fcntl.LOCK_EX)
 lock(fd, fcntl.LOCK_EX)
 def other():
@@ -173,8 +160,7 @@ fcntl.flock(fd, fcntl.LOCK_UN)
 check('free', ended(child(other)) == 1)
 check('the bytes are not', ended(child(lambda: lock(fd, fcntl.LOCK_EX))) == errno.EAGAIN)
 ",
-        );
-    }
+    );
 }
 
 #[test]

@@ -7,6 +7,9 @@
 mod attributes;
 #[cfg(target_os = "linux")]
 #[cfg(test)]
+mod beside;
+#[cfg(target_os = "linux")]
+#[cfg(test)]
 mod contents;
 #[cfg(target_os = "linux")]
 #[cfg(test)]

@@ -110,6 +110,29 @@ fn a_volume_that_stopped_answers_with_an_error_and_says_why_once() {
 }
 
 #[test]
+fn a_mount_of_a_program_says_itself_where_it_is() {
+    let Some(both) = Both::new() else { return };
+    let dir = &both.mount().mounted().dir;
+    let served = anyfs_lvm::owner::serve(&both.volume, ("pool", "home"), Box::new(both.mount().outside())).unwrap();
+    assert_eq!(served.served().mounted.as_ref(), Some(dir));
+    let mount = |at: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_anyfs-lvm"));
+        command.args(["mount", "--pool", "pool", "pool/home", at]).current_dir(both.temp.path());
+        let ran = command.output().unwrap();
+        (ran.status.code(), String::from_utf8(ran.stderr).unwrap())
+    };
+    fs::create_dir(both.temp.path().join("other")).unwrap();
+    let (here, pid) = (dir.display(), std::process::id());
+    let line = format!(
+        "  pool/home is already mounted on {here} by process {pid}\n  hint: unmount it first: anyfs-lvm umount {here}\n"
+    );
+    assert_eq!(mount("other"), (Some(5), line));
+    drop(served);
+    let (code, said) = mount("other");
+    assert!(code == Some(5) && said.contains(&format!("in use by process {pid}")), "{said}");
+}
+
+#[test]
 fn the_volume_is_still_there_when_it_is_unmounted() {
     let Some(mut both) = Both::new() else { return };
     fs::write(both.at("file"), "kept").unwrap();

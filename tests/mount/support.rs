@@ -204,7 +204,7 @@ impl Ground {
     /// The process that serves the mount.
     pub(crate) fn owner(&self) -> rustix::process::Pid {
         let listed = self.run("mount").ok();
-        let here = self.at("").to_str().unwrap().trim_end_matches('/').to_owned();
+        let here = self.beside("mnt").display().to_string();
         let line = listed.lines().find(|line| line.contains(&here)).unwrap_or_else(|| panic!("{listed}"));
         let number = line.rsplit_once("[process ").and_then(|(_, rest)| rest.strip_suffix(']'));
         rustix::process::Pid::from_raw(number.unwrap_or_else(|| panic!("{line}")).parse().unwrap()).unwrap()
@@ -212,7 +212,7 @@ impl Ground {
 
     /// Whether something is mounted.
     pub(crate) fn is_mounted(&self) -> bool {
-        let here = format!(" {} ", self.at("").to_str().unwrap().trim_end_matches('/'));
+        let here = format!(" {} ", self.beside("mnt").display());
         fs::read_to_string("/proc/self/mountinfo").unwrap().lines().any(|line| line.contains(&here))
     }
 }

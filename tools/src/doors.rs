@@ -71,7 +71,7 @@ fn said<T: Debug>(done: Done<T>) -> Result<String, Vec<String>> {
 /// # Errors
 /// Nothing of the archive: the machine's own.
 pub fn unpack(volume: &Volume, archive: &[u8]) -> std::io::Result<Vec<String>> {
-    let mount = Mount { volume: volume.clone(), name: LvName { vg: "vg".to_owned(), lv: "lv".to_owned() } };
+    let mount = Mount { volume: volume.clone().into(), name: LvName { vg: "vg".to_owned(), lv: "lv".to_owned() } };
     let (progress, stop) = (Progress::new(false), Stop::default());
     // Always ready, as a file is.
     let ready = File::open("/dev/null")?;

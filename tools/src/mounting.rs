@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use anyfs_lvm::lv::{LvError, VolumeNotice, VolumeOptions};
-use anyfs_lvm::pv::{Access, Holder, ProcessState, PvError, side_folder};
+use anyfs_lvm::owner::Client;
+use anyfs_lvm::pv::{Access, FamilyUuid, Holder, ProcessState, PvError, side_folder};
 use anyfs_lvm::vg::{self, VgError, VolumeGroup};
 
 use crate::args::LvName;
 use crate::failure::{Done, Failure, chain};
 use crate::files::io_text;
-use crate::files::volume::Mount;
+use crate::files::volume::{Active, Mount};
 use crate::picture::shown;
 use crate::session::Session;
 use crate::ui::Ui;
@@ -32,11 +33,13 @@ struct Refused {
     failure: Failure,
     /// Reading it may be possible all the same.
     readable: bool,
+    /// The family of the volume and the process that has it, if that one can be asked.
+    owner: Option<(FamilyUuid, u32)>,
 }
 
 impl From<Failure> for Refused {
     fn from(failure: Failure) -> Self {
-        Self { failure, readable: false }
+        Self { failure, readable: false, owner: None }
     }
 }
 
@@ -46,13 +49,18 @@ type Check<'a> = dyn Fn(&VolumeGroup) -> Done + 'a;
 const READ_ONLY: fn() -> VolumeOptions = || VolumeOptions { read_only: true, ..VolumeOptions::default() };
 
 impl Session {
-    /// Opens a volume.
+    /// Opens a volume, or goes through the process that has it and serves others.
     pub(crate) fn mount(&self, ui: &mut Ui<'_>, name: &LvName, wanted: Use) -> Done<Mount> {
-        self.mount_if(ui, name, wanted, &|_| Ok(()))
+        self.open(ui, name, wanted, &|_| Ok(())).map(Mount::from).or_else(|refused| through(ui, name, wanted, refused))
     }
 
-    /// Opens a volume unless `check` refuses, which sees the group before anything is done to the volume.
-    pub(crate) fn mount_if(&self, ui: &mut Ui<'_>, name: &LvName, wanted: Use, check: &Check<'_>) -> Done<Mount> {
+    /// Opens a volume for this process alone, unless `check` refuses, which sees the group before anything is done to the
+    /// volume.
+    pub(crate) fn mount_if(&self, ui: &mut Ui<'_>, name: &LvName, wanted: Use, check: &Check<'_>) -> Done<Active> {
+        self.open(ui, name, wanted, check).map_err(|refused| refused.failure)
+    }
+
+    fn open(&self, ui: &mut Ui<'_>, name: &LvName, wanted: Use, check: &Check<'_>) -> Result<Active, Refused> {
         if let Some(why) = self.unwritable(name)? {
             return self.mount_unwritable(ui, name, wanted, &why, check);
         }
@@ -61,15 +69,12 @@ impl Session {
         if wanted == Use::OnlyRead {
             return self.mount_to_read(ui, &mut group, name);
         }
-        let Refused { failure, readable } = match self.activate(ui, &mut group, name, VolumeOptions::default()) {
-            Ok(mount) => return Ok(mount),
-            Err(refused) => refused,
+        let Refused { failure, .. } = match self.activate(ui, &mut group, name, VolumeOptions::default()) {
+            Err(refused) if refused.readable => refused,
+            done => return done,
         };
-        if !readable {
-            return Err(failure);
-        }
         // What keeps it from being read, too, is told by the first failure as well.
-        let Ok(mount) = self.activate(ui, &mut group, name, READ_ONLY()) else { return Err(failure) };
+        let Ok(mount) = self.activate(ui, &mut group, name, READ_ONLY()) else { return Err(failure.into()) };
         let why = failure.lines.join("; ");
         let why = why.strip_prefix(&format!("{name}: ")).unwrap_or(&why);
         match wanted {
@@ -80,7 +85,7 @@ impl Session {
                 }
                 Ok(mount)
             }
-            Use::Write => Err(Failure { lines: vec![format!("{name} can only be read: {why}")], ..failure }),
+            Use::Write => Err(Failure { lines: vec![format!("{name} can only be read: {why}")], ..failure }.into()),
         }
     }
 
@@ -100,7 +105,7 @@ impl Session {
         wanted: Use,
         why: &str,
         check: &Check<'_>,
-    ) -> Done<Mount> {
+    ) -> Result<Active, Refused> {
         let (mut group, notices) = self.find_group(&name.vg, Access::ReadOnly)?;
         self.refuse_interrupted(&group).map_err(|failure| {
             failure.hint(format!("roll it back where it can be written (here: {why}) with: {}", self.words("df")))
@@ -111,7 +116,7 @@ impl Session {
         match wanted {
             Use::Write => {
                 let failure = Failure::new(format!("{name} can only be read: {why}"));
-                return Err(failure.hint("make the files writable for this user"));
+                return Err(failure.hint("make the files writable for this user").into());
             }
             Use::WriteOrRead => ui.warn(&format!("{name} can only be read: {why}")),
             Use::Read | Use::OnlyRead => ui.detail(&format!("{name} is only read: {why}")),
@@ -120,8 +125,8 @@ impl Session {
     }
 
     /// Opens a volume to be read, and says which of its files are not.
-    fn mount_to_read(&self, ui: &mut Ui<'_>, group: &mut VolumeGroup, name: &LvName) -> Done<Mount> {
-        let mount = self.activate(ui, group, name, READ_ONLY()).map_err(|refused| refused.failure)?;
+    fn mount_to_read(&self, ui: &mut Ui<'_>, group: &mut VolumeGroup, name: &LvName) -> Result<Active, Refused> {
+        let mount = self.activate(ui, group, name, READ_ONLY())?;
         for notice in mount.volume.notices() {
             ui.warn(&notice.to_string());
         }
@@ -134,13 +139,15 @@ impl Session {
         group: &mut VolumeGroup,
         name: &LvName,
         options: VolumeOptions,
-    ) -> Result<Mount, Refused> {
+    ) -> Result<Active, Refused> {
         let missing = || Failure::new(format!("Failed to find logical volume \"{name}\""));
         let lv = vg::LvName::new(&name.lv).map_err(|_| missing())?;
         let volume = anyfs_lvm::activate(&self.env, group, &lv, options).map_err(|error| {
             let readable = is_readable(&error);
+            let family = group.lv(&lv).ok().map(|record| record.family);
+            let owner = family.zip(asked(&error));
             let mut failure = Failure::new(format!("{name}: {}", chain(&error)));
-            failure.hint = error.hint().map(|hint| self.placed(hint));
+            failure.hint = self.hint(&error);
             let failure = match error {
                 anyfs_lvm::Error::Vg(VgError::LvNotFound { .. }) => missing(),
                 anyfs_lvm::Error::Lv(LvError::InUse { owner }) if !answers(&owner) => {
@@ -149,16 +156,25 @@ impl Session {
                 }
                 _ => failure,
             };
-            Refused { failure, readable }
+            Refused { failure, readable, owner }
         })?;
-        let mount = Mount { volume, name: name.clone() };
+        let mount = Active { volume, name: name.clone() };
         let copies = group.lv(&lv).map_or(2, |record| group.descriptor().wanted_copies(record)).max(2);
         self.tell_given_up(ui, &mount, copies);
         Ok(mount)
     }
 
+    /// What to do next about an error of the library.
+    pub(crate) fn hint(&self, error: &anyfs_lvm::Error) -> Option<String> {
+        match error {
+            anyfs_lvm::Error::Lv(LvError::InUse { owner }) if answers(owner) => owner.pid.and_then(mounted_by),
+            _ => None,
+        }
+        .or_else(|| error.hint().map(|hint| self.placed(hint)))
+    }
+
     /// Says which copies of the metadata were given up, and how there are as many again.
-    fn tell_given_up(&self, ui: &mut Ui<'_>, mount: &Mount, copies: u32) {
+    fn tell_given_up(&self, ui: &mut Ui<'_>, mount: &Active, copies: u32) {
         let given_up = |notice: &&VolumeNotice| matches!(notice, VolumeNotice::CopyGivenUp { .. });
         let mut told = mount.volume.notices().iter().filter(given_up).peekable();
         if told.peek().is_some() {
@@ -192,6 +208,30 @@ impl Session {
     }
 }
 
+/// A volume as the process has it that keeps it from being opened here, if that one serves others.
+fn through(ui: &mut Ui<'_>, name: &LvName, wanted: Use, refused: Refused) -> Done<Mount> {
+    let Refused { failure, owner, .. } = refused;
+    let Some((family, pid)) = owner else { return Err(failure) };
+    let found = Client::find(family, pid).map_err(|error| {
+        let hint = error.hint().map(str::to_owned);
+        Failure { hint, ..Failure::new(format!("{name}: {}", chain(&error))) }
+    })?;
+    let Some(client) = found else { return Err(failure) };
+    if client.served().read_only && wanted == Use::Write {
+        return Err(Failure::new(format!("{name} can only be read: process {pid} has it only to be read")));
+    }
+    ui.detail(&format!("{name} is used through process {pid}."));
+    Ok(Mount { volume: client.into(), name: name.clone() })
+}
+
+/// The process to go through when a volume is not opened because another one has it.
+fn asked(error: &anyfs_lvm::Error) -> Option<u32> {
+    match error {
+        anyfs_lvm::Error::Lv(LvError::InUse { owner }) if answers(owner) => owner.pid,
+        _ => None,
+    }
+}
+
 /// Whether a volume that cannot be opened for this reason may be read all the same.
 fn is_readable(error: &anyfs_lvm::Error) -> bool {
     use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
@@ -216,7 +256,19 @@ pub(crate) fn locked_out(pv: &Path) -> Option<String> {
     })
 }
 
+/// What to do about the process of that number, if it has the volume because it serves a mount.
+#[cfg(target_os = "linux")]
+fn mounted_by(pid: u32) -> Option<String> {
+    let dir = shown(&crate::mount::owners::mounted_by(pid)?.dir);
+    Some(format!("use it on {dir}, or unmount it first: anyfs-lvm umount {dir}"))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn mounted_by(_: u32) -> Option<String> {
+    None
+}
+
 /// Whether the owner of a volume can be waited for.
-fn answers(owner: &Holder) -> bool {
+pub(crate) fn answers(owner: &Holder) -> bool {
     !matches!(owner.state, ProcessState::Stopped | ProcessState::Gone)
 }

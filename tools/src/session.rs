@@ -55,8 +55,12 @@ impl Session {
         match &self.place {
             Place::Folder(dir) => Ok(vec![dir.clone()]),
             Place::Files(files) => Ok(files.clone()),
-            // A listed file that is gone is not an error here: its volume group says what is missing.
-            Place::Listed => Ok(Devices::from_env()?.read()?.into_values().filter(|path| path.exists()).collect()),
+            // A listed file that is gone is not an error here: its volume group says what is missing. One that cannot be
+            // reached is not gone.
+            Place::Listed => {
+                let there = |path: &PathBuf| path.try_exists().unwrap_or(true);
+                Ok(Devices::from_env()?.read()?.into_values().filter(there).collect())
+            }
         }
     }
 

@@ -15,7 +15,7 @@ use crate::ui::Ui;
 /// A failure of the volume group layer in LVM's manner.
 pub(crate) fn vg_failure(error: &VgError) -> Failure {
     let mut failure = Failure::new(chain(error));
-    if let VgError::MissingPvs(_) = error {
+    if matches!(error, VgError::MissingPvs { there, .. } if there.is_empty()) {
         // LVM's second line, not a hint.
         return failure.line(error.hint().unwrap_or_default());
     }
@@ -60,17 +60,12 @@ impl Session {
     fn open_group(&self, scan: &Scan, uuid: VgUuid, access: Access) -> Result<VolumeGroup, VgError> {
         let members = scan.pvs().filter(|pv| pv.vg() == Some(uuid)).map(|pv| pv.pv.path().to_owned());
         let mut members: Vec<PathBuf> = members.collect();
-        let files = match members.first() {
-            // Without a list of files, the siblings of any one PV are looked for, too.
-            Some(first) if !self.is_files() => PoolFiles::Pv(first.clone()),
-            _ => {
-                // Whose they are that wait for a rollback, the group tells.
-                members.extend(scan.interrupted().iter().map(|waiting| waiting.path.clone()));
-                // And whose they may be that cannot be opened.
-                members.extend(scan.unopened_files().map(Path::to_owned));
-                PoolFiles::Files(members)
-            }
-        };
+        // Whose they are that wait for a rollback, the group tells.
+        members.extend(scan.interrupted().iter().map(|waiting| waiting.path.clone()));
+        // And whose they may be that cannot be opened.
+        members.extend(scan.unopened_files().map(Path::to_owned));
+        // Without a list of files, the siblings of these are looked for, too.
+        let files = if self.is_files() { PoolFiles::Files(members) } else { PoolFiles::Pvs(members) };
         let options = OpenOptions { refused: scan.refused().clone(), ..self.options(access) };
         VolumeGroup::open(&self.env, &files, &options)
     }

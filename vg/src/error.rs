@@ -135,8 +135,13 @@ pub enum VgError {
     #[error("Volume group {0} is not resizeable.")]
     NotResizeable(VgName),
     /// PVs are missing.
-    #[error("Cannot change VG {0} while PVs are missing.")]
-    MissingPvs(VgName),
+    #[error("Cannot change VG {vg} while PVs are missing.")]
+    MissingPvs {
+        /// The VG.
+        vg: VgName,
+        /// For those that are not lost, as for [`VgError::NotLost`].
+        there: Vec<String>,
+    },
     /// PVs are there, or may be, and cannot be used: they are not given up.
     #[error("Cannot give up PVs of VG {vg} that are not lost: {}", why.join("; "))]
     NotLost {
@@ -282,7 +287,10 @@ impl VgError {
             Self::NoMajority { vg, .. } => format!(
                 "bring the missing PVs back, or give them up with: anyfs-lvm vgreduce --removemissing --force {vg}"
             ),
-            Self::MissingPvs(_) => "See vgreduce --removemissing and vgextend --restoremissing.".to_owned(),
+            Self::MissingPvs { there, .. } if there.is_empty() => {
+                "See vgreduce --removemissing and vgextend --restoremissing.".to_owned()
+            }
+            Self::MissingPvs { there, .. } => format!("they are not lost: {}", there.join("; ")),
             Self::NotLost { .. } => {
                 "make these files usable for this user; what is lost for good is given up once its file is moved away"
                     .to_owned()

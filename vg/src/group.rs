@@ -101,6 +101,15 @@ impl Member {
         }
     }
 
+    /// In how many places (up to 10) the pages of its file contradict each other: what it counts as free and is in use, what
+    /// belongs to two extents. Reads the whole file; `None` while it is missing.
+    ///
+    /// # Errors
+    /// [`VgError::Pv`](crate::VgError::Pv): it cannot be read, or is damaged in a way that hides the rest.
+    pub fn contradictions(&self) -> Result<Option<usize>> {
+        Ok(self.store()?.map(|store| store.contradictions()).transpose()?)
+    }
+
     /// Its extents; `None` while it is missing. One store per PV and process: its commits queue.
     pub(crate) fn store(&self) -> Result<Option<Arc<dyn ExtentStore>>> {
         let Some(pv) = self.ready()? else { return Ok(None) };

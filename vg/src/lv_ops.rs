@@ -102,7 +102,7 @@ impl VolumeGroup {
         if self.descriptor.exported {
             return Err(VgError::Exported(self.name().clone()));
         }
-        if self.partial() { Err(VgError::MissingPvs(self.name().clone())) } else { Ok(()) }
+        self.refuse_partial()
     }
 
     /// The LV that [`VolumeGroup::lv_create`] would make. Changes nothing.

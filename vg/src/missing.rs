@@ -19,7 +19,7 @@ impl VolumeGroup {
         self.descriptor.lvs.iter().filter(touches).map(|lv| lv.name.clone()).collect()
     }
 
-    fn missing(&self) -> Vec<PvUuid> {
+    pub(crate) fn missing(&self) -> Vec<PvUuid> {
         self.members.iter().filter(|member| !member.present()).map(|member| member.uuid).collect()
     }
 

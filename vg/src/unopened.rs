@@ -116,6 +116,15 @@ impl VolumeGroup {
         if why.is_empty() { Ok(()) } else { Err(VgError::NotLost { vg: self.name().clone(), why }) }
     }
 
+    /// Fails when PVs are missing.
+    pub(crate) fn refuse_partial(&self) -> Result<()> {
+        if !self.partial() {
+            return Ok(());
+        }
+        let there = self.missing().into_iter().flat_map(|uuid| self.not_lost(uuid)).collect();
+        Err(VgError::MissingPvs { vg: self.name().clone(), there })
+    }
+
     /// Why a PV that passes for missing may be there: by each file that is, or may be, the PV.
     fn not_lost(&self, uuid: PvUuid) -> Vec<String> {
         let given_up = self.descriptor.pv(uuid).is_none_or(|record| record.missing);

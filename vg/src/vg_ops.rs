@@ -271,10 +271,7 @@ impl VolumeGroup {
         if !self.descriptor.lvs.is_empty() {
             return Err(VgError::LvsRemain { vg: self.name().clone(), lvs: self.descriptor.lvs.len() });
         }
-        if self.partial() {
-            return Err(VgError::MissingPvs(self.name().clone()));
-        }
-        Ok(())
+        self.refuse_partial()
     }
 
     /// Refuses a VG name that a PV among `paths` (files and folders) already uses.

@@ -55,6 +55,9 @@ pub(crate) struct MapRow {
     pub(crate) skip: u32,
 }
 
+/// A slice that more map entries name moves whole. Part of the format: live bytes are counted by it.
+const NAMED_MAX: u32 = 1024;
+
 #[derive(Debug, Clone)]
 pub(crate) struct SliceRow {
     pub(crate) id: SliceId,
@@ -77,9 +80,19 @@ pub(crate) struct SliceRow {
 
 impl SliceRow {
     /// Bytes that it takes in its extent: those that files name, each once where they share the slice. (Where they share
-    /// parts of it, at most those.)
+    /// parts of it, at most those.) All of it where too many entries name it to move it in pieces.
     pub(crate) fn occupied(&self) -> u64 {
-        self.live.min(u64::from(self.raw))
+        if self.moves_whole() { self.raw.into() } else { self.live.min(self.raw.into()) }
+    }
+
+    /// Whether so many entries name it that they are not turned over one by one when its bytes move.
+    pub(crate) fn moves_whole(&self) -> bool {
+        self.refs > NAMED_MAX
+    }
+
+    /// Whether a map entry of `ino` stands where the slice was written for. All others have borrowed its bytes.
+    pub(crate) fn is_home_of(&self, ino: Ino, entry: &MapRow) -> bool {
+        ino == self.ino && entry.off.checked_sub(u64::from(entry.skip)) == Some(self.off)
     }
 }
 
@@ -179,6 +192,11 @@ pub(crate) fn dirent_from(mut c: Columns<'_>) -> Option<DirentRow> {
 pub(crate) fn map_from(mut c: Columns<'_>) -> Option<MapRow> {
     let (_fs, _ino) = (c.int()?, c.u64()?);
     Some(MapRow { off: c.u64()?, len: c.u32()?, slice: SliceId(c.u64()?), skip: c.u32()? })
+}
+
+/// Whether a map row says that its slice was written for another place.
+pub(crate) fn map_is_borrowed(mut c: Columns<'_>) -> Option<bool> {
+    c.0.nth(6).map(|value| *value != Value::Int(0))
 }
 
 pub(crate) fn slice_from(mut c: Columns<'_>) -> Option<SliceRow> {

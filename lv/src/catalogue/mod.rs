@@ -21,7 +21,7 @@ pub(crate) use copy::{Checkpoint, Commit, Copy, CopyState};
 pub use copy::{CopyPlace, create_catalogue};
 pub(crate) use decode::{
     Columns, DirentRow, FsRow, InodeRow, LeRow, MapRow, SliceRow, dirent_from, fs_from, inode_from, le_from, map_from,
-    pv_from, slice_from, xattr_from,
+    map_is_borrowed, pv_from, slice_from, xattr_from,
 };
 pub(crate) use lost::{same_file, told};
 pub(crate) use reader::CatalogueReader;

@@ -65,6 +65,7 @@ const DIRENTS_OF: Query = Query::new(Table::Dirent, 2, "SELECT * FROM dirent WHE
 const DIRENTS_TO: Query = Query::new(Table::Dirent, 1, "SELECT * FROM dirent WHERE fs=? AND ino=?");
 const MAP_WINDOW: Query = Query::new(Table::Map, 2, "SELECT * FROM map WHERE fs=? AND ino=? AND off>=? AND off<?");
 const MAP_NEXT: &str = "SELECT off FROM map WHERE fs=? AND ino=? AND off>=? ORDER BY off LIMIT 1";
+const BORROWED: &str = "SELECT ino, off, len FROM map WHERE slice=? AND borrowed=1 AND fs=?";
 const XATTRS: Query = Query::new(Table::Xattr, 2, "SELECT * FROM xattr WHERE fs=? AND ino=?");
 const SLICE: Query = Query::new(Table::Slice, 1, "SELECT * FROM slice WHERE id=?");
 const SLICES_OF_LE: Query = Query::new(Table::Slice, 0, "SELECT * FROM slice WHERE le=?");
@@ -266,6 +267,22 @@ impl CatalogueReader {
         let mut rows = statement.query((fs, ino.0.cast_signed(), start)).map_err(|e| self.fail(e))?;
         let Some(row) = rows.next().map_err(|e| self.fail(e))? else { return Ok(None) };
         row.get::<_, i64>(0).map(|off| Some(off.cast_unsigned())).map_err(|e| self.fail(e))
+    }
+
+    /// Where map rows may be that name a slice which was written for another place: inode, offset and length, as an index
+    /// says it, which has no checksums.
+    pub(crate) fn borrowed(&self, fs: i64, slice: SliceId) -> Result<Vec<(Ino, u64, u32)>> {
+        let mut statement = self.connection()?.prepare_cached(BORROWED).map_err(|e| self.fail(e))?;
+        let place = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
+        let found = statement.query_map((slice.0.cast_signed(), fs), place).map_err(|e| self.fail(e))?;
+        let mut out = Vec::new();
+        for place in found {
+            let (ino, off, len) = place.map_err(|e| self.fail(e))?;
+            if let (Ok(off), Ok(len)) = (u64::try_from(off), u32::try_from(len)) {
+                out.push((Ino(ino.cast_unsigned()), off, len));
+            }
+        }
+        Ok(out)
     }
 
     pub(crate) fn xattrs(&self, fs: i64, ino: Ino) -> Result<Vec<XattrRow>> {

@@ -15,7 +15,7 @@ pub(crate) const APPLICATION_ID: i32 = 0x614c_4d56;
 /// The white list: a metadata volume contains exactly this.
 pub(crate) const SCHEMA: Schema = Schema {
     application_id: APPLICATION_ID,
-    user_version: 1,
+    user_version: 2,
     what: "metadata volume",
     statements: &[
         // For people with a SQLite shell; the engine never reads them. First, because of `Schema::statements`.
@@ -45,8 +45,10 @@ pub(crate) const SCHEMA: Schema = Schema {
          name BLOB NOT NULL, ino INTEGER NOT NULL, kind INTEGER NOT NULL, row_txg INTEGER NOT NULL, \
          sum INTEGER NOT NULL, PRIMARY KEY(fs, parent, cookie)) STRICT, WITHOUT ROWID",
         "CREATE TABLE map(fs INTEGER NOT NULL, ino INTEGER NOT NULL, off INTEGER NOT NULL, len INTEGER NOT NULL, \
-         slice INTEGER NOT NULL, skip INTEGER NOT NULL, row_txg INTEGER NOT NULL, sum INTEGER NOT NULL, \
-         PRIMARY KEY(fs, ino, off)) STRICT, WITHOUT ROWID",
+         slice INTEGER NOT NULL, skip INTEGER NOT NULL, borrowed INTEGER NOT NULL, row_txg INTEGER NOT NULL, \
+         sum INTEGER NOT NULL, PRIMARY KEY(fs, ino, off)) STRICT, WITHOUT ROWID",
+        // Who else names a slice: whoever moves its bytes finds its own file by the slice's row.
+        "CREATE INDEX map_borrowed ON map(slice) WHERE borrowed = 1",
         // What the entries of a window of a map after the first add up to.
         "CREATE TABLE window(fs INTEGER NOT NULL, ino INTEGER NOT NULL, win INTEGER NOT NULL, below INTEGER NOT NULL, \
          row_txg INTEGER NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY(fs, ino, win)) STRICT, WITHOUT ROWID",

@@ -15,7 +15,6 @@ use super::to_read::open_to_read;
 use crate::{Ino, LvError, Result};
 
 const BEGIN: &str = "BEGIN";
-const SOUND: &str = "PRAGMA integrity_check(10)";
 const SLICES_OF_LE: &str = "SELECT * FROM slice WHERE le=?";
 const NAME_OF: &str = "SELECT name FROM dirent WHERE fs=? AND parent=? AND ino=? LIMIT 1";
 const ABOVE: &str = "SELECT parent FROM inode WHERE fs=? AND ino=?";
@@ -67,10 +66,7 @@ impl CopyView {
 
     /// In how many places (up to 10) the file's own structure does not hold together: trees, indexes, free pages.
     pub(crate) fn structure(&self) -> Result<usize> {
-        let mut statement = self.connection.prepare(SOUND).map_err(|e| self.fail(e))?;
-        let rows = statement.query_map([], |row| row.get::<_, String>(0)).map_err(|e| self.fail(e))?;
-        let answers = rows.collect::<rusqlite::Result<Vec<_>>>().map_err(|e| self.fail(e))?;
-        Ok(if answers == ["ok"] { 0 } else { answers.len() })
+        Ok(sqlite::contradictions(&self.connection, self.path())?)
     }
 
     /// Hands all rows of a table to `each`, in the order of `by`: the columns with the checksum, and whether that is right.

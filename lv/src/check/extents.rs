@@ -9,6 +9,7 @@ use pv::{
 };
 use vg::{PvSlot, VolumeExtents};
 
+use super::CheckOptions;
 use super::maps::Taken;
 use super::report::{CheckReport, Object};
 use super::source::Source;
@@ -63,8 +64,7 @@ impl Les {
 pub(super) struct Extents<'a> {
     map: &'a VolumeExtents,
     source: &'a Source,
-    /// Also read and verify all bytes.
-    data: bool,
+    options: CheckOptions,
     les: HashMap<LeIndex, LeRow>,
     /// Last flush of each PV that a commit names.
     marks: HashMap<PvUuid, (Epoch, FlushNo)>,
@@ -82,7 +82,7 @@ fn beside(slot: &PvSlot, error: &LvError) -> bool {
 
 impl<'a> Extents<'a> {
     /// What is to be where.
-    pub(super) fn new((source, extents): (&'a Source, &'a VolumeExtents), data: bool, les: Les) -> Self {
+    pub(super) fn new((source, extents): (&'a Source, &'a VolumeExtents), options: CheckOptions, les: Les) -> Self {
         let pairs = (0..extents.count().0)
             .map(LeIndex)
             .flat_map(|le| extents.places(le).into_iter().map(move |place| ((place.pv, place.pe), le)));
@@ -90,7 +90,7 @@ impl<'a> Extents<'a> {
         Self {
             map: extents,
             source,
-            data,
+            options,
             les: les.rows,
             marks: les.marks,
             places,
@@ -113,6 +113,9 @@ impl<'a> Extents<'a> {
                     self.unseen.insert(slot.uuid);
                 }
                 report.failure(pv, &error);
+            } else if self.options.pages {
+                // Bytes that are right today may lie where the next ones will be written.
+                report.structure(pv, store.contradictions().map_err(LvError::from));
             }
         }
         self.judge_missing(report);
@@ -217,7 +220,7 @@ impl<'a> Extents<'a> {
                 let what = format!("its table of contents lacks slice {}", slice.id);
                 report.problem(object(), what);
             }
-            if self.data && !self.sound(store, pe, &slice, report) {
+            if self.options.data && !self.sound(store, pe, &slice, report) {
                 let (from, to) = (slice.off, slice.off.saturating_add(u64::from(slice.raw)));
                 let what = format!("bytes {from} to {to} do not match their checksum, in {}", object());
                 report.problem(self.source.named(slice.ino), what);

@@ -7,7 +7,9 @@ use pv::{LeIndex, SliceId, block_sums};
 use super::names::{Tree, first_two};
 use super::report::CheckReport;
 use super::source::Source;
-use crate::catalogue::{Columns, MapRow, SliceRow, Table, WINDOW, map_from, map_mark, slice_from, window_from};
+use crate::catalogue::{
+    Columns, MapRow, SliceRow, Table, WINDOW, map_from, map_is_borrowed, map_mark, slice_from, window_from,
+};
 use crate::engine::FS;
 use crate::{Ino, Kind};
 
@@ -23,6 +25,11 @@ struct Use {
     reach: u64,
     /// A file that names it.
     ino: Ino,
+    /// The place that it was written for, as entries say that do not borrow from it; `None` when they contradict each
+    /// other.
+    home: Option<(Ino, u64)>,
+    /// Entries that do not borrow.
+    at_home: u32,
 }
 
 /// What slices take in an LE.
@@ -44,8 +51,9 @@ impl Maps {
         let mut maps = Self::default();
         let mut last = (Ino(0), 0u64);
         let mut windows: HashMap<(Ino, u64), u64> = HashMap::new();
-        let keyed = |columns: Columns<'_>| Some((first_two(&columns)?, map_from(columns)?));
-        source.walk(report, (Table::Map, Table::Map.key()), keyed, |report, ((fs, ino), row)| {
+        let keyed =
+            |columns: Columns<'_>| Some((first_two(&columns)?, map_from(columns.clone())?, map_is_borrowed(columns)?));
+        source.walk(report, (Table::Map, Table::Map.key()), keyed, |report, ((fs, ino), row, borrowed)| {
             if last.0 != ino {
                 last = (ino, 0);
             }
@@ -59,7 +67,7 @@ impl Maps {
                 Some(node) => node.count(&row),
                 None => report.problem(source.named(ino), "it has a map and is no file"),
             }
-            maps.count(ino, &row);
+            maps.count(ino, &row, borrowed);
             if row.off >= WINDOW {
                 let sum = windows.entry((ino, row.off / WINDOW)).or_default();
                 *sum = sum.wrapping_add(map_mark(&row));
@@ -69,11 +77,17 @@ impl Maps {
         maps
     }
 
-    fn count(&mut self, ino: Ino, row: &MapRow) {
-        let used = self.0.entry(row.slice).or_insert(Use { refs: 0, live: 0, reach: 0, ino });
+    fn count(&mut self, ino: Ino, row: &MapRow, borrowed: bool) {
+        let unused = Use { refs: 0, live: 0, reach: 0, ino, home: None, at_home: 0 };
+        let used = self.0.entry(row.slice).or_insert(unused);
         used.refs = used.refs.saturating_add(1);
         used.live = used.live.saturating_add(u64::from(row.len));
         used.reach = used.reach.max(u64::from(row.skip).saturating_add(u64::from(row.len)));
+        if !borrowed {
+            let home = row.off.checked_sub(row.skip.into()).map(|off| (ino, off));
+            used.home = if used.at_home == 0 || used.home == home { home } else { None };
+            used.at_home = used.at_home.saturating_add(1);
+        }
     }
 
     /// Reads all slices and compares; what they take in each LE.
@@ -84,6 +98,10 @@ impl Maps {
             let about = |what: String| format!("slice {} (bytes from {} on) {what}", row.id, row.off);
             let wrong = |report: &mut CheckReport, what: String| report.problem(source.named(row.ino), about(what));
             let used = self.0.remove(&row.id);
+            let stray = used.as_ref().is_some_and(|used| used.at_home > 0 && used.home != Some((row.ino, row.off)));
+            if stray {
+                wrong(report, "is named as if it had been written for another place".to_owned());
+            }
             let (refs, live, reach) = used.map_or((0, 0, 0), |used| (used.refs, used.live, used.reach));
             if refs != row.refs || live != row.live {
                 let (said, bytes) = (row.refs, row.live);

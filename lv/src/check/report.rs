@@ -114,6 +114,15 @@ impl CheckReport {
         self.problem(object, what);
     }
 
+    /// In how many places an object's pages contradict each other.
+    pub(super) fn structure(&mut self, object: Object, found: crate::Result<usize>) {
+        match found {
+            Ok(0) => {}
+            Ok(count) => self.problem(object, format!("its pages contradict each other ({count} places or more)")),
+            Err(error) => self.failure(object, &error),
+        }
+    }
+
     pub(super) fn note(&mut self, object: Object, what: impl Into<String>) {
         self.notes.push(Finding { object, what: what.into() });
     }

@@ -41,13 +41,7 @@ impl Source {
 
     /// Whether the file's own structure holds together.
     pub(super) fn judge_structure(&self, report: &mut CheckReport) {
-        match self.structure() {
-            Ok(0) => {}
-            Ok(count) => {
-                report.problem(self.object(), format!("its pages contradict each other ({count} places or more)"));
-            }
-            Err(error) => report.failure(self.object(), &error),
-        }
+        report.structure(self.object(), self.structure());
     }
 
     /// Hands the rows of a table to `each`, those that match their checksum and can be what they say.

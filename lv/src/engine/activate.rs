@@ -9,7 +9,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, RwLock};
 
 use pv::{Env, Epoch, ExtentBatch, ExtentStore, FlushNo, Holder, HostLock, PeIndex, ProcessState, PvUuid, Txg};
 use quick_cache::sync::Cache;
@@ -92,7 +92,8 @@ fn sweep(
     flush: &mut FlushNo,
     txg: Txg,
 ) -> Result<()> {
-    let Some((slot, store)) = core.extents.pv(uuid).and_then(|slot| Some((slot, slot.store.as_ref()?))) else {
+    let extents = core.extents();
+    let Some((slot, store)) = extents.pv(uuid).and_then(|slot| Some((slot, slot.store.as_ref()?))) else {
         return Ok(());
     };
     let found = store.extents_after(core.family, mark.0, mark.1)?;
@@ -100,7 +101,7 @@ fn sweep(
         .iter()
         .filter(|extent| {
             let header = &extent.header;
-            let place = core.extents.places(header.le).iter().any(|p| p.pv == uuid && p.pe == extent.pe);
+            let place = extents.places(header.le).iter().any(|p| p.pv == uuid && p.pe == extent.pe);
             let named = space.get(header.le).is_some_and(|le| (le.epoch, le.flush) == (header.epoch, header.flush));
             !(place && named)
         })
@@ -336,7 +337,8 @@ impl Activation<'_> {
             host_known: Mutex::new(HostRoom::default()),
             locks: Mutex::default(),
             lock_file: places.first().map(|place| lock_file(&place.path)).unwrap_or_default(),
-            extents,
+            extent_size: extents.extent_size,
+            extents: RwLock::new(extents),
             listed: listed.to_vec(),
             notices,
         };
@@ -360,7 +362,7 @@ impl Core {
     fn clean_up(&self) -> Result<()> {
         let mut state = self.state()?;
         let (mut flush, txg) = (state.next_flush, state.committed);
-        for (uuid, _, _) in present(&self.extents) {
+        for (uuid, _, _) in present(&self.extents()) {
             let mark = state.pvs.get(&uuid).copied().unwrap_or((Epoch(0), FlushNo(0)));
             sweep(self, &state.space, uuid, mark, &mut flush, txg)?;
         }

@@ -191,7 +191,7 @@ impl Core {
         let _flush = lock(&self.flush);
         let copies = lock(&self.copies);
         let places = if self.options.read_only { self.listed.clone() } else { copies.places() };
-        examine(&self.env, &self.extents, &places, options)
+        examine(&self.env, &self.extents(), &places, options)
     }
 
     /// Back-pressure: no commit begins while a log is above its bound. A reader that holds the log for too long makes

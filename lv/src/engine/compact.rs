@@ -10,7 +10,7 @@ use super::pack::{Origin, Run};
 use super::place::Need;
 use super::state::{State, TINY};
 use super::victims::{Piece, Plan};
-use crate::catalogue::SliceRow;
+use crate::catalogue::{MapRow, SliceRow};
 use crate::{Ino, LvError, Result};
 
 /// Victims looked at in one round.
@@ -19,7 +19,7 @@ const VICTIMS: usize = 64;
 pub(crate) const ROUND: usize = 32;
 /// Intents moved in one round.
 const INTENT_BATCH: usize = 256;
-/// Rows of metadata that change with each slice that moves.
+/// Rows of metadata that change with each map entry whose bytes move.
 const ROWS: usize = 4;
 
 /// Bytes to move, with where they are now.
@@ -30,12 +30,40 @@ struct Find {
     row: SliceRow,
     skip: u32,
     len: u32,
+    /// Map entries that will name the copy.
+    entries: usize,
     origin: Origin,
 }
 
 impl Find {
     fn piece(&self) -> Piece {
         Piece { len: self.len, splits: matches!(self.origin, Origin::Record { .. }) }
+    }
+
+    fn whole(row: SliceRow) -> Self {
+        let origin = Origin::Whole { id: row.id, epoch: row.epoch, from: row.le };
+        Self { ino: row.ino, off: row.off, skip: 0, len: row.stored, entries: 1, origin, row }
+    }
+
+    /// What map entries name of a slice, bytes that several of them name once.
+    fn records(row: &SliceRow, mut named: Vec<(Ino, MapRow)>, shared: bool) -> Vec<Self> {
+        named.sort_by_key(|(_, entry)| entry.skip);
+        let mut out: Vec<Self> = Vec::new();
+        for (ino, entry) in named {
+            let (skip, end) = (entry.skip, entry.skip.saturating_add(entry.len));
+            if out.last().is_none_or(|last| last.skip.saturating_add(last.len) < skip) {
+                let origin = Origin::Record { old: row.id, skip, shared };
+                let (len, row) = (entry.len, row.clone());
+                out.push(Self { ino, off: entry.off, skip, len, entries: 0, origin, row });
+            }
+            let Some(last) = out.last_mut() else { continue };
+            last.len = last.len.max(end.saturating_sub(last.skip));
+            last.entries = last.entries.saturating_add(1);
+            if row.is_home_of(ino, &entry) {
+                (last.ino, last.off) = (row.ino, row.off.saturating_add(last.skip.into()));
+            }
+        }
+        out
     }
 }
 
@@ -85,26 +113,28 @@ impl Core {
         // Each piece changes some rows of metadata, all in one commit, which must find room beside what is filled.
         let rows = self.rows_beside_extents(ROUND)?;
         let mut state = self.state()?;
-        let extent = u32::try_from(self.extents.extent_size.bytes()).unwrap_or(u32::MAX);
+        let extent = u32::try_from(self.extent_size.bytes()).unwrap_or(u32::MAX);
         let mut plan = Plan::new(extent, state.space.free_count().min(rows.len()));
         let committed = state.committed;
-        let mut finds = Vec::new();
+        let (mut finds, mut entries) = (Vec::new(), 0usize);
         for le in state.space.cheapest(committed, VICTIMS) {
             if plan.is_full() {
                 break;
             }
             let finds_here = state.live_in(le)?;
             let most = rows.get(plan.filled()).or(rows.last()).map_or(0, |rows| rows / ROWS);
-            if finds.len().saturating_add(finds_here.len()) > most {
+            let entries_here = entries.saturating_add(finds_here.iter().map(|find| find.entries).sum());
+            if entries_here > most {
                 continue;
             }
-            // What moves, not what is live: a shared slice moves whole.
+            // What moves, not what is live: some slices move whole.
             let pieces: Vec<Piece> = finds_here.iter().map(Find::piece).collect();
             if !plan.may_gain(&pieces) {
                 state.space.set_solid(le);
                 continue;
             }
             let Some(lens) = plan.add(&pieces) else { continue };
+            entries = entries_here;
             let some = finds_here.into_iter().zip(lens).filter(|(_, len)| *len > 0);
             finds.extend(some.map(|(find, len)| Find { len, ..find }));
         }
@@ -167,14 +197,7 @@ impl Core {
             .filter(|row| {
                 row.raw > TINY && state.slices.get(&row.id).is_none_or(|s| s.row.refs > 0 && s.row.le.is_none())
             })
-            .map(|row| Find {
-                ino: row.ino,
-                off: row.off,
-                skip: 0,
-                len: row.stored,
-                origin: Origin::Whole { id: row.id, epoch: row.epoch, from: None },
-                row,
-            })
+            .map(Find::whole)
             .collect();
         drop(state);
         if finds.is_empty() {
@@ -198,34 +221,29 @@ impl State {
         Ok(())
     }
 
-    /// The live bytes of an LE, to be moved: records where all references are found at the place the slice was written
-    /// for, the whole slice otherwise.
+    /// The live bytes of an LE, to be moved: records where all references to a slice are found, the whole slice otherwise.
     fn live_in(&mut self, le: LeIndex) -> Result<Vec<Find>> {
+        let bytes = |named: &[(Ino, MapRow)]| named.iter().map(|(_, entry)| u64::from(entry.len)).sum::<u64>();
         let mut out = Vec::new();
         for committed in self.reader.slices_of(le)? {
             let row = self.slices.get(&committed.id).map_or(committed, |slice| slice.row.clone());
             if row.refs == 0 || row.le != Some(le) {
                 continue;
             }
-            let end = row.off.saturating_add(u64::from(row.raw));
-            let entries = match self.mapped(row.ino, row.off, end) {
-                Err(LvError::NoInode { .. }) => Vec::new(),
-                other => other?,
-            };
-            let entries: Vec<_> = entries.into_iter().filter(|entry| entry.slice == row.id).collect();
-            let found: u64 = entries.iter().map(|entry| u64::from(entry.len)).sum();
-            if found == row.live && row.codec == 0 {
-                out.extend(entries.iter().map(|entry| Find {
-                    ino: row.ino,
-                    off: entry.off,
-                    skip: entry.skip,
-                    len: entry.len,
-                    origin: Origin::Record { old: row.id, skip: entry.skip },
-                    row: row.clone(),
-                }));
+            if row.moves_whole() || row.codec != 0 {
+                out.push(Find::whole(row));
+                continue;
+            }
+            let mut named = self.named_of(&row, 0..row.raw, false)?;
+            let shared = bytes(&named) != row.live;
+            if shared {
+                named = self.named_of(&row, 0..row.raw, true)?;
+            }
+            // An index that does not lead to all of them is damaged.
+            if bytes(&named) == row.live {
+                out.extend(Find::records(&row, named, shared));
             } else {
-                let origin = Origin::Whole { id: row.id, epoch: row.epoch, from: row.le };
-                out.push(Find { ino: row.ino, off: row.off, skip: 0, len: row.stored, origin, row });
+                out.push(Find::whole(row));
             }
         }
         Ok(out)

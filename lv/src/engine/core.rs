@@ -5,10 +5,10 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use pv::{Env, Epoch, FamilyUuid, Holder, HostLock, PvError};
+use pv::{Env, Epoch, ExtentSize, FamilyUuid, Holder, HostLock, PvError};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use vg::VolumeExtents;
@@ -105,7 +105,9 @@ pub(crate) struct Core {
     pub(crate) epoch: Epoch,
     /// The running clock at activation.
     pub(crate) activated: Duration,
-    pub(crate) extents: VolumeExtents,
+    /// Which PVs the extents lie on: see [`extents`](Self::extents).
+    pub(super) extents: RwLock<VolumeExtents>,
+    pub(crate) extent_size: ExtentSize,
     pub(crate) next_slice: Arc<AtomicU64>,
     pub(crate) cache: Cache<BlockKey, Arc<[u8]>, ByBytes>,
     pub(crate) flush: Mutex<super::pipeline::Pipeline>,
@@ -163,6 +165,11 @@ impl Core {
         state.reader.begin();
         state.evict(self.options.cached_rows);
         Ok(state)
+    }
+
+    /// Where the extents lie. It grows at its end and changes nowhere else.
+    pub(crate) fn extents(&self) -> VolumeExtents {
+        self.extents.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Stops the volume after a failure with an unknown outcome, and hands the failure on.

@@ -1,6 +1,7 @@
 //! Map 1: (file, offset) -> slice. The only place that changes map entries and counts references.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use pv::{LeIndex, SliceId};
 
@@ -8,7 +9,7 @@ use super::inode::{Inode, WINDOW, WindowSum};
 use super::space::LeState;
 use super::state::{FS, Slice, State, TINY};
 use crate::catalogue::{MapRow, SliceRow, map_mark};
-use crate::{Ino, Result};
+use crate::{Ino, LvError, Result};
 
 fn end_of(row: &MapRow) -> u64 {
     row.off.saturating_add(u64::from(row.len))
@@ -171,6 +172,32 @@ impl State {
         Ok(None)
     }
 
+    /// The map entries that name some of these bytes of a slice: those of the file it was written for, and with `shared`
+    /// those that borrow from it, as far as the last commit knows them.
+    pub(crate) fn named_of(&mut self, slice: &SliceRow, bytes: Range<u32>, shared: bool) -> Result<Vec<(Ino, MapRow)>> {
+        let len = bytes.end.saturating_sub(bytes.start);
+        let mut places = vec![(true, (slice.ino, slice.off.saturating_add(bytes.start.into()), len))];
+        if shared {
+            places.extend(self.reader.borrowed(FS, slice.id)?.into_iter().map(|place| (false, place)));
+        }
+        // A place that was one entry may be several by now, and more of them lie between two places.
+        let mut named = BTreeMap::new();
+        for (home, (ino, off, len)) in places {
+            let entries = match self.mapped(ino, off, off.saturating_add(len.into())) {
+                Err(LvError::NoInode { .. }) => continue,
+                other => other?,
+            };
+            let wanted = |entry: &MapRow| {
+                let end = entry.skip.saturating_add(entry.len);
+                // Only what an index leads to is found again when its bytes have moved.
+                let found = entry.slice == slice.id && slice.is_home_of(ino, entry) == home;
+                found && entry.skip < bytes.end && bytes.start < end
+            };
+            named.extend(entries.into_iter().filter(wanted).map(|entry| ((ino, entry.off), entry)));
+        }
+        Ok(named.into_iter().map(|((ino, _), entry)| (ino, entry)).collect())
+    }
+
     fn touch_slice(&mut self, id: SliceId) -> Option<&mut Slice> {
         let txg = self.txg;
         let slice = self.slices.get_mut(&id)?;
@@ -191,29 +218,35 @@ impl State {
 
     /// Takes `bytes` live bytes and `refs` references off a slice.
     fn unref(&mut self, id: SliceId, bytes: u32, refs: u32) {
-        let Some(slice) = self.touch_slice(id) else { return };
-        let before = slice.row.occupied();
-        slice.row.live = slice.row.live.saturating_sub(u64::from(bytes));
-        let bytes = before.saturating_sub(slice.row.occupied());
-        slice.row.refs = slice.row.refs.saturating_sub(refs);
-        let (le, gone, raw) = (slice.row.le, slice.row.refs == 0, slice.row.raw);
-        match le {
-            Some(le) => self.le_lost(le, bytes),
-            None if gone && raw > TINY => self.intents = self.intents.saturating_sub(u64::from(raw)),
-            None => {}
-        }
+        self.change_slice(id, |row| {
+            row.live = row.live.saturating_sub(u64::from(bytes));
+            row.refs = row.refs.saturating_sub(refs);
+        });
     }
 
     /// Adds `bytes` live bytes and `refs` references to a slice.
     fn add_ref(&mut self, id: SliceId, bytes: u32, refs: u32) {
+        self.change_slice(id, |row| {
+            row.live = row.live.saturating_add(u64::from(bytes));
+            row.refs = row.refs.saturating_add(refs);
+        });
+    }
+
+    /// Changes how a slice is named, and with it what its extent holds: both its bytes and its names count there.
+    fn change_slice(&mut self, id: SliceId, change: impl FnOnce(&mut SliceRow)) {
         let Some(slice) = self.touch_slice(id) else { return };
         let before = slice.row.occupied();
-        slice.row.live = slice.row.live.saturating_add(u64::from(bytes));
-        slice.row.refs = slice.row.refs.saturating_add(refs);
-        let bytes = slice.row.occupied().saturating_sub(before);
-        if let Some(le) = slice.row.le {
-            self.space.add_live(le, bytes);
-            self.touch_le(le);
+        change(&mut slice.row);
+        let after = slice.row.occupied();
+        let (le, gone, raw) = (slice.row.le, slice.row.refs == 0, slice.row.raw);
+        match le {
+            Some(le) if after < before => self.le_lost(le, before.saturating_sub(after)),
+            Some(le) => {
+                self.space.add_live(le, after.saturating_sub(before));
+                self.touch_le(le);
+            }
+            None if gone && raw > TINY => self.intents = self.intents.saturating_sub(u64::from(raw)),
+            None => {}
         }
     }
 

@@ -16,6 +16,8 @@ const ROWS: u64 = 128 * 1024;
 const TIGHT_ROWS: usize = 256;
 /// Transactions in a row that give pages back, at most.
 const SHRINKS: usize = 128;
+/// The fewest, however little is left.
+const TIGHT_LEAST: usize = 4;
 /// Tries to make room before a write is refused.
 const ROUNDS: usize = 256;
 /// How often what is pending is written for that, which others go on adding to.
@@ -61,7 +63,9 @@ impl Core {
             return DIRTY_ROWS;
         }
         let copies = self.wals.len().max(1);
-        TIGHT_ROWS / copies.saturating_mul(copies)
+        // Taking a file apart changes up to three rows for each that was asked for, on top of what waits already.
+        let room = self.rows_that_fit(self.free_with_reserve()) / 4;
+        (TIGHT_ROWS / copies.saturating_mul(copies)).min(room).max(TIGHT_LEAST)
     }
 
     /// The largest run of bytes that a commit takes inline for one file. On a nearly full host little: it is written up to
@@ -96,7 +100,8 @@ impl Core {
                 let able = |device: &Device| device.free >= SHRINK_TAKES && short(device);
                 *reusable >= SHRINK && hosts.devices.get(device).is_some_and(able)
             });
-            let Some(slot) = wanted.and_then(|(pv, _)| self.extents.pvs.get(*pv)) else { break };
+            let extents = self.extents();
+            let Some(slot) = wanted.and_then(|(pv, _)| extents.pvs.get(*pv)) else { break };
             let Some(store) = &slot.store else { break };
             self.release_reserve(SHRINK_TAKES);
             store.shrink(Bytes(SHRINK)).map_err(|error| self.poison(error.into()))?;

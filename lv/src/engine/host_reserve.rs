@@ -106,12 +106,12 @@ pub(super) fn deletions(free: u64) -> usize {
 impl Core {
     /// Gives the reserve back when the host is nearly full, or has less than `needed`.
     pub(super) fn release_reserve(&self, needed: u64) {
-        release_reserve(&self.env, &self.extents, needed);
+        release_reserve(&self.env, &self.extents(), needed);
     }
 
     /// Takes the reserve again where there is plenty of room for it.
     pub(crate) fn restore_reserve(&self) {
-        let extent = self.extents.extent_size.bytes();
+        let extent = self.extent_size.bytes();
         self.take_reserve(|space, _| {
             let (total, size) = (space.total.0, reserve(space.total.0));
             if space.free.0 > margin(total, extent).saturating_add(size) { size } else { 0 }
@@ -121,13 +121,13 @@ impl Core {
     /// Takes back as much of the reserve as there is, when this owner leaves: the next one needs it to come in.
     pub(crate) fn leave_reserve(&self) {
         if self.options.switches.keep(Rule::Reserve) {
-            leave_reserve(&self.env, &self.extents);
+            leave_reserve(&self.env, &self.extents());
         }
     }
 
     fn take_reserve(&self, size_of: impl Fn(HostSpace, u64) -> u64) {
         if self.options.switches.keep(Rule::Reserve) {
-            take_reserve(&self.env, &self.extents, size_of);
+            take_reserve(&self.env, &self.extents(), size_of);
         }
     }
 
@@ -175,9 +175,9 @@ impl Core {
     pub(crate) fn rows_beside_extents(&self, limit: usize) -> Result<Vec<usize>> {
         let state = self.state()?;
         let mut hosts = self.hosts(&state)?;
-        let cost = self.data_cost(self.extents.extent_size.bytes());
+        let cost = self.data_cost(self.extent_size.bytes());
         let mut rooms = Vec::new();
-        for pv in 0..self.extents.pvs.len() {
+        for pv in 0..self.extents().pvs.len() {
             while rooms.len() < limit && hosts.take(pv, cost, HostNeed::Compaction) {
                 rooms.push(self.rows_within(hosts.free_for_rows(), &state));
             }
@@ -186,10 +186,25 @@ impl Core {
     }
 
     fn rows_within(&self, free: u64, state: &State) -> usize {
+        (self.rows_that_fit(free) / 2).saturating_sub(state.waiting_rows())
+    }
+
+    /// Rows that one commit can hold with so many bytes free.
+    pub(super) fn rows_that_fit(&self, free: u64) -> usize {
         let copies = self.wals.len();
         let row = commit_cost(copies, PACKED_ROW, 0).saturating_sub(commit_cost(copies, 0, 0)).max(1);
-        let rows = usize::try_from(free.saturating_sub(commit_cost(copies, 0, 0)) / row).unwrap_or(usize::MAX);
-        (rows / 2).saturating_sub(state.waiting_rows())
+        usize::try_from(free.saturating_sub(commit_cost(copies, 0, 0)) / row).unwrap_or(usize::MAX)
+    }
+
+    /// Bytes free where the fullest copy of the metadata lies, with the reserve that a commit may take.
+    pub(super) fn free_with_reserve(&self) -> u64 {
+        let held = held(&self.env, &self.extents());
+        let free = |wal: &PathBuf| {
+            let space = self.env.host.space(wal.parent().unwrap_or(wal)).ok()?;
+            let reserve = held.iter().find(|(_, device)| *device == space.device).map_or(0, |(bytes, _)| *bytes);
+            Some(space.free.0.saturating_add(reserve))
+        };
+        self.wals.iter().filter_map(free).min().unwrap_or(u64::MAX)
     }
 
     /// Moves logs into their files and cuts them. What finds no room stays in its log, where it is as safe.

@@ -8,6 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use pv::sqlite::SHORT_JOURNAL;
+use pv::{LeIndex, PeIndex};
+
 use super::core::{Core, lock};
 use super::host_reserve::{held, reserve};
 use super::rules::Rule;
@@ -25,8 +28,6 @@ const GROWTH: u64 = 1024;
 const OPERATION_ROWS: u64 = 4;
 /// What an extent takes besides its bytes: pages that are not full, and pages that are journaled for it.
 const EXTENT: u64 = 32 * 1024;
-/// Length that a PV's journal keeps, about.
-const JOURNAL: u64 = 384 * 1024;
 /// Bytes that one transaction gives back to the host.
 pub(super) const SHRINK: u64 = 256 * 1024;
 /// What that takes while it runs, at most.
@@ -248,7 +249,7 @@ impl Core {
     /// Looks at the hosts.
     pub(crate) fn hosts(&self, state: &State) -> Result<Hosts> {
         let mut hosts = Hosts::default();
-        for (index, slot) in self.extents.pvs.iter().enumerate() {
+        for (index, slot) in self.extents().pvs.iter().enumerate() {
             let Some(store) = &slot.store else { continue };
             let Some(device) = self.look(&mut hosts, &slot.path) else { continue };
             hosts.pvs.insert(index, (device, store.space()?.reusable.0));
@@ -256,7 +257,7 @@ impl Core {
             journal.push("-journal");
             let known = self.env.host.stat(Path::new(&journal)).map_or(0, |file| file.len.0);
             if let Some(device) = hosts.devices.get_mut(&device) {
-                device.journals = device.journals.saturating_add(JOURNAL.saturating_sub(known));
+                device.journals = device.journals.saturating_add(u64::from(SHORT_JOURNAL).saturating_sub(known));
             }
         }
         for wal in &self.wals {
@@ -264,7 +265,7 @@ impl Core {
                 hosts.logs.push((device, self.env.host.stat(wal).map_or(0, |file| file.len.0)));
             }
         }
-        for (file, device) in held(&self.env, &self.extents) {
+        for (file, device) in held(&self.env, &self.extents()) {
             if let Some(found) = hosts.devices.get_mut(&device) {
                 found.free = found.free.saturating_add(file);
             }
@@ -276,7 +277,7 @@ impl Core {
     /// Takes note of the filesystem that holds `path`; says which it is.
     fn look(&self, hosts: &mut Hosts, path: &Path) -> Option<u64> {
         let space = self.env.host.space(path).ok()?;
-        let extent = self.extents.extent_size.bytes();
+        let extent = self.extent_size.bytes();
         let (margin, reserve) = (margin(space.total.0, extent), reserve(space.total.0));
         hosts.devices.entry(space.device).or_insert(Device { free: space.free.0, margin, journals: 0, reserve });
         Some(space.device)
@@ -284,7 +285,7 @@ impl Core {
 
     /// What `bytes` of data may take on the PVs.
     pub(crate) fn data_cost(&self, bytes: u64) -> u64 {
-        bytes.saturating_add(EXTENT.saturating_mul(bytes.div_ceil(self.extents.extent_size.bytes())))
+        bytes.saturating_add(EXTENT.saturating_mul(bytes.div_ceil(self.extent_size.bytes())))
     }
 
     /// Returns when the host has room for `len` more bytes of data and an operation's rows of metadata.
@@ -304,11 +305,42 @@ impl Core {
     }
 
     /// Bytes of data that the host can take beside what is pending, extents included that only wait to be deleted.
-    pub(crate) fn host_free(&self, state: &State) -> Result<u64> {
+    pub(crate) fn host_free(&self, state: &mut State) -> Result<u64> {
+        let free = self.host_free_with(state)?;
+        if free >= state.free_bytes() || !self.find_gone(state)? {
+            return Ok(free);
+        }
+        self.host_free_with(state)
+    }
+
+    /// Looks which of the extents that were dead at the activation are gone already, and give no room any more. Once, and
+    /// only when room is counted by what the host has: it costs a look into the PVs for each. `false` when there is nothing
+    /// new.
+    fn find_gone(&self, state: &mut State) -> Result<bool> {
+        let mut by_pv: BTreeMap<usize, Vec<(PeIndex, LeIndex)>> = BTreeMap::new();
+        for le in state.space.take_found_dead() {
+            for (pv, pe) in self.places(le) {
+                by_pv.entry(pv).or_default().push((pe, le));
+            }
+        }
+        let (mut changed, extents) = (false, self.extents());
+        for (pv, dead) in by_pv {
+            let Some(store) = extents.pvs.get(pv).and_then(|slot| slot.store.as_ref()) else { continue };
+            let pes: Vec<PeIndex> = dead.iter().map(|(pe, _)| *pe).collect();
+            let held: BTreeSet<PeIndex> = store.held(&pes)?.into_iter().collect();
+            for (_, le) in dead.iter().filter(|(pe, _)| !held.contains(pe)) {
+                state.space.set_gone(*le);
+                changed = true;
+            }
+        }
+        Ok(changed)
+    }
+
+    fn host_free_with(&self, state: &State) -> Result<u64> {
         let mut hosts = self.hosts(state)?;
         hosts.give_rows_back();
         let room = hosts.room_with(self, Waiting::of(state), state.space.dead_bytes());
-        let extent = self.extents.extent_size.bytes();
+        let extent = self.extent_size.bytes();
         // Others write meanwhile; and when metadata has no room, pages go back to the host first.
         let kept = match room.less(0) {
             Some(_) => SHRINK,
@@ -325,8 +357,7 @@ impl Core {
     /// Takes what `len` bytes may cost off what is known to be there.
     pub(super) fn known_room(&self, len: u64) -> bool {
         // Its part of an extent: the last one of many was counted whole when the host was looked at.
-        let part =
-            u128::from(len).saturating_mul(u128::from(EXTENT)) / u128::from(self.extents.extent_size.bytes().max(1));
+        let part = u128::from(len).saturating_mul(u128::from(EXTENT)) / u128::from(self.extent_size.bytes().max(1));
         let cost = len.saturating_add(u64::try_from(part).unwrap_or(u64::MAX));
         let mut known = lock(&self.host_known);
         let Some(left) = known.less(cost) else { return false };
@@ -352,7 +383,7 @@ impl Core {
     }
 
     fn a_pv(&self) -> PathBuf {
-        self.extents.pvs.first().map(|slot| slot.path.clone()).unwrap_or_default()
+        self.extents().pvs.first().map(|slot| slot.path.clone()).unwrap_or_default()
     }
 
     /// That the hosts have too little for something that cannot go on.
@@ -368,7 +399,7 @@ impl Core {
             let usable = hosts.devices.get(device)?.usable(HostNeed::Compaction);
             Some(usable.saturating_add(*again))
         });
-        let needed = self.data_cost(len.min(self.extents.extent_size.bytes()));
+        let needed = self.data_cost(len.min(self.extent_size.bytes()));
         // What was not there a moment ago may be there now.
         self.host_full(most.max().unwrap_or(0).min(needed.saturating_sub(1)), needed)
     }

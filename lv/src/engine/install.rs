@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use pv::{FlushNo, LeIndex};
+use pv::{FlushNo, LeIndex, SliceId};
 
 use super::core::Core;
 use super::layer::{Layer, Piece};
@@ -11,7 +11,7 @@ use super::pack::{Origin, Placed};
 use super::space::LeState;
 use super::state::State;
 use crate::catalogue::{MapRow, SliceRow};
-use crate::{Ino, LvError, Result};
+use crate::{Ino, Result};
 
 /// An LE that a PV now holds.
 #[derive(Debug)]
@@ -73,8 +73,9 @@ impl State {
                 entry.flush = flush;
             }
             self.touch_le(le);
+            let extents = core.extents();
             for (pv, _) in core.places(le) {
-                if let Some(slot) = core.extents.pvs.get(pv) {
+                if let Some(slot) = extents.pvs.get(pv) {
                     // Chunks end in any order, but a PV's mark never falls.
                     let mark = self.pvs.entry(slot.uuid).or_insert((core.epoch, flush));
                     *mark = (*mark).max((core.epoch, flush));
@@ -85,7 +86,7 @@ impl State {
                 match part.origin {
                     Origin::Layer if wanted(part.ino) => self.install_new(le, &part)?,
                     Origin::Layer => {}
-                    Origin::Record { old, skip } => self.install_record(le, &part, old, skip)?,
+                    Origin::Record { old, skip, shared } => self.install_record(le, &part, (old, skip), shared)?,
                     Origin::Whole { id, from, .. } => {
                         self.move_slice(id, from, le, part.pos);
                     }
@@ -122,37 +123,19 @@ impl State {
         self.map_put(part.ino, MapRow { off: part.off, len: part.len, slice: part.id, skip: 0 })
     }
 
-    /// Where the map still names `old` at the same bytes, it now names the new slice.
-    fn install_record(&mut self, le: LeIndex, part: &Placed, old: pv::SliceId, skip: u32) -> Result<()> {
-        if self.inodes.get(&part.ino).is_some_and(|inode| inode.gone) {
-            return Ok(());
+    /// Where maps still name these bytes of `old`, they now name the new slice.
+    fn install_record(&mut self, le: LeIndex, part: &Placed, (old, skip): (SliceId, u32), shared: bool) -> Result<()> {
+        let Some(row) = self.slices.get(&old).map(|slice| slice.row.clone()) else { return Ok(()) };
+        let end = skip.saturating_add(part.len);
+        let named = self.named_of(&row, skip..end, shared)?;
+        if !named.is_empty() {
+            self.add_slice(SliceRow { data_txg: row.data_txg, ..self.slice_of(le, part) });
         }
-        let end = part.off.saturating_add(u64::from(part.len));
-        let entries = match self.mapped(part.ino, part.off, end) {
-            Err(LvError::NoInode { .. }) => return Ok(()),
-            other => other?,
-        };
-        let mut added = false;
-        for entry in entries {
-            let from = entry.off.max(part.off);
-            let to = entry.off.saturating_add(u64::from(entry.len)).min(end);
-            // Byte `from` of the file: where the old entry and where the moved run say it lies in the old slice.
-            let by_entry = u64::from(entry.skip).saturating_add(from.saturating_sub(entry.off));
-            let by_run = u64::from(skip).saturating_add(from.saturating_sub(part.off));
-            if entry.slice != old || by_entry != by_run {
-                continue;
-            }
-            if !added {
-                let row = SliceRow {
-                    data_txg: self.slices.get(&old).map_or(self.txg.0, |s| s.row.data_txg),
-                    ..self.slice_of(le, part)
-                };
-                self.add_slice(row);
-                added = true;
-            }
-            let len = u32::try_from(to.saturating_sub(from)).unwrap_or(0);
-            let skip = u32::try_from(from.saturating_sub(part.off)).unwrap_or(0);
-            self.map_put(part.ino, MapRow { off: from, len, slice: part.id, skip })?;
+        for (ino, entry) in named {
+            let (from, to) = (entry.skip.max(skip), entry.skip.saturating_add(entry.len).min(end));
+            let off = entry.off.saturating_add(from.saturating_sub(entry.skip).into());
+            let (len, skip) = (to.saturating_sub(from), from.saturating_sub(skip));
+            self.map_put(ino, MapRow { off, len, slice: part.id, skip })?;
         }
         Ok(())
     }

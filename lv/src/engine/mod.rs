@@ -14,6 +14,7 @@ mod entry;
 mod file_map;
 mod flush;
 mod gather;
+mod grow;
 mod held;
 mod host_gain;
 mod host_reserve;

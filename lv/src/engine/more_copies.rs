@@ -34,7 +34,7 @@ impl Core {
             let failed = |source| pv::PvError::Io { path: file.clone(), operation: "remove it", source };
             self.env.host.remove_file(&file).map_err(failed)?;
         }
-        let copy = copies.make_equal(&self.env, place, self.extents.lv)?;
+        let copy = copies.make_equal(&self.env, place, self.extents().lv)?;
         let checkpointer = Copy::open(&self.env, place.clone())?;
         listed(self.epoch).map_err(|error| self.poison(error))?;
         lock(&self.locks).extend(owned.locks);

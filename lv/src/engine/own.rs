@@ -137,7 +137,8 @@ impl Core {
     /// Without it older metadata is found out a little later, or not: no reason to refuse a close.
     pub(crate) fn leave_mark(&self) {
         let holders: Vec<_> = lock(&self.copies).places().into_iter().map(|place| place.pv).collect();
-        let there = || self.extents.pvs.iter().filter_map(|slot| Some((slot.uuid, slot.store.as_ref()?)));
+        let extents = self.extents();
+        let there = || extents.pvs.iter().filter_map(|slot| Some((slot.uuid, slot.store.as_ref()?)));
         let Some((_, store)) = there().find(|(pv, _)| !holders.contains(pv)).or_else(|| there().next()) else { return };
         let Ok(mut state) = self.state() else { return };
         let known = store.owner(self.family).ok().flatten();

@@ -14,8 +14,9 @@ use crate::Ino;
 pub(crate) enum Origin {
     /// New data of a layer.
     Layer,
-    /// Live bytes of a slice that mostly is not: becomes a slice of its own.
-    Record { old: SliceId, skip: u32 },
+    /// Live bytes of a slice that mostly is not: becomes a slice of its own. `shared` when others name it than the file it
+    /// was written for.
+    Record { old: SliceId, skip: u32, shared: bool },
     /// A whole slice that moves; keeps its number and checksums.
     Whole { id: SliceId, epoch: Epoch, from: Option<LeIndex> },
 }
@@ -127,8 +128,8 @@ impl Packer<'_> {
 fn after(run: &Run, taken: usize, rest: Part) -> Run {
     let off = run.off.saturating_add(u64::try_from(taken).unwrap_or(0));
     let origin = match run.origin {
-        Origin::Record { old, skip } => {
-            Origin::Record { old, skip: skip.saturating_add(u32::try_from(taken).unwrap_or(0)) }
+        Origin::Record { old, skip, shared } => {
+            Origin::Record { old, skip: skip.saturating_add(u32::try_from(taken).unwrap_or(0)), shared }
         }
         other => other,
     };

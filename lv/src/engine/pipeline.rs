@@ -144,7 +144,7 @@ impl Core {
     }
 
     fn send(&self, token: &mut FlushToken<'_>, pv: usize, job: Job) -> Result<()> {
-        let store = self.extents.pvs.get(pv).and_then(|slot| slot.store.clone());
+        let store = self.extents().pvs.get(pv).and_then(|slot| slot.store.clone());
         let store =
             store.ok_or(LvError::Invalid { what: "an extent was to be written to a missing physical volume" })?;
         let report = token.report.clone();

@@ -45,6 +45,11 @@ impl Need {
             Self::Compaction => 0,
         }
     }
+
+    /// Free extents that it may take.
+    fn room(self, space: &Space) -> usize {
+        space.free_count().saturating_sub(self.kept(space))
+    }
 }
 
 /// One chunk: extents packed, numbered, and dealt to PVs.
@@ -86,7 +91,7 @@ impl Core {
             family: self.family,
             epoch: self.epoch,
             fs: u32::try_from(FS).unwrap_or(1),
-            extent: usize::try_from(self.extents.extent_size.get()).unwrap_or(usize::MAX),
+            extent: usize::try_from(self.extent_size.get()).unwrap_or(usize::MAX),
             next_slice: &self.next_slice,
         };
         while !runs.is_empty() {
@@ -110,33 +115,32 @@ impl Core {
 
     /// How many free extents there are for `need` without reclaiming.
     fn free_now(&self, need: Need) -> Result<usize> {
-        let state = self.state()?;
-        Ok(state.space.free_count().saturating_sub(need.kept(&state.space)))
+        Ok(need.room(&self.state()?.space))
     }
 
     /// Extents in the next chunk of `left` bytes: about a PV transaction's worth for each of up to two PVs, and no small
     /// rest at the end, which would cost as many syncs as a whole one.
     fn chunk_extents(&self, left: usize) -> usize {
-        let whole = PV_BATCH.saturating_mul(self.extents.pvs.len().clamp(1, 2));
+        let whole = PV_BATCH.saturating_mul(self.extents().pvs.len().clamp(1, 2));
         let chunks = (left.saturating_add(whole / 2) / whole).max(1);
-        let extent = usize::try_from(self.extents.extent_size.get()).unwrap_or(usize::MAX).max(1);
+        let extent = usize::try_from(self.extent_size.get()).unwrap_or(usize::MAX).max(1);
         left.div_ceil(chunks).div_ceil(extent).max(1)
     }
 
     /// How many free extents there are for `need`, at least one, and what they are taken for: reclaims when there are none.
     fn room(&self, token: &mut FlushToken<'_>, need: Need) -> Result<(usize, Need)> {
         // Compaction gains an extent in far fewer rounds; the bound only turns a mistake in counting into an error.
-        let rounds = self.extents.count().0.saturating_add(256);
+        let rounds = self.extents().count().0.saturating_add(256);
         for _ in 0..rounds {
             let mut state = self.state()?;
-            let room = state.space.free_count().saturating_sub(need.kept(&state.space));
+            let room = need.room(&state.space);
             if room > 0 {
                 state.pressure = state.space.shortage();
                 return Ok((room, need));
             }
-            let last = state.space.free_count().saturating_sub(Need::Accepted.kept(&state.space));
+            let last = Need::Accepted.room(&state.space);
             state.pressure = true;
-            let (free, needed) = (state.free_bytes(), self.extents.extent_size.bytes());
+            let (free, needed) = (state.free_bytes(), self.extent_size.bytes());
             drop(state);
             if need == Need::Compaction || !self.reclaim(token)? {
                 if need == Need::Data && last > 0 {
@@ -146,7 +150,7 @@ impl Core {
                 return Err(LvError::NoSpace { free, needed });
             }
         }
-        Err(LvError::NoSpace { free: 0, needed: self.extents.extent_size.bytes() })
+        Err(LvError::NoSpace { free: 0, needed: self.extent_size.bytes() })
     }
 
     /// Takes free extents for `wanted` extents of `left` bytes, at least one, where the hosts of their PVs have room.
@@ -173,7 +177,7 @@ impl Core {
     }
 
     fn claim_now(&self, token: &FlushToken<'_>, wanted: (usize, usize), need: Need) -> Result<Vec<LeIndex>> {
-        let extent = self.extents.extent_size.bytes();
+        let extent = self.extent_size.bytes();
         let mut left = u64::try_from(wanted.1).unwrap_or(u64::MAX);
         let mut state = self.state()?;
         let mut hosts = self.hosts(&state)?;
@@ -204,10 +208,11 @@ impl Core {
             state.space.give_back(le);
         }
         let mut chunk = Chunk::new(&mut state);
+        let lv = self.extents().lv;
         for (le, Packed { data, fill, toc, placed }) in les.into_iter().zip(packed) {
             let toc = encode_toc(&toc);
             for (pv, pe) in self.places(le) {
-                let fresh = FreshExtent { pe, lv: self.extents.lv, le, toc: toc.clone(), data: data.clone() };
+                let fresh = FreshExtent { pe, lv, le, toc: toc.clone(), data: data.clone() };
                 chunk.work.entry(pv).or_default().fresh.push(fresh);
             }
             chunk.placed.push((le, u32::try_from(fill).unwrap_or(u32::MAX), placed));
@@ -222,8 +227,9 @@ impl Core {
 
     /// The legs of an LE: index of the PV, place on it.
     pub(crate) fn places(&self, le: LeIndex) -> Vec<(usize, PeIndex)> {
-        let slot = |uuid| self.extents.pvs.iter().position(|pv| pv.uuid == uuid);
-        self.extents.places(le).iter().filter_map(|place| Some((slot(place.pv)?, place.pe))).collect()
+        let extents = self.extents();
+        let slot = |uuid| extents.pvs.iter().position(|pv| pv.uuid == uuid);
+        extents.places(le).iter().filter_map(|place| Some((slot(place.pv)?, place.pe))).collect()
     }
 
     /// What dead extents wait for now.

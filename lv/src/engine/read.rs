@@ -178,8 +178,9 @@ impl Core {
         };
         let at = row.pos.saturating_add(u32::try_from(first.saturating_mul(BLOCK)).unwrap_or(u32::MAX));
         let mut failure = None;
-        for place in self.extents.places(le) {
-            let Some(slot) = self.extents.pv(place.pv) else { continue };
+        let extents = self.extents();
+        for place in extents.places(le) {
+            let Some(slot) = extents.pv(place.pv) else { continue };
             let Some(store) = &slot.store else {
                 failure.get_or_insert(Failure::Missing { pv: slot.path.clone() });
                 continue;

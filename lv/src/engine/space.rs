@@ -87,6 +87,8 @@ pub(crate) struct Space {
     /// Dead LEs, longest dead first.
     dead: VecDeque<LeIndex>,
     next_pv: usize,
+    /// LEs that were dead when this activation began: the last one may have deleted their extents and not said so.
+    found_dead: Vec<LeIndex>,
     live_total: u64,
     /// LEs on missing PVs: what they do not hold is no room for anybody, nor what they hold no longer.
     away: u32,
@@ -104,39 +106,51 @@ pub fn hidden_reserve(count: u32) -> u32 {
 /// Most LEs of an active volume: about 5 GB of memory. A descriptor can claim any number.
 const LE_MAX: u32 = 1 << 26;
 
+/// Makes room for `count` LEs in all, if there may be so many.
+fn make_room(les: &mut Vec<Le>, count: u32) -> Result<()> {
+    if count > LE_MAX {
+        return Err(LvError::Invalid { what: "a volume of more than 67108864 extents cannot be activated" });
+    }
+    let more = usize::try_from(count).unwrap_or(usize::MAX).saturating_sub(les.len());
+    les.try_reserve_exact(more)
+        .map_err(|_| LvError::Invalid { what: "the volume has more extents than there is memory for" })
+}
+
+impl Le {
+    /// One that holds nothing.
+    fn unused(extents: &VolumeExtents, le: LeIndex) -> Self {
+        let places = extents.places(le);
+        let slot = |place: &vg::StripeLeg| extents.pvs.iter().position(|pv| pv.uuid == place.pv);
+        let here = places.iter().all(|place| extents.pv(place.pv).is_some_and(|pv| pv.store.is_some()));
+        Self {
+            state: if here && !places.is_empty() { LeState::Free } else { LeState::Away },
+            live: 0,
+            fill: 0,
+            epoch: Epoch(0),
+            flush: FlushNo(0),
+            since: 0,
+            damaged: false,
+            solid: None,
+            stamp: Txg(0),
+            row_sum: 0,
+            pv: places.first().and_then(slot).unwrap_or(usize::MAX),
+        }
+    }
+}
+
 impl Space {
     /// All LEs free. Those on missing PVs are away.
     pub(crate) fn new(extents: &VolumeExtents) -> Result<Self> {
         let count = extents.count().0;
-        if count > LE_MAX {
-            return Err(LvError::Invalid { what: "a volume of more than 67108864 extents cannot be activated" });
-        }
         let mut les = Vec::new();
-        les.try_reserve_exact(usize::try_from(count).unwrap_or(usize::MAX))
-            .map_err(|_| LvError::Invalid { what: "the volume has more extents than there is memory for" })?;
-        les.extend((0..count).map(|le| {
-            let places = extents.places(LeIndex(le));
-            let slot = |place: &vg::StripeLeg| extents.pvs.iter().position(|pv| pv.uuid == place.pv);
-            let here = places.iter().all(|place| extents.pv(place.pv).is_some_and(|pv| pv.store.is_some()));
-            Le {
-                state: if here && !places.is_empty() { LeState::Free } else { LeState::Away },
-                live: 0,
-                fill: 0,
-                epoch: Epoch(0),
-                flush: FlushNo(0),
-                since: 0,
-                damaged: false,
-                solid: None,
-                stamp: Txg(0),
-                row_sum: 0,
-                pv: places.first().and_then(slot).unwrap_or(usize::MAX),
-            }
-        }));
+        make_room(&mut les, count)?;
+        les.extend((0..count).map(|le| Le::unused(extents, LeIndex(le))));
         Ok(Self {
             les,
             free: BTreeMap::new(),
             dead: VecDeque::new(),
             next_pv: 0,
+            found_dead: Vec::new(),
             live_total: 0,
             away: 0,
             away_live: 0,
@@ -176,6 +190,36 @@ impl Space {
         }
         dead.sort_unstable();
         self.dead = dead.into_iter().map(|(_, le)| le).collect();
+        self.found_dead = self.dead.iter().copied().collect();
+    }
+
+    /// LEs that were dead when this activation began and still are, told once.
+    pub(crate) fn take_found_dead(&mut self) -> Vec<LeIndex> {
+        let mut found = std::mem::take(&mut self.found_dead);
+        found.retain(|le| self.get(*le).is_some_and(|entry| matches!(entry.state, LeState::Dead { .. })));
+        found
+    }
+
+    /// The extents of a dead LE are gone already.
+    pub(crate) fn set_gone(&mut self, le: LeIndex) {
+        if let Some(entry) = self.get_mut(le) {
+            entry.fill = 0;
+        }
+    }
+
+    /// Adds the LEs that a longer map has at its end.
+    pub(crate) fn grow(&mut self, extents: &VolumeExtents) -> Result<()> {
+        let (old, new) = (self.count(), extents.count().0);
+        make_room(&mut self.les, new)?;
+        for index in (old..new).map(LeIndex) {
+            let le = Le::unused(extents, index);
+            match le.state {
+                LeState::Free => self.free.entry(le.pv).or_default().push_back(index),
+                _ => self.away = self.away.saturating_add(1),
+            }
+            self.les.push(le);
+        }
+        Ok(())
     }
 
     pub(crate) fn get(&self, le: LeIndex) -> Option<&Le> {

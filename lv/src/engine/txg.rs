@@ -272,8 +272,10 @@ impl State {
         let key = vec![Value::Int(FS), int(ino.0), int(off)];
         match window.and_then(|rows| rows.get(&off)) {
             Some(row) => {
+                let home = self.slices.get(&row.slice).is_some_and(|slice| slice.row.is_home_of(ino, row));
                 let mut values = key;
-                values.extend([int(row.len.into()), int(row.slice.0), int(row.skip.into()), int(txg.0)]);
+                let entry = [int(row.len.into()), int(row.slice.0), int(row.skip.into())];
+                values.extend(entry.into_iter().chain([int((!home).into()), int(txg.0)]));
                 RowOp::put(Table::Map, values)
             }
             None => RowOp::delete(Table::Map, key),

@@ -47,18 +47,22 @@ impl State {
         Ok(None)
     }
 
+    /// A name of `ino` and the directory it is in: its first one while it has it, else any. O(all entries) for those.
+    fn name_of(&mut self, ino: Ino) -> Result<Option<(Ino, Vec<u8>)>> {
+        let parent = self.inode(ino)?.parent;
+        match self.name_in(parent, ino)? {
+            Some(name) => Ok(Some((parent, name))),
+            None => self.any_name(ino),
+        }
+    }
+
     /// A path that leads to an inode; `None` when none does.
     pub(crate) fn find_path(&mut self, ino: Ino) -> Result<Option<Vec<u8>>> {
         let mut parts: Vec<Vec<u8>> = Vec::new();
         let mut at = ino;
         let mut climb = Climb::from(at);
         while at != Ino::ROOT {
-            let parent = self.inode(at)?.parent;
-            let found = match self.name_in(parent, at)? {
-                Some(name) => Some((parent, name)),
-                None => self.any_name(at)?,
-            };
-            let Some((parent, name)) = found else { return Ok(None) };
+            let Some((parent, name)) = self.name_of(at)? else { return Ok(None) };
             parts.push(name);
             if !climb.step(parent) {
                 return Err(self.damaged(format!("directory {at} is above itself")));
@@ -73,8 +77,7 @@ impl State {
         let mut parts: Vec<Vec<u8>> = Vec::new();
         let mut at = ino;
         while at != Ino::ROOT && parts.len() < SHOWN_DEPTH {
-            let Ok(parent) = self.inode(at).map(|inode| inode.parent) else { break };
-            let Ok(Some(name)) = self.name_in(parent, at) else { break };
+            let Ok(Some((parent, name))) = self.name_of(at) else { break };
             parts.push(name);
             at = parent;
         }

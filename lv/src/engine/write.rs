@@ -229,7 +229,7 @@ impl Core {
 
     /// Whether the quota has room for one more inode.
     pub(crate) fn one_more_file(&self, state: &State) -> Result<()> {
-        let (usage, limit) = (state.fs.files, self.options.quota.files);
+        let (usage, limit) = (state.files(), self.options.quota.files);
         if usage >= limit {
             return Err(LvError::Quota { what: "files", limit, requested: 1, usage });
         }
@@ -301,8 +301,17 @@ impl State {
         if free < len { Err(LvError::NoSpace { free, needed: len }) } else { Ok(()) }
     }
 
-    /// An orphan that nobody has open.
+    /// Inodes that somebody can still use. Those that are being taken apart are not counted.
+    pub(crate) fn files(&self) -> u64 {
+        self.fs.files.saturating_sub(u64::try_from(self.burials().count()).unwrap_or(u64::MAX))
+    }
+
     pub(crate) fn next_burial(&self) -> Option<Ino> {
-        self.orphans.iter().find(|ino| self.inodes.get(ino).is_none_or(|inode| inode.opens == 0)).copied()
+        self.burials().next()
+    }
+
+    /// The orphans that nobody has open.
+    fn burials(&self) -> impl Iterator<Item = Ino> {
+        self.orphans.iter().copied().filter(|ino| self.inodes.get(ino).is_none_or(|inode| inode.opens == 0))
     }
 }

@@ -1,5 +1,6 @@
 //! An active logical volume.
 
+mod grow;
 mod locks;
 mod mounted;
 mod notice;
@@ -11,7 +12,7 @@ mod xattr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use pv::Env;
+use pv::{Env, FamilyUuid};
 use vg::VolumeExtents;
 
 pub use self::notice::VolumeNotice;
@@ -120,6 +121,11 @@ impl Volume {
     /// Whether it was activated [only to be read](VolumeOptions::read_only).
     pub fn is_read_only(&self) -> bool {
         self.core.options.read_only
+    }
+
+    /// The family it belongs to, by which other processes find its owner.
+    pub fn family(&self) -> FamilyUuid {
+        self.core.family
     }
 
     fn now(&self) -> i64 {
@@ -350,10 +356,10 @@ impl Volume {
     /// # Errors
     /// [`LvError::Poisoned`].
     pub fn statfs(&self) -> Result<StatFs> {
-        let state = self.core.state()?;
-        let free = state.free_bytes().min(self.core.host_free(&state)?);
+        let mut state = self.core.state()?;
+        let free = state.free_bytes().min(self.core.host_free(&mut state)?);
         let (total, used) = (state.space.total(), state.used_bytes());
-        Ok(StatFs { total, used: used.min(total), free, files: state.fs.files, name_max: 255 })
+        Ok(StatFs { total, used: used.min(total), free, files: state.files(), name_max: 255 })
     }
 
     /// What the volume holds in memory and keeps back on disk.

@@ -5,7 +5,9 @@ use anyfs_lvm_lv::{
 };
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
+use pv::{LeCount, LeIndex, PeIndex};
 use std::io::{Read, Seek, SeekFrom, Write};
+use vg::{Segment, SegmentKind, StripeLeg, VolumeExtents};
 
 use super::arguments::{Arguments, arguments};
 use super::support::Rig;
@@ -57,7 +59,7 @@ calls! {
     release: |volume, a| volume.release(a.inos[0]);
     fsync: |volume, a| volume.fsync(a.inos[0]);
     sync: |volume, _a| volume.sync();
-    check: |volume, a| volume.check(CheckOptions { data: a.flag() }).inspect(clean);
+    check: |volume, a| volume.check(CheckOptions { data: a.flag(), pages: a.flag() }).inspect(clean);
     statfs: |volume, _a| volume.statfs();
     usage: |volume, _a| volume.usage();
     step: |volume, a| volume.step(a.work());
@@ -76,6 +78,21 @@ calls! {
     try_lock_file: |volume, a| volume.try_lock_file(a.inos[0], ONE, a.lock());
     transaction: |volume, a| volume.transaction(|tx| together(tx, a));
     add_copy: |volume, a| volume.add_copy(&nowhere(a), &mut |_| Ok(()));
+    grow: |volume, a| volume.grow(&map(volume, a));
+}
+
+/// The volume's own map, or one with a segment of any length at a place of its own, or somewhere else, or of another volume.
+fn map(volume: &Volume, a: &Arguments) -> VolumeExtents {
+    let (own, [number, ..]) = (volume.extents(), a.number.to_le_bytes());
+    let kind = SegmentKind::Linear(StripeLeg { pv: pv::PvUuid::from_bytes([number; 16]), pe: PeIndex(u32::MAX) });
+    let start = LeIndex(if a.flag() { own.count().0 } else { u32::from(number) });
+    let more = Segment { start, count: LeCount(u32::MAX - u32::from(number) * 7), kind };
+    match a.count() % 4 {
+        0 => VolumeExtents { segments: own.segments.iter().cloned().chain([more]).collect(), ..own },
+        1 => VolumeExtents { segments: [more].into(), ..own },
+        2 => VolumeExtents { lv: pv::LvUuid::from_bytes([number; 16]), ..own },
+        _ => own,
+    }
 }
 
 /// A place where no copy can be made.
@@ -95,6 +112,9 @@ pub(crate) const SURE: &[(&str, SureCall)] = &[
     ("unlock_all", |volume, a| volume.unlock_all(if a.flag() { ONE } else { OTHER })),
     ("notices", |volume, _| assert!(volume.notices().is_empty())),
     ("is_read_only", |volume, _| assert!(!volume.is_read_only())),
+    ("env", |volume, _| assert!(!volume.env().threads)),
+    ("extents", |volume, _| assert!(volume.extents().count().0 > 0)),
+    ("family", |volume, _| assert_eq!(volume.family(), volume.extents().family)),
     ("cancel_lock", |volume, _| volume.cancel_lock(ONE)),
 ];
 
@@ -188,7 +208,7 @@ fn every_call_returns_whatever_it_is_given() {
             // No call with wrong arguments stops the volume.
             prop_assert!(volume.getattr(Ino::ROOT).is_ok(), "{} {:?}: {:?}", name, a, volume.getattr(Ino::ROOT));
         }
-        clean(&volume.check(CheckOptions { data: true }).unwrap());
+        clean(&volume.check(CheckOptions::ALL).unwrap());
         volume.abandon();
         rig.open().close().unwrap();
         Ok(())

@@ -7,8 +7,6 @@ use rusqlite::types::Value;
 
 use super::support::{Rig, pattern};
 
-const DATA: CheckOptions = CheckOptions { data: true };
-
 /// A closed volume with some of everything: `/dir/big` in extents, `/small` in the metadata, a link, an attribute.
 fn filled(copies: u8) -> Rig {
     let rig = Rig::with_copies(2, 32, 65536, copies);
@@ -63,7 +61,7 @@ fn set(rig: &Rig, (table, code): (&str, u8), filter: &str, (column, value): (usi
 }
 
 fn run(rig: &Rig) -> CheckReport {
-    check(&rig.env, &rig.extents, &rig.copies, DATA).unwrap()
+    check(&rig.env, &rig.extents, &rig.copies, CheckOptions::ALL).unwrap()
 }
 
 fn text(report: &CheckReport) -> String {
@@ -110,6 +108,7 @@ fn every_contradiction_of_sound_rows_is_found_and_named() {
         (SLICE, "le IS NOT NULL", (7, int(3)), "and counts 3 for"),
         (SLICE, "le IS NOT NULL", (8, int(12)), "for 12"),
         (SLICE, "le IS NOT NULL", (1, int(50)), "or of the future"),
+        (SLICE, "le IS NOT NULL", (11, int(9)), "is named as if it had been written for another place"),
         (SLICE, "le IS NOT NULL", (2, int(9)), "logical extent 9 holds slices and is not counted"),
         (SLICE, "le IS NOT NULL AND pos = 0", (3, int(100)), "lacks slice"),
         (SLICE, "le IS NULL", (13, Value::Blob(b"other byte".to_vec())), "does not match its checksum"),
@@ -216,15 +215,15 @@ fn an_extent_that_nobody_names_is_a_leak_or_is_about_to_be_freed() {
 fn a_check_of_an_active_volume_is_its_owners() {
     let rig = filled(2);
     let volume = rig.open();
-    assert!(matches!(check(&rig.env, &rig.extents, &rig.copies, DATA), Err(LvError::InUse { .. })));
+    assert!(matches!(check(&rig.env, &rig.extents, &rig.copies, CheckOptions::ALL), Err(LvError::InUse { .. })));
     let file = volume.lookup(Ino::ROOT, b"small").unwrap().ino;
     volume.write(file, 3, &pattern(3, 70_000)).unwrap();
     volume.rename((Ino::ROOT, b"small"), (Ino::ROOT, b"new"), Rename::Replace).unwrap();
-    let report = volume.check(DATA).unwrap();
+    let report = volume.check(CheckOptions::ALL).unwrap();
     assert!(report.is_clean() && report.checked.bytes >= 260_000, "{report:?}");
     volume.unlink(Ino::ROOT, b"new").unwrap();
     volume.step(Work::Clean { idle: true }).unwrap();
-    assert!(volume.check(DATA).unwrap().is_clean());
+    assert!(volume.check(CheckOptions::ALL).unwrap().is_clean());
 }
 
 #[test]

@@ -221,6 +221,10 @@ impl ExtentStore for Misdirected {
     fn space(&self) -> pv::Result<pv::StoreSpace> {
         self.inner.space()
     }
+
+    fn contradictions(&self) -> pv::Result<usize> {
+        self.inner.contradictions()
+    }
     fn shrink(&self, bytes: pv::Bytes) -> pv::Result<()> {
         self.inner.shrink(bytes)
     }
@@ -269,4 +273,22 @@ fn damaged_extents_are_named_and_do_not_stop_anything_else() {
         volume.sync().unwrap();
         volume.step(Work::Compact).unwrap();
     }
+}
+
+#[test]
+fn a_file_whose_first_name_went_is_named_by_another_one() {
+    let mut rig = Rig::new(1, 16, 65536);
+    let volume = rig.open();
+    let dir = volume.mkdir(Ino::ROOT, b"dir", &NewNode::directory(0o755)).unwrap().ino;
+    let file = volume.create(Ino::ROOT, b"first", &NewNode::file(0o644)).unwrap().ino;
+    volume.write(file, 0, &pattern(1, 70_000)).unwrap();
+    volume.step(Work::Flush).unwrap();
+    volume.link(file, dir, b"second").unwrap();
+    volume.unlink(Ino::ROOT, b"first").unwrap();
+    volume.close().unwrap();
+    let mut slots = rig.extents.pvs.to_vec();
+    slots[0].store = None;
+    rig.extents.pvs = slots.into();
+    let error = rig.open().read(file, 0, &mut [0; 10]).unwrap_err();
+    assert!(matches!(&error, LvError::PvMissing { path, .. } if *path == b"/dir/second"), "{error}");
 }

@@ -242,3 +242,76 @@ fn what_a_host_has_no_room_for_is_not_called_used() {
     let after = volume.statfs().unwrap();
     assert!(after.free < before.free && (after.used, after.total) == (before.used, before.total), "{after:?}");
 }
+
+/// The last owner deleted them and did not live to commit that.
+#[test]
+fn extents_that_are_gone_already_are_not_counted_as_room_that_will_be() {
+    let (mut rig, host) = rig();
+    rig.options.grace = std::time::Duration::ZERO;
+    let volume = rig.open();
+    let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+    volume.write(file, 0, &pattern(1, 3 << 20)).unwrap();
+    volume.step(Work::Flush).unwrap();
+    volume.sync().unwrap();
+    volume.unlink(Ino::ROOT, b"f").unwrap();
+    volume.sync().unwrap();
+    assert!(volume.step(Work::Delete).unwrap());
+    volume.abandon();
+    let volume = rig.open();
+    host.set(48 << 20);
+    assert_eq!(volume.usage().unwrap().quarantined_extents, 48);
+    let shown = volume.statfs().unwrap().free;
+    assert!(volume.step(Work::Delete).unwrap());
+    assert_eq!(volume.usage().unwrap().quarantined_extents, 0);
+    let left = volume.statfs().unwrap().free;
+    // But for the rows of the deletion, which are not yet committed.
+    assert!(shown.abs_diff(left) < 1 << 20 && left > 8 << 20, "{shown} bytes, then {left}");
+}
+
+/// Some of the reserve may be gone already: the less is left, the less waits for one commit.
+#[test]
+fn a_file_of_many_pieces_is_deleted_with_half_of_the_reserve() {
+    let host = Arc::new(Told { inner: RealHost, free: AtomicU64::new(TOTAL / 2) });
+    let mut rig = Rig::with_copies(2, 400, 65536, 2);
+    rig.env = Env { host: Arc::clone(&host) as Arc<dyn Host>, ..rig.env };
+    let volume = rig.open();
+    for name in [b"a", b"b", b"c"] {
+        let file = volume.create(Ino::ROOT, name, &NewNode::file(0o600)).unwrap().ino;
+        for piece in 0..200 {
+            volume.write(file, piece * 8192, &pattern(piece, 4096)).unwrap();
+        }
+        volume.step(Work::Flush).unwrap();
+    }
+    volume.close().unwrap();
+    host.set(480_000);
+    let volume = rig.open();
+    for name in [b"a", b"b", b"c"] {
+        volume.unlink(Ino::ROOT, name).unwrap();
+    }
+    volume.sync().unwrap();
+    host.set(TOTAL / 2);
+    volume.close().unwrap();
+    rig.check();
+}
+
+/// Where little may wait for a commit, a large file is taken apart in several steps.
+#[test]
+fn a_deleted_file_does_not_count_while_it_is_taken_apart() {
+    let (rig, host) = rig();
+    let volume = rig.open();
+    let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+    for piece in 0..3000 {
+        volume.write(file, piece * 8192, &pattern(piece, 4096)).unwrap();
+    }
+    volume.close().unwrap();
+    host.set(480_000);
+    let volume = rig.open();
+    assert_eq!(volume.statfs().unwrap().files, 2);
+    volume.unlink(Ino::ROOT, b"f").unwrap();
+    assert_eq!(volume.statfs().unwrap().files, 1);
+    assert!(volume.statfs().unwrap().used > 1 << 20, "it is gone already");
+    volume.sync().unwrap();
+    while volume.step(Work::Clean { idle: true }).unwrap() {}
+    let space = volume.statfs().unwrap();
+    assert_eq!((space.files, space.used), (1, 0));
+}

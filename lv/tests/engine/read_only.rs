@@ -51,7 +51,7 @@ fn everything_is_read_and_nothing_changed() {
     assert_eq!(volume.getxattr(small, b"user.a").unwrap(), b"value");
     assert_eq!(volume.transaction(|tx| tx.getattr(small)).unwrap().size, 10);
     assert!(volume.statfs().unwrap().free > 0);
-    let report = volume.check(CheckOptions { data: true }).unwrap();
+    let report = volume.check(CheckOptions::ALL).unwrap();
     assert!(report.is_clean() && report.checked.copies == 2, "{report:?}");
     volume.open(small).unwrap();
     volume.release(small).unwrap();

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyfs_lvm_lv::{Ino, LvError, NewNode, SetAttr, SetXattr, VolumeOptions, Work};
+use anyfs_lvm_lv::{Ino, LvError, NewNode, SetAttr, SetXattr, Volume, VolumeOptions, Work};
 use pv::Env;
 
 use super::support::{Rig, contents, pattern};
@@ -196,6 +196,124 @@ fn what_was_accepted_is_placed_beside_a_slice_that_moves_whole() {
         }
     }
     assert!(refused > 100 && placed > 1000, "{refused} refused, {placed} placed");
+}
+
+/// Bytes that several files name move like all others, once, and all files name the copy.
+#[test]
+fn what_is_left_of_shared_bytes_takes_no_more_room_than_df_shows() {
+    let rig = Rig::new(1, 100, 4096);
+    let volume = rig.open();
+    let create = |name: &[u8]| volume.create(Ino::ROOT, name, &NewNode::file(0o600)).unwrap().ino;
+    let (first, second, third) = (create(b"first"), create(b"second"), create(b"third"));
+    let mut one = pattern(1, 163_840);
+    volume.write(first, 0, &one).unwrap();
+    volume.copy_range((first, 0), (second, 0), 163_840).unwrap();
+    // Half a block further on: pieces of two files overlap in part.
+    volume.copy_range((first, 0), (third, 2048), 8192).unwrap();
+    let (mut two, mut three) = (one.clone(), [vec![0; 2048], one[..8192].to_vec()].concat());
+    volume.sync().unwrap();
+    for block in (0..163_840u64).step_by(4096) {
+        for (file, held) in [(first, &mut one), (second, &mut two), (third, &mut three)] {
+            let (off, new) = (block + 150, pattern(block + file.0, 3800));
+            let at = usize::try_from(off).unwrap();
+            let Some(held) = held.get_mut(at..at + 3800) else { continue };
+            let free = volume.statfs().unwrap().free;
+            assert!(free > 3800, "{free} bytes free at block {block}");
+            volume.write(file, off, &new).unwrap();
+            volume.step(Work::Flush).unwrap();
+            held.copy_from_slice(&new);
+        }
+    }
+    let last = create(b"last");
+    let mut filled = 0;
+    while volume.statfs().unwrap().free >= 1000 {
+        volume.write(last, filled, &pattern(filled, 1000)).unwrap();
+        volume.step(Work::Flush).unwrap();
+        filled += 1000;
+    }
+    assert!(filled > 8192, "{filled} bytes");
+    let right = |volume: &Volume| {
+        contents(volume, first) == one && contents(volume, second) == two && contents(volume, third) == three
+    };
+    assert!(right(&volume));
+    volume.close().unwrap();
+    assert!(rig.check().is_clean() && right(&rig.open()));
+}
+
+/// A file may borrow from itself, also to where the lender's own bytes were.
+#[test]
+fn extents_are_emptied_whoever_borrows_from_them() {
+    let rig = Rig::new(1, 40, 65536);
+    let volume = rig.open();
+    let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+    volume.write(file, 0, &pattern(1, 4 * 65536)).unwrap();
+    volume.step(Work::Flush).unwrap();
+    let mut held = pattern(1, 4 * 65536);
+    for block in (0..4 * 65536u64).step_by(65536) {
+        volume.copy_range((file, block), (file, block + 20_000), 10_000).unwrap();
+        volume.punch(file, block + 30_000, block + 65_536).unwrap();
+        let at = usize::try_from(block).unwrap();
+        held.copy_within(at..at + 10_000, at + 20_000);
+        held[at + 30_000..at + 65_536].fill(0);
+    }
+    volume.sync().unwrap();
+    let free = || volume.usage().map(|usage| usage.free_extents + usage.quarantined_extents).unwrap();
+    assert_eq!(free(), 36);
+    let rounds = (0..20).take_while(|_| {
+        let more = volume.step(Work::Compact).unwrap();
+        volume.sync().unwrap();
+        more
+    });
+    assert!(rounds.count() < 5, "it goes on for ever");
+    // 20,000 bytes of each, once.
+    assert_eq!(free(), 38);
+    assert!(contents(&volume, file) == held);
+    volume.close().unwrap();
+    rig.check();
+    assert!(contents(&rig.open(), file) == held);
+}
+
+/// Of each extent a little is named very often, and nothing else.
+#[test]
+fn what_is_named_very_often_takes_no_more_room_than_df_shows() {
+    // Of 1,200 names each moves whole, and counts so; of 300 it moves in pieces.
+    for (names, filled_least) in [(1200u64, 0), (300, 2 << 20)] {
+        let rig = Rig::new(1, 60, 65536);
+        let volume = rig.open();
+        let create = |name: &[u8]| volume.create(Ino::ROOT, name, &NewNode::file(0o600)).unwrap().ino;
+        let (first, second, last) = (create(b"first"), create(b"second"), create(b"last"));
+        let extents = 40;
+        for extent in 0..extents {
+            volume.write(first, extent * 65536, &pattern(extent, 65536)).unwrap();
+            volume.step(Work::Flush).unwrap();
+        }
+        for (extent, name) in (0..extents).flat_map(|extent| (0..names).map(move |name| (extent, name))) {
+            let to = (extent * names + name) * 64;
+            volume.copy_range((first, extent * 65536 + name * 16), (second, to), 16).unwrap();
+        }
+        volume.punch(first, 0, extents * 65536).unwrap();
+        volume.sync().unwrap();
+        let mut filled = 0;
+        while volume.statfs().unwrap().free >= 50_000 {
+            volume.write(last, filled, &pattern(filled, 50_000)).unwrap();
+            volume.sync().unwrap();
+            filled += 50_000;
+        }
+        assert!(filled > filled_least, "{filled} bytes beside {names} names of each extent");
+        assert!(contents(&volume, last)[..50_000] == pattern(0, 50_000));
+        for (extent, name) in [(0, 0), (7, names - 1), (extents - 1, 17)] {
+            let mut found = [0; 16];
+            volume.read(second, (extent * names + name) * 64, &mut found).unwrap();
+            let at = usize::try_from(name * 16).unwrap();
+            assert!(found == pattern(extent, 65536)[at..at + 16], "extent {extent}, name {name}");
+        }
+        // With few names left it moves in pieces again, and counts so.
+        for name in 0..names - 3 {
+            volume.punch(second, name * 64, name * 64 + 64).unwrap();
+        }
+        volume.close().unwrap();
+        rig.check();
+    }
 }
 
 #[test]

@@ -87,7 +87,7 @@ impl Rig {
 
     /// Checks the volume's files while nobody has it open: nothing is wrong.
     pub(crate) fn check(&self) -> CheckReport {
-        let report = check(&self.env, &self.extents, &self.copies, CheckOptions { data: true }).unwrap();
+        let report = check(&self.env, &self.extents, &self.copies, CheckOptions::ALL).unwrap();
         assert!(report.is_clean(), "{:#?}", report.problems);
         report
     }

@@ -10,18 +10,24 @@ pub(super) fn state(pid: u32) -> ProcessState {
         return ProcessState::Unknown;
     }
     match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
-        Ok(stat) => of_stat(&stat),
+        Ok(stat) => of_stat(&stat, threads(pid)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => ProcessState::Gone,
         Err(_) => ProcessState::Unknown,
     }
 }
 
-/// The state is the word after the name, which stands in brackets and may hold brackets and blanks.
-fn of_stat(stat: &str) -> ProcessState {
+/// Threads of a process that have not ended, and the first one also when it has.
+fn threads(pid: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
+}
+
+/// The state is the word after the name, which stands in brackets and may hold brackets and blanks. It is that of the
+/// first thread, but what a process holds it has until its last one has ended.
+fn of_stat(stat: &str, threads: usize) -> ProcessState {
     let word = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().next());
     match word {
         Some("T" | "t") => ProcessState::Stopped,
-        Some("Z" | "X" | "x") => ProcessState::Gone,
+        Some("Z" | "X" | "x") if threads <= 1 => ProcessState::Gone,
         Some(_) => ProcessState::Running,
         None => ProcessState::Unknown,
     }
@@ -57,10 +63,17 @@ mod tests {
 
     #[test]
     fn the_state_stands_behind_the_name() {
-        assert_eq!(of_stat("12 (a) b) (c) T 1 12"), ProcessState::Stopped);
-        assert_eq!(of_stat("12 (sh) S 1 12"), ProcessState::Running);
-        assert_eq!(of_stat("12 (sh) Z 1 12"), ProcessState::Gone);
-        assert_eq!(of_stat(""), ProcessState::Unknown);
+        assert_eq!(of_stat("12 (a) b) (c) T 1 12", 1), ProcessState::Stopped);
+        assert_eq!(of_stat("12 (sh) S 1 12", 1), ProcessState::Running);
+        assert_eq!(of_stat("12 (sh) Z 1 12", 1), ProcessState::Gone);
+        assert_eq!(of_stat("", 1), ProcessState::Unknown);
+    }
+
+    #[test]
+    fn a_process_is_there_until_its_last_thread_has_ended() {
+        assert_eq!(of_stat("12 (sh) Z 1 12", 2), ProcessState::Running);
+        assert_eq!(of_stat("12 (sh) Z 1 12", 0), ProcessState::Gone);
+        assert_eq!(threads(std::process::id()) > 0, cfg!(target_os = "linux"));
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod journal;
 mod open;
 mod settings;
 mod shrink;
+mod structure;
 mod uri;
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 pub(crate) mod writeback;
@@ -26,7 +27,10 @@ pub use error::error;
 pub(crate) use journal::unmark;
 pub use open::open;
 pub(crate) use open::{probe, reader_flags, reader_init};
+pub use settings::SHORT_JOURNAL;
+pub(crate) use settings::shorten_journal;
 pub use shrink::shrink;
+pub use structure::contradictions;
 pub(crate) use uri::{mode, uri};
 
 /// What a kind of file looks like inside.

@@ -16,8 +16,16 @@ const WRITER_PATIENCE: Duration = Duration::from_secs(5);
 /// does better to queue at the lock file.
 const READER_PATIENCE: Duration = Duration::from_millis(200);
 
-/// What is left of a rollback journal between transactions.
-const JOURNAL_KEPT: i64 = 1024 * 1024;
+/// What a rollback journal keeps between transactions, in bytes at most.
+const JOURNAL_KEPT: u32 = 1024 * 1024;
+
+/// The same on a host with little room: whoever counts it counts so much for each PV.
+pub const SHORT_JOURNAL: u32 = 384 * 1024;
+
+/// Lets the next commits keep a short journal, or one of the usual length, which need not grow again each time.
+pub(crate) fn shorten_journal(conn: &Connection, short: bool) -> Result<()> {
+    conn.pragma_update(None, "journal_size_limit", if short { SHORT_JOURNAL } else { JOURNAL_KEPT })
+}
 
 /// Upper limits for what a file may make this process do.
 const LIMITS: [(Limit, i32); 7] = [
@@ -71,7 +79,7 @@ pub(super) fn tune(conn: &Connection, tuning: &Tuning, access: Access) -> Result
     }
     // A page that spills before the commit would lock readers out early.
     conn.execute_batch("PRAGMA cache_spill = OFF;")?;
-    conn.pragma_update(None, "journal_size_limit", JOURNAL_KEPT)
+    shorten_journal(conn, false)
 }
 
 /// The journal mode a connection to such a file must report.

@@ -27,6 +27,8 @@ use crate::{
 };
 
 const SPACE: &str = "read its size";
+/// Looks at all pages without a lock, before one with it.
+const LOOKS: usize = 2;
 
 /// [`ExtentStore`] of a PV file.
 ///
@@ -129,6 +131,10 @@ impl ExtentStore for SqliteStore {
         self.locked(|conn| rows::extents_after(conn, &self.path, family, (epoch, flush)))
     }
 
+    fn held(&self, pes: &[PeIndex]) -> Result<Vec<PeIndex>> {
+        self.locked(|conn| rows::held(conn, &self.path, pes))
+    }
+
     fn list(&self, pe: Option<PeIndex>, limit: usize) -> Result<Vec<ListedExtent>> {
         self.locked(|conn| rows::list(conn, &self.path, pe, limit))
     }
@@ -146,6 +152,18 @@ impl ExtentStore for SqliteStore {
         self.writer.transact(|conn| rows::forget_owner(conn, &self.path, family))?;
         while self.writer.transact(|conn| rows::forget_some(conn, &self.path, family))? > 0 {}
         Ok(())
+    }
+
+    fn contradictions(&self) -> Result<usize> {
+        // All of a PV takes long to read, and nobody's commit should wait for that, or for a reader that is stopped. What is
+        // sound while others write is sound; what is not may be what a commit changed meanwhile.
+        for _ in 0..LOOKS {
+            let looked = self.fresh(Access::Immutable).and_then(|conn| sqlite::contradictions(&conn, &self.path));
+            if matches!(looked, Ok(0)) {
+                return Ok(0);
+            }
+        }
+        self.locked(|conn| sqlite::contradictions(conn, &self.path))
     }
 
     fn shrink(&self, bytes: Bytes) -> Result<()> {

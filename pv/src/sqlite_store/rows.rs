@@ -21,6 +21,7 @@ const INSERT: &str = "INSERT INTO extent (pe, lv, family, le, epoch, flush, sum,
 const DELETE: &str = "DELETE FROM extent WHERE pe = ?1 AND family = ?2";
 const DELETE_SOME: &str = "DELETE FROM extent WHERE pe IN (SELECT pe FROM extent WHERE family = ?1 LIMIT 32)";
 const HEADER: &str = "SELECT pe, lv, family, le, epoch, flush, sum, toc, length(data) FROM extent WHERE pe = ?1";
+const HELD: &str = "SELECT 1 FROM extent WHERE pe = ?1";
 const LIST: &str = "SELECT pe, lv, family, le, epoch, flush, sum, toc, length(data) FROM extent WHERE pe > ?1
     ORDER BY pe LIMIT ?2";
 const AFTER: &str = "SELECT pe, lv, family, le, epoch, flush, sum, toc, length(data) FROM extent
@@ -202,6 +203,18 @@ pub(super) fn header(conn: &Connection, path: &Path, pe: PeIndex) -> Result<Opti
     let Some(row) = rows.next().map_err(fail)? else { return Ok(None) };
     let (found, toc) = decode(row).ok_or_else(|| damaged(path, row))?;
     Ok(Some((found.header, toc)))
+}
+
+pub(super) fn held(conn: &Connection, path: &Path, pes: &[PeIndex]) -> Result<Vec<PeIndex>> {
+    let fail = |e| error(path, "look for extents", e);
+    let mut statement = conn.prepare_cached(HELD).map_err(fail)?;
+    let mut held = Vec::new();
+    for pe in pes {
+        if statement.exists([pe.get()]).map_err(fail)? {
+            held.push(*pe);
+        }
+    }
+    Ok(held)
 }
 
 pub(super) fn list(conn: &Connection, path: &Path, pe: Option<PeIndex>, limit: usize) -> Result<Vec<ListedExtent>> {

@@ -19,6 +19,8 @@ const SETTLE: &str = "SELECT count(*) FROM promise";
 /// other, and gives it back to nobody when the sizes differ: it grows past its limit.
 const SHARED_CACHE: &str = "SELECT sqlite_compileoption_used('ENABLE_MEMORY_MANAGEMENT')";
 const WRITE: &str = "commit to it";
+/// Bytes free on the host below which journals are kept short.
+const LITTLE: u64 = 64 * 1024 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -31,6 +33,8 @@ pub(super) struct Writer {
     poisoned: AtomicBool,
     /// The journal's name is durable.
     named: AtomicBool,
+    /// The journal is kept short.
+    short: AtomicBool,
     commits: Arc<AtomicU64>,
 }
 
@@ -66,6 +70,7 @@ impl Writer {
             conn: Mutex::new(conn),
             poisoned: AtomicBool::new(false),
             named: AtomicBool::new(false),
+            short: AtomicBool::new(false),
             commits,
         })
     }
@@ -97,6 +102,10 @@ impl Writer {
         let _lock = lock::take(&self.env, &self.path)?;
         // The transaction may begin with the rollback of what another process left.
         sqlite::unmark(&self.env, &self.path)?;
+        let little = self.env.host.space(&self.path).is_ok_and(|space| space.free.0 < LITTLE);
+        if self.short.swap(little, Ordering::Relaxed) != little {
+            sqlite::shorten_journal(conn, little).map_err(|e| error(&self.path, WRITE, e))?;
+        }
         if let Err(e) = conn.execute_batch(BEGIN) {
             let failed = error(&self.path, WRITE, e);
             if !matches!(failed, PvError::Busy { .. }) {

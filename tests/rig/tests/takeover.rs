@@ -61,6 +61,10 @@ mod support {
         fn space(&self) -> pv::Result<StoreSpace> {
             self.store.space()
         }
+
+        fn contradictions(&self) -> pv::Result<usize> {
+            self.store.contradictions()
+        }
         fn shrink(&self, bytes: pv::Bytes) -> pv::Result<()> {
             self.store.shrink(bytes)
         }

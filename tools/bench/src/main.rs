@@ -15,7 +15,9 @@ use std::sync::atomic::AtomicBool;
 use anyfs_lvm_tools::bench::measure::{
     Contender, Host, MIB, Machine, Program, Runner, Scale, Stop, WORKS, Wanted, remove_folder,
 };
-use anyfs_lvm_tools::bench::{Child, CurveKind, Curves, LvMaker, Report, Role, Settings, Shape, child, curve, extras};
+use anyfs_lvm_tools::bench::{
+    Child, CurveKind, Curves, LvMaker, Report, Role, Settings, Shape, chain, child, curve, extras,
+};
 use clap::Parser;
 
 use crate::sqlite::{Blobs, Chunks};
@@ -82,13 +84,7 @@ fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            let mut text = failure.to_string();
-            let mut cause = std::error::Error::source(&failure);
-            while let Some(error) = cause {
-                text = format!("{text}: {error}");
-                cause = error.source();
-            }
-            say(&format!("anyfs-lvm-compare: {text}"));
+            say(&format!("anyfs-lvm-compare: {}", chain(&failure)));
             ExitCode::FAILURE
         }
     }

@@ -1,9 +1,10 @@
 //! The page with all figures.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
-use anyfs_lvm_tools::bench::measure::{Outcome, Samples, Target};
-use anyfs_lvm_tools::bench::{Curves, OURS, Report};
+use anyfs_lvm_tools::bench::measure::{MIB, Outcome, Samples, Scale, Target};
+use anyfs_lvm_tools::bench::{Curves, OURS, Report, number};
 
 /// The whole page, as Markdown.
 pub(crate) fn page(report: &Report, curves: &[Curves], command: &str) -> String {
@@ -15,7 +16,7 @@ pub(crate) fn page(report: &Report, curves: &[Curves], command: &str) -> String 
     parts.push(rivals(report));
     if !curves.is_empty() {
         parts.push("## As things grow\n".to_owned());
-        parts.extend(curves.iter().map(picture));
+        parts.extend(curves.iter().map(|curves| picture(curves, &options(&report.settings.scale))));
     }
     parts.join("\n")
 }
@@ -26,7 +27,7 @@ Ratios to the host, as above: more than 1 is faster than the host. Each is used 
 `64 KiB rows` are the AgentFS layout (chunks as rows of one SQLite file; WAL, prepared statements, a transaction for
 each operation, `synchronous=FULL` for the commit of an fsync and NORMAL otherwise), `one blob` is a file as one value
 of one row (WAL, read whole and kept while it is open, written whole when it grows, in place with an incremental blob
-otherwise; at most 10^9 bytes), and
+otherwise; at most 10^9 bytes), both with one connection that all threads share and that keeps 64 MiB of pages, and
 `liteboxfs` is the crate of that name with its default settings, many operations in one transaction that ends with each
 sync (in a process of its own; handing over to the thread that holds the transaction costs it about a microsecond and a
 copy of the bytes for each operation). Empty: not measured, or not possible.
@@ -37,7 +38,9 @@ fn conditions(report: &Report, command: &str) -> String {
     let controls = report.controls().map_or_else(String::new, |(low, high)| {
         format!(
             "* the host against itself at the end of each round: {low:.2} to {high:.2} (column *again*); a row where \
-             that is not between 0.9 and 1.1 does not count\n"
+             that is not between {} and {} does not count\n",
+            STEADY.start(),
+            STEADY.end()
         )
     });
     let lines = [
@@ -48,23 +51,30 @@ fn conditions(report: &Report, command: &str) -> String {
         format!("* medians of {} rounds, in which all take turns", scale.rounds),
         format!("* cold: {}", report.cold.text()),
     ];
-    format!("{}\n{controls}\n{COUNTS}", lines.map(|line| line + "\n").concat())
+    let again = format!("`anyfs-lvm bench{} --only ROW`", options(scale));
+    format!("{}\n{controls}\n{COUNTS}A row again: {again}.\n", lines.map(|line| line + "\n").concat())
 }
+
+/// How the host compares with itself where a row counts.
+const STEADY: RangeInclusive<f64> = 0.9..=1.1;
 
 /// What the figures are.
 const COUNTS: &str = "\
-What a row counts is durable when its clock stops (reads apart), and every byte was read back and compared. A row again:
-`anyfs-lvm bench --full --only ROW`. All of it: `tools/bench/compare.sh DIR --full`.
+What a row counts is durable when its clock stops (reads apart), and every byte was read back and compared.
 ";
 
-/// Three digits, or as many as stand before the point.
-fn number(value: f64) -> String {
-    match value.abs() {
-        size if size >= 100.0 => format!("{value:.0}"),
-        size if size >= 10.0 => format!("{value:.1}"),
-        size if size >= 0.1 => format!("{value:.2}"),
-        _ => format!("{value:.4}"),
-    }
+/// What `anyfs-lvm bench` is to be told for a run of that size; each option with a space before it.
+fn options(scale: &Scale) -> String {
+    let known = [(Scale::usual(), ""), (Scale::full(), " --full"), (Scale::quick(), " --quick")];
+    let (bytes, files, rounds) = (scale.bytes, scale.files, scale.rounds);
+    // What else there is comes only with one of them.
+    let like = known.into_iter().find(|(known, _)| Scale { bytes, files, rounds, ..known.clone() } == *scale);
+    let (like, word) = like.unwrap_or((Scale::usual(), ""));
+    let differs = |same: bool, option: String| if same { String::new() } else { option };
+    let size = differs(bytes == like.bytes, format!(" --size {}m", bytes / MIB));
+    let files = differs(files == like.files, format!(" --files {files}"));
+    let rounds = differs(rounds == like.rounds, format!(" --rounds {rounds}"));
+    format!("{word}{size}{files}{rounds}")
 }
 
 fn target(outcome: &Outcome) -> String {
@@ -82,6 +92,7 @@ fn verdict(outcome: &Outcome) -> &'static str {
     let score = outcome.median(OURS).and_then(|value| outcome.row.target.score(value, outcome.ratio(OURS)));
     match score {
         None => "",
+        Some(_) if outcome.control().is_some_and(|control| !STEADY.contains(&control)) => "does not count",
         Some(score) if score >= 1.0 => "met",
         Some(_) => "not met",
     }
@@ -142,15 +153,18 @@ fn absent(report: &Report) -> String {
     if text.is_empty() { text } else { format!("\n{text}") }
 }
 
-fn picture(curves: &Curves) -> String {
+fn picture(curves: &Curves, options: &str) -> String {
     let name = curves.kind.name();
-    format!("Against {}: `anyfs-lvm bench --full --curve {name}`\n\n![{name}](plots/{name}.svg)\n", curves.kind.axis())
+    format!(
+        "Against {}: `anyfs-lvm bench{options} --curve {name}`\n\n![{name}](plots/{name}.svg)\n",
+        curves.kind.axis()
+    )
 }
 
 #[cfg(test)]
 mod tests {
-    use anyfs_lvm_tools::bench::Settings;
-    use anyfs_lvm_tools::bench::measure::{Machine, Row, Scale, Unit};
+    use anyfs_lvm_tools::bench::measure::{Machine, Row, Unit};
+    use anyfs_lvm_tools::bench::{CurveKind, Settings};
 
     use super::*;
 
@@ -183,6 +197,34 @@ mod tests {
         assert!(page.contains("| cold | `cold` | not here |  |  |  | 0.5 |  |\n"), "{page}");
         assert!(page.contains("| what | anyfs-lvm | one blob |\n|---|--:|--:|\n| writing | 0.60 | 0.20 |\n"), "{page}");
         assert!(page.contains("0.95 to 0.95") && page.contains("large files of 1024 MiB, 10000 small files"), "{page}");
+        assert!(page.contains("A row again: `anyfs-lvm bench --full --only ROW`.\n"), "{page}");
         assert!(!page.contains("As things grow") && !page.contains("left out of"));
+    }
+
+    #[test]
+    fn a_row_in_which_the_host_was_unsteady_does_not_count() {
+        for (again, word) in [(89.0, "does not count"), (91.0, "met"), (109.0, "met"), (111.0, "does not count")] {
+            let mut outcome = report().outcomes.remove(0);
+            outcome.again = vec![again];
+            assert_eq!(verdict(&outcome), word, "{again}");
+            outcome.row.target = Target::Open;
+            assert_eq!(verdict(&outcome), "", "{again}");
+        }
+    }
+
+    #[test]
+    fn what_the_page_says_to_run_is_as_large_as_the_run() {
+        let changed = Scale { bytes: 64 * MIB, files: 20, rounds: 5, ..Scale::quick() };
+        let known = [(Scale::usual(), ""), (Scale::full(), " --full"), (Scale::quick(), " --quick")];
+        for (scale, words) in known.into_iter().chain([(changed, " --quick --size 64m --files 20 --rounds 5")]) {
+            assert_eq!(options(&scale), words);
+            let mut report = report();
+            report.settings.scale = scale;
+            let curves = Curves { kind: CurveKind::Pvs, curves: Vec::new() };
+            let page = page(&report, &[curves], "");
+            for rest in ["--only ROW", "--curve pvs"] {
+                assert!(page.contains(&format!("`anyfs-lvm bench{words} {rest}`")), "{page}");
+            }
+        }
     }
 }

@@ -41,10 +41,14 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// A row of these sides, before there are values.
+    pub(crate) fn blank(work: &str, row: Row, sides: Vec<Samples>) -> Self {
+        Self { work: work.to_owned(), row, sides, again: Vec::new(), absent: Vec::new(), skipped: None }
+    }
+
     /// A row without values, and why.
     pub fn skipped(work: &str, row: Row, why: &str) -> Self {
-        let why = Some(why.to_owned());
-        Self { work: work.to_owned(), row, sides: Vec::new(), again: Vec::new(), absent: Vec::new(), skipped: why }
+        Self { skipped: Some(why.to_owned()), ..Self::blank(work, row, Vec::new()) }
     }
 
     /// The values of a side.

@@ -29,6 +29,11 @@ impl Wanted {
         self.words.is_empty() || self.words.iter().any(|word| self.means(word, work, row.key))
     }
 
+    /// The rows of a work that are wanted.
+    fn of(&self, work: &str, rows: impl Iterator<Item = &'static Row>) -> impl Iterator<Item = Row> {
+        rows.filter(move |row| self.row(work, row)).copied()
+    }
+
     fn means(&self, text: &str, work: &str, key: &str) -> bool {
         if self.whole { key == text } else { work.contains(text) || key.contains(text) }
     }
@@ -90,7 +95,7 @@ impl Runner<'_> {
     pub fn run(&mut self, works: &[Work]) -> Result<Vec<Outcome>> {
         let mut out = Vec::new();
         for work in works {
-            if work.rows().any(|row| self.wanted.row(work.name, row)) {
+            if self.wanted.of(work.name, work.rows()).next().is_some() {
                 self.work(work, &mut out)?;
             }
         }
@@ -99,8 +104,8 @@ impl Runner<'_> {
 
     fn work(&mut self, work: &Work, out: &mut Vec<Outcome>) -> Result {
         if work.fresh && !self.contenders.iter().all(Contender::fresh) {
-            let wanted = work.rows().filter(|row| self.wanted.row(work.name, row));
-            out.extend(wanted.map(|row| Outcome::skipped(work.name, *row, OWN)));
+            let wanted = self.wanted.of(work.name, work.rows());
+            out.extend(wanted.map(|row| Outcome::skipped(work.name, row, OWN)));
             return Ok(());
         }
         (self.tell)(&format!("{}: preparing", work.name));
@@ -114,8 +119,7 @@ impl Runner<'_> {
         }
         let before = out.len();
         for (number, stage) in work.stages.iter().enumerate() {
-            let wanted = stage.rows.is_empty() || stage.rows.iter().any(|row| self.wanted.row(work.name, row));
-            if wanted {
+            if stage.rows.is_empty() || self.wanted.of(work.name, stage.rows.iter()).next().is_some() {
                 self.stage(work, (number, stage), &mut seats, out)?;
             }
         }
@@ -135,10 +139,13 @@ impl Runner<'_> {
         let cold = Cold::here() != Cold::Never && self.contenders.iter().all(Contender::cold);
         if stage.cold && !cold {
             let why = "the page cache cannot be emptied: run as root";
-            out.extend(stage.rows.iter().map(|row| Outcome::skipped(work.name, *row, why)));
+            let wanted = self.wanted.of(work.name, stage.rows.iter());
+            out.extend(wanted.map(|row| Outcome::skipped(work.name, row, why)));
             return Ok(());
         }
-        let mut found = Found::new(work, stage, &self.contenders);
+        let sides: Vec<_> = self.contenders.iter().map(|contender| Samples::of(contender.name())).collect();
+        let wanted = self.wanted.of(work.name, stage.rows.iter());
+        let mut found = Found(wanted.map(|row| Outcome::blank(work.name, row, sides.clone())).collect());
         let mut turn = 0u64;
         if stage.rows.is_empty() || stage.warm_up {
             (self.tell)(&format!("{}: preparing", work.name));
@@ -150,7 +157,7 @@ impl Runner<'_> {
             return Ok(());
         }
         for round in 1..=self.scale.rounds {
-            let keys: Vec<_> = stage.rows.iter().map(|row| row.key).collect();
+            let keys: Vec<_> = found.0.iter().map(|outcome| outcome.row.key).collect();
             (self.tell)(&format!("{}: {}, round {round} of {}", work.name, keys.join(" "), self.scale.rounds));
             turn = turn.saturating_add(1);
             for (at, seat) in seats.iter_mut().enumerate() {
@@ -170,8 +177,8 @@ impl Runner<'_> {
 
     /// The rows of what is not measured, because it needs a pool of its own.
     pub fn left_out(&self, extra: &dyn Extra) -> Vec<Outcome> {
-        let wanted = extra.rows().iter().filter(|row| self.wanted.row(extra.name(), row));
-        wanted.map(|row| Outcome::skipped(extra.name(), *row, OWN)).collect()
+        let wanted = self.wanted.of(extra.name(), extra.rows().iter());
+        wanted.map(|row| Outcome::skipped(extra.name(), row, OWN)).collect()
     }
 
     /// Measures what only one contender has.
@@ -180,18 +187,12 @@ impl Runner<'_> {
     /// As it says.
     pub fn extra(&mut self, extra: &mut dyn Extra) -> Result<Vec<Outcome>> {
         let name = extra.name();
-        if !extra.rows().iter().any(|row| self.wanted.row(name, row)) {
+        let sides = || vec![Samples::of(extra.side())];
+        let wanted = self.wanted.of(name, extra.rows().iter());
+        let mut found = Found(wanted.map(|row| Outcome::blank(name, row, sides())).collect());
+        if found.0.is_empty() {
             return Ok(Vec::new());
         }
-        let blank = |row: &Row| Outcome {
-            work: name.to_owned(),
-            row: *row,
-            sides: vec![Samples::of(extra.side())],
-            again: Vec::new(),
-            absent: Vec::new(),
-            skipped: None,
-        };
-        let mut found = Found(extra.rows().iter().map(blank).collect());
         for round in 1..=self.scale.rounds {
             self.stop.check()?;
             (self.tell)(&format!("{name}: round {round} of {}", self.scale.rounds));
@@ -202,22 +203,10 @@ impl Runner<'_> {
     }
 }
 
-/// The rows of a stage while they fill.
+/// The rows of a stage that are wanted, while they fill.
 struct Found(Vec<Outcome>);
 
 impl Found {
-    fn new(work: &Work, stage: &Stage, contenders: &[Contender]) -> Self {
-        let blank = |row: &Row| Outcome {
-            work: work.name.to_owned(),
-            row: *row,
-            sides: contenders.iter().map(|contender| Samples::of(contender.name())).collect(),
-            again: Vec::new(),
-            absent: Vec::new(),
-            skipped: None,
-        };
-        Self(stage.rows.iter().map(blank).collect())
-    }
-
     fn each<'a>(&'a mut self, sheet: &'a Sheet) -> impl Iterator<Item = (&'a mut Outcome, f64)> {
         self.0.iter_mut().filter_map(|outcome| {
             let found = sheet.0.iter().find(|(key, _)| key == outcome.row.key);

@@ -17,7 +17,8 @@ pub struct Scale {
     pub overwrites: u64,
     /// Small overwrites that make a file fragmented.
     pub scattered: u64,
-    /// Small appends that are made durable one by one, all threads together.
+    /// Small appends that are made durable one by one: of one thread, or of four together; of more threads, each makes
+    /// a quarter of it.
     pub appends: u64,
     /// Threads, where there are several.
     pub threads: u64,

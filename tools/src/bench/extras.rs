@@ -273,11 +273,28 @@ impl Extra for Memory {
         remove_folder(&spec.dir)?;
         let mut sheet = Sheet::default();
         if let Some(peak) = peak.map(|bytes| bytes / float(MIB)) {
-            let VolumeOptions { cache_bytes, dirty_bytes, .. } = VolumeOptions::default();
-            let caches = float(cache_bytes.saturating_add(dirty_bytes)) / float(MIB);
+            let caches = float(cached(scale.bytes)) / float(MIB);
             sheet.add("memory_peak", peak);
             sheet.add("memory_beyond", (peak - caches).max(0.0));
         }
         Ok(sheet)
+    }
+}
+
+/// Bytes that a volume's caches hold of a file of `bytes` bytes.
+fn cached(bytes: u64) -> u64 {
+    let VolumeOptions { cache_bytes, dirty_bytes, .. } = VolumeOptions::default();
+    cache_bytes.min(bytes).saturating_add(dirty_bytes.min(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn caches_hold_no_more_than_the_file() {
+        let VolumeOptions { cache_bytes, dirty_bytes, .. } = VolumeOptions::default();
+        assert_eq!(cached(1024 * MIB), cache_bytes + dirty_bytes);
+        assert_eq!(cached(MIB), 2 * MIB);
     }
 }

@@ -51,6 +51,8 @@ impl Report {
     /// As JSON, with what one thing's growth does where that was measured.
     pub fn json(&self, curves: Option<&Curves>) -> Value {
         let (machine, scale) = (&self.machine, &self.settings.scale);
+        // A volume that was there lies in a group with a shape of its own.
+        let made = self.settings.volume.is_none();
         json!({
             "program": "anyfs-lvm bench",
             "version": self.version,
@@ -73,8 +75,8 @@ impl Report {
                 "threads": scale.threads,
                 "many": scale.many,
                 "rounds": scale.rounds,
-                "pvs": self.settings.pvs,
-                "extent": self.settings.extent,
+                "pvs": made.then_some(self.settings.pvs),
+                "extent": made.then_some(self.settings.extent),
                 "volume": self.settings.volume,
                 "cold": self.cold.text(),
             },

@@ -13,6 +13,7 @@ mod pool;
 mod report;
 mod table;
 
+pub use anyfs_lvm::pv::chain;
 pub use child::{Role, child};
 pub use curve::{Curve, CurveKind, Curves, Line, curve};
 pub use extras::{Child, extras};
@@ -21,4 +22,4 @@ pub use lv::{Existing, LvMaker};
 pub use measure;
 pub use pool::{PoolSpec, Shape};
 pub use report::{OURS, Report, Settings};
-pub use table::{Paint, table};
+pub use table::{Paint, number, table};

@@ -96,7 +96,7 @@ fn target(outcome: &Outcome) -> String {
 }
 
 /// Three digits, or as many as stand before the point.
-pub(crate) fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     match value.abs() {
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),

@@ -94,20 +94,38 @@ impl Verb for Bench {
             return self.play(word, ui);
         }
         let (scale, shape) = (self.scale()?, self.shape()?);
-        let wanted = self.wanted()?;
+        let (wanted, kind) = (self.wanted()?, self.curve_kind()?);
         let stop = Flag::of(Stop::watch()?.flag());
         let existing = self.volume.as_deref().map(|name| existing(&session, ui, name)).transpose()?;
         let beside = existing.as_ref().and_then(|existing| existing.files.first()).and_then(|pv| pv.parent());
         let dir = beside.or(self.dir.as_deref()).unwrap_or(Path::new("."));
         let folder = Folder::make(if dir.as_os_str().is_empty() { Path::new(".") } else { dir })?;
         let run = Run { scale, shape, wanted, stop, folder: &folder.0, existing };
-        let done = match (&self.guard, self.curve_kind()?) {
+        let done = match (&self.guard, kind) {
             (Some(name), _) => guard(name, &folder.0).map_err(|error| failure(&error)),
             (None, Some(kind)) => self.curve(kind, &run, ui),
             (None, None) => self.table(&run, ui),
         };
-        let cleared = run.existing.as_ref().map_or(Ok(()), Existing::clear).map_err(|error| failure(&error));
-        done.and(cleared).and(folder.remove())
+        let done = match self.volume.as_deref().zip(run.existing.as_ref()) {
+            Some((volume, existing)) => {
+                tidied(done, existing.clear(), &format!("/{} in {volume}", existing.folder), ui)
+            }
+            None => done,
+        };
+        let name = folder.0.display().to_string();
+        tidied(done, folder.remove(), &name, ui)
+    }
+}
+
+/// How it went, with removing `what` at the end. Where both failed, the user has to know what may be left.
+fn tidied(done: Done, removed: measure::Result, what: &str, ui: &mut Ui<'_>) -> Done {
+    match (done, removed) {
+        (Err(first), Err(error)) => {
+            ui.warn(&format!("{what} may be left: {}", crate::failure::chain(&error)));
+            Err(first)
+        }
+        (Ok(()), Err(error)) => Err(failure(&error).line(format!("{what} may be left."))),
+        (done, Ok(())) => done,
     }
 }
 
@@ -257,7 +275,7 @@ fn existing(session: &Session, ui: &mut Ui<'_>, text: &str) -> Done<Existing> {
         return Err(failure.hint("write it as VG/LV"));
     };
     // Says what is out of order, and whether there is such a volume.
-    let mount = session.mount(ui, &name, Use::Write)?;
+    let mount = session.mount_if(ui, &name, Use::Write, &|_| Ok(()))?;
     mount.volume.close().map_err(|error| Failure::new(format!("{name}: {}", crate::failure::chain(&error))))?;
     let group = session.group(ui, &name.vg, Access::ReadOnly)?;
     let files = group.pvs().iter().filter(|member| member.present()).map(|member| member.path.clone()).collect();
@@ -307,8 +325,8 @@ impl Folder {
     }
 
     /// Removes it, and says how that went.
-    fn remove(self) -> Done {
-        measure::remove_folder(&self.0).map_err(|error| failure(&error))
+    fn remove(self) -> measure::Result {
+        measure::remove_folder(&self.0)
     }
 }
 

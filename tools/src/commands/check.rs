@@ -1,10 +1,10 @@
 //! `check`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyfs_lvm::lv::{CheckOptions, CheckReport, Finding, Object};
-use anyfs_lvm::pv::Access;
-use anyfs_lvm::vg::{self, Notice, VgError, VolumeGroup};
+use anyfs_lvm::pv::{Access, PvUuid};
+use anyfs_lvm::vg::{self, Notice, Segment, VgError, VolumeGroup};
 use serde_json::{Value, json};
 
 use super::{Entry, choosing};
@@ -31,7 +31,7 @@ pub(crate) struct Check {
     /// Volume groups (all their volumes) and logical volumes
     #[arg(required = true, value_name = "VG|VG/LV")]
     names: Vec<String>,
-    /// Also read all bytes of files and verify their checksums
+    /// Also read all bytes of files and verify their checksums, and whether the pages of physical volumes fit together
     #[arg(long)]
     data: bool,
     /// The result as JSON
@@ -63,6 +63,9 @@ impl Verb for Check {
             let (report, hint) = self.check(&session, name, &mut groups).inspect_err(|failure| {
                 results.push(failed(&name.to_string(), failure));
             })?;
+            if let Some(group) = groups.get_mut(&name.vg) {
+                group.said.extend(report.problems.iter().map(finding_text));
+            }
             if self.json {
                 results.push(object(name, &report));
             } else {
@@ -70,6 +73,18 @@ impl Verb for Check {
             }
             if report.is_clean() { Ok(()) } else { Err(Failure { hint, ..dirty(name, &report) }) }
         });
+        // A group without volumes may be out of order, too.
+        let unknown = |name: &String| chosen.unknown.iter().any(|(unknown, _)| unknown == name);
+        let without = |name: &&String| !name.contains('/') && !groups.contains_key(*name) && !unknown(name);
+        let empty: Vec<String> = self.names.iter().filter(without).cloned().collect();
+        let done = done.and(ui.each(&empty, |_, name| {
+            let (group, notices) = session.find_group(name, Access::ReadOnly)?;
+            groups.entry(name.clone()).or_default().tell(&group, &notices);
+            Ok(())
+        }));
+        if self.data {
+            self.look_at_pages(&session, ui, &mut groups);
+        }
         if self.json {
             let told = |list: fn(&Group) -> &Vec<String>| -> BTreeMap<&String, &Vec<String>> {
                 groups.iter().map(|(name, group)| (name, list(group))).collect()
@@ -97,19 +112,21 @@ impl Check {
         groups: &mut BTreeMap<String, Group>,
     ) -> Done<(CheckReport, Option<String>)> {
         let (group, notices) = session.find_group(&name.vg, Access::ReadOnly)?;
-        groups.insert(name.vg.clone(), Group::of(&group, &notices));
+        let told = groups.entry(name.vg.clone()).or_default();
+        told.tell(&group, &notices);
         session.refuse_interrupted(&group).map_err(|failure| not_checked(name, failure))?;
         let missing = || Failure::new(format!("Failed to find logical volume \"{name}\""));
         let lv = vg::LvName::new(&name.lv).map_err(|_| missing())?;
-        let options = CheckOptions { data: self.data };
+        let record = group.lv(&lv).map_err(|_| missing())?;
+        told.used.extend(record.segments.iter().flat_map(Segment::legs).map(|leg| leg.pv));
+        let options = CheckOptions { data: self.data, pages: false };
         let report = anyfs_lvm::check(&session.env, &group, &lv, options).map_err(|error| match error {
             anyfs_lvm::Error::Vg(VgError::LvNotFound { .. }) => missing(),
             error => {
                 let failure = Failure::new(format!("{name}: {}", chain(&error)));
-                Failure { hint: error.hint(), ..failure }
+                Failure { hint: session.hint(&error), ..failure }
             }
         })?;
-        let record = group.lv(&lv).map_err(|_| missing())?;
         let wanted = group.descriptor().wanted_copies(record);
         let few = u32::try_from(record.copies.len()).is_ok_and(|have| have < wanted);
         let command = format!("lvconvert --metadatacopies {wanted} {name}");
@@ -117,17 +134,47 @@ impl Check {
     }
 }
 
+impl Check {
+    /// Compares the pages of each PV with each other, once whatever is on it: all PVs of a group that was named, those that
+    /// its volumes lie on otherwise. A page that is free and in use is harmless until the next write takes it.
+    fn look_at_pages(&self, session: &Session, ui: &mut Ui<'_>, groups: &mut BTreeMap<String, Group>) {
+        for (name, told) in groups {
+            // What keeps the group from being found again was told when its volumes were checked.
+            let Ok((group, _)) = session.find_group(name, Access::ReadOnly) else { continue };
+            let whole = self.names.contains(name);
+            for member in group.pvs().iter().filter(|member| whole || told.used.contains(&member.uuid)) {
+                let what = match member.contradictions() {
+                    Ok(None | Some(0)) => continue,
+                    Ok(Some(count)) => format!("its pages contradict each other ({count} places or more)"),
+                    Err(error) => chain(&error),
+                };
+                let line = format!("{}: {what}", shown(&member.path));
+                if told.said.insert(line.clone()) {
+                    if !self.json {
+                        ui.raw(format!("  {name}: {line}\n").as_bytes());
+                    }
+                    told.problems.push(line);
+                }
+            }
+        }
+    }
+}
+
 /// What a check says of a volume group as a whole.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Group {
     /// What is out of order with it.
     problems: Vec<String>,
     /// Its PVs that could not be looked at.
     not_checked: Vec<String>,
+    /// PVs with extents of its volumes that are checked.
+    used: BTreeSet<PvUuid>,
+    /// What was said of them then.
+    said: BTreeSet<String>,
 }
 
 impl Group {
-    fn of(group: &VolumeGroup, notices: &[Notice]) -> Self {
+    fn tell(&mut self, group: &VolumeGroup, notices: &[Notice]) {
         let unseen = group.pvs().iter().filter(|member| !member.present()).map(|member| {
             let why = if member.unopened().is_some() {
                 "it cannot be opened"
@@ -140,7 +187,8 @@ impl Group {
                 if member.path.as_os_str().is_empty() { String::new() } else { format!(" ({})", shown(&member.path)) };
             format!("physical volume {}{place}: {why}", member.uuid)
         });
-        Self { problems: notices.iter().map(ToString::to_string).collect(), not_checked: unseen.collect() }
+        self.not_checked = unseen.collect();
+        self.problems = notices.iter().map(ToString::to_string).collect();
     }
 
     /// Why the check of its volumes does not end with 0, when it is because of the group.
@@ -171,8 +219,12 @@ fn object_text(object: &Object) -> String {
     }
 }
 
+fn finding_text(finding: &Finding) -> String {
+    format!("{}: {}", object_text(&finding.object), show::line(&finding.what))
+}
+
 fn tell(ui: &mut Ui<'_>, name: &LvName, report: &CheckReport) {
-    let line = |finding: &Finding| format!("{name}: {}: {}", object_text(&finding.object), show::line(&finding.what));
+    let line = |finding: &Finding| format!("{name}: {}", finding_text(finding));
     for finding in &report.problems {
         ui.raw(format!("  {}\n", line(finding)).as_bytes());
     }

@@ -64,7 +64,7 @@ fn convert(session: &Session, ui: &mut Ui<'_>, name: &LvName, count: u32) -> Don
     }
     let notices = anyfs_lvm::set_metadata_copies(&session.env, &mut group, &lv, count).map_err(|error| {
         let failure = Failure::new(format!("{name}: {}", chain(&error)));
-        Failure { hint: error.hint().map(|hint| session.placed(hint)), ..failure }
+        Failure { hint: session.hint(&error), ..failure }
     })?;
     for notice in notices {
         ui.warn(&notice.to_string());

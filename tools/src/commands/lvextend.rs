@@ -1,14 +1,16 @@
 //! `lvextend`.
 
+use anyfs_lvm::owner::Client;
 use anyfs_lvm::pv::Access;
-use anyfs_lvm::vg::{LvExtension, LvName, LvRecord, SegmentKind, VgError};
+use anyfs_lvm::vg::{LvExtension, LvName, LvRecord, SegmentKind, VgError, VolumeGroup};
 
 use super::Entry;
 use super::lvsizing::{SizeArgs, count, no_room, ranges};
 use super::vgcreate::policy;
-use crate::args::{Common, lv_name};
+use crate::args::{Common, LvName as Target, lv_name};
 use crate::cli::Verb;
-use crate::failure::{Done, Failure};
+use crate::failure::{Done, Failure, chain};
+use crate::mounting::answers;
 use crate::session::Session;
 use crate::sight::vg_failure;
 use crate::sizes::long;
@@ -75,8 +77,25 @@ impl Verb for LvExtend {
             size(&grown),
             grown.count()
         ));
+        if lock.is_some() {
+            tell_owner(ui, &session, &group, (&target, &grown));
+        }
         ui.say(&format!("Logical volume {target} successfully resized."));
         Ok(())
+    }
+}
+
+/// Lets the process that has the volume use the new extents, if that one serves others. The volume is larger in any case.
+fn tell_owner(ui: &mut Ui<'_>, session: &Session, group: &VolumeGroup, (name, lv): (&Target, &LvRecord)) {
+    let Some(holder) = session.owner(group, lv) else { return };
+    let asked = holder.pid.filter(|_| answers(&holder)).map(|pid| Client::find(lv.family, pid));
+    let told = match asked {
+        Some(Ok(Some(client))) => client.grow().map_err(|error| chain(&error)),
+        Some(Ok(None)) | None => Err("it takes no requests".to_owned()),
+        Some(Err(error)) => Err(chain(&error)),
+    };
+    if let Err(why) = told {
+        ui.warn(&format!("{name} is in use by {holder}, which sees the room when it opens the volume again: {why}"));
     }
 }
 

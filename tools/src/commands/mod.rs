@@ -47,6 +47,7 @@ mod rm;
 mod setfattr;
 mod sha256sum;
 mod stat;
+mod top;
 mod touch;
 mod tree;
 mod truncate;
@@ -112,6 +113,7 @@ pub(crate) static ALL: &[Entry] = &[
     tree::ENTRY,
     find::ENTRY,
     df::ENTRY,
+    top::ENTRY,
     du::ENTRY,
     sha256sum::ENTRY,
     export::ENTRY,

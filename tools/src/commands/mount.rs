@@ -99,7 +99,7 @@ impl Verb for Mount {
         let used = if wanted.mount.read_only { Use::OnlyRead } else { Use::WriteOrRead };
         let volume = session.mount_if(ui, &name, used, &|group| check(&session, group, &name, dir))?;
         if !volume.volume.is_read_only() {
-            adopt(&volume)?;
+            adopt(&volume.clone().into())?;
         }
         serve::serve(ui, &volume, dir, &wanted.mount, self.detached)
     }
@@ -144,10 +144,12 @@ fn change(dir: &Path, options: &MountOptions) -> Done {
 fn check(session: &Session, group: &VolumeGroup, name: &LvName, dir: &Path) -> Done {
     // What is not there, or is in use by whoever does not serve a mount, activating it will say.
     let record = Name::new(&name.lv).ok().and_then(|lv| group.lv(&lv).ok());
-    let holder = record.and_then(|record| session.owner(group, record));
-    if let Some(owner) = holder.and_then(|holder| owners::owner(holder.pid?)) {
-        let line = format!("{name} is already mounted on {} by process {}", shown(&owner.dir), owner.pid);
-        return Err(Failure::new(line).hint(format!("unmount it first: anyfs-lvm umount {name}")));
+    let holder = record.and_then(|record| Some((record.family, session.owner(group, record)?.pid?)));
+    if let Some((family, pid)) = holder
+        && let Some(dir) = owners::mounted_on(family, pid)
+    {
+        let line = format!("{name} is already mounted on {} by process {pid}", shown(&dir));
+        return Err(Failure::new(line).hint(format!("unmount it first: anyfs-lvm umount {}", shown(&dir))));
     }
     // Of what is missing, nothing is read, and where it was is a guess.
     let there = group.pvs().iter().filter(|member| member.present() || member.interrupted());

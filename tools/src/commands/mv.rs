@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use anyfs_lvm::lv::{Kind, LvError, Rename};
+use anyfs_lvm::lv::{Kind, Rename};
 
 use super::Entry;
 use super::filing::{Mounts, inside};
@@ -10,7 +10,7 @@ use super::naming::{Given, Goal, Named, Reading, name, same_volume};
 use crate::args::Common;
 use crate::cli::Verb;
 use crate::failure::{Done, Failure};
-use crate::files::volume::Mount;
+use crate::files::volume::{Mount, about_arguments};
 use crate::session::Session;
 use crate::ui::Ui;
 
@@ -109,9 +109,9 @@ impl Mv {
             (_, true) => Rename::Keep,
             _ => Rename::Replace,
         };
-        mount.volume.rename(from.pair(), to.pair(), how).map_err(|error| match error {
-            LvError::Invalid { what } => Failure::new(format!("{}: {what}", mount.shown(&from.path))),
-            error => mount.failure(&to.path, &error),
+        mount.volume.rename(from.pair(), to.pair(), how).map_err(|error| match about_arguments(&error) {
+            Some(what) => Failure::new(format!("{}: {what}", mount.shown(&from.path))),
+            None => mount.failure(&to.path, &error),
         })
     }
 

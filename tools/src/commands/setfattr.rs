@@ -11,6 +11,7 @@ use crate::cli::Verb;
 use crate::failure::{Done, Failure};
 use crate::files::show;
 use crate::files::value::decode;
+use crate::files::volume::about_arguments;
 use crate::ui::Ui;
 
 /// Table entry.
@@ -67,13 +68,9 @@ impl Verb for Setfattr {
             };
             done.map_err(|error| {
                 let about = |why: &str| Failure::new(format!("{}: {}: {why}", mount.shown(path), show::name(name)));
-                match error {
+                match &error {
                     LvError::NoXattr { .. } => about("No such attribute"),
-                    LvError::Invalid { what }
-                    | LvError::NotPermitted { what }
-                    | LvError::OutOfRange { what }
-                    | LvError::TooBig { what } => about(what),
-                    error => mount.failure(path, &error),
+                    error => about_arguments(error).map_or_else(|| mount.failure(path, error), about),
                 }
             })
         })

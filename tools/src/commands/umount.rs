@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyfs_lvm::fuse::{MountError, Mounted, mounts, unmount};
+use anyfs_lvm::pv::ProcessState;
 
 use super::Entry;
 use crate::args::{Common, lv_name};
@@ -11,7 +12,7 @@ use crate::cli::Verb;
 use crate::failure::{Done, Failure};
 use crate::mount::elsewhere::seen_by;
 use crate::mount::failure;
-use crate::mount::owners::{self, Owner, State};
+use crate::mount::owners::{self, Owner};
 use crate::mount::stale::{Health, health, listed, on};
 use crate::picture::shown;
 use crate::ui::Ui;
@@ -81,7 +82,7 @@ fn find(target: &str) -> Done<Mounted> {
 
 fn away(ui: &mut Ui<'_>, mounted: &Mounted, lazy: bool) -> Done {
     let owner = owners::of(mounted, &owners::owners());
-    if let Some(Owner { pid, .. }) = owner.as_ref().filter(|owner| owner.state() == Some(State::Stopped)) {
+    if let Some(Owner { pid, .. }) = owner.as_ref().filter(|owner| owner.state() == ProcessState::Stopped) {
         // The kernel tells it that this is the end, and waits for its answer: nothing could end this command either.
         let failure = Failure::new(format!("{}: process {pid}, which serves it, is stopped", shown(&mounted.dir)));
         return Err(failure.hint(format!("let it go on (kill -CONT {pid}), or end it (kill -9 {pid})")));
@@ -112,7 +113,7 @@ fn away(ui: &mut Ui<'_>, mounted: &Mounted, lazy: bool) -> Done {
 fn until_free(ui: &mut Ui<'_>, mounted: &Mounted, owner: &Owner) {
     let (pid, dir) = (owner.pid, shown(&mounted.dir));
     let (began, mut looked) = (Instant::now(), false);
-    while owner.state().is_some_and(|state| state != State::Ended) {
+    while matches!(owner.state(), ProcessState::Running | ProcessState::Stopped) {
         if began.elapsed() > LOOK
             && !std::mem::replace(&mut looked, true)
             && let Some(other) = seen_by(mounted)

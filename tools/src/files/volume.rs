@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyfs_lvm::lv::{Attr, DirEntry, Ino, Kind as LvKind, LvError, NewNode, Rename, Seek, SetAttr, SetXattr, Volume};
+use anyfs_lvm::owner::Reach;
 
 use super::{Keep, Kind, Meta, Res, Side, Sparse, Trouble, Whole, Xattr, before_hole, show};
 use crate::args::LvName;
@@ -13,14 +14,29 @@ use crate::failure::{Failure, chain};
 const LISTED: usize = 1024;
 /// The error number of everything that is full.
 const ENOSPC: i32 = 28;
+/// Those of what is not allowed, too long, without sense, or out of range.
+const ARGUMENTS: [i32; 4] = [1, 7, 22, 34];
 /// Most symbolic links in one path, as the library's own limit.
 const HOPS: usize = 40;
 
 /// An open volume with its name.
 #[derive(Debug, Clone)]
 pub(crate) struct Mount {
+    pub(crate) volume: Reach,
+    pub(crate) name: LvName,
+}
+
+/// A volume that this process has, with its name.
+#[derive(Debug, Clone)]
+pub(crate) struct Active {
     pub(crate) volume: Volume,
     pub(crate) name: LvName,
+}
+
+impl From<Active> for Mount {
+    fn from(Active { volume, name }: Active) -> Self {
+        Self { volume: volume.into(), name }
+    }
 }
 
 /// Where a path leads: a name in a directory, or (for the root) a directory alone.
@@ -52,6 +68,19 @@ pub(crate) fn meta_of(attr: &Attr) -> Meta {
         rdev: attr.rdev,
         id: (0, attr.ino.0),
         nlink: attr.nlink.into(),
+    }
+}
+
+/// What an error says that is about a call's arguments alone, in the words of this process or of the one that has the
+/// volume.
+pub(crate) fn about_arguments(error: &LvError) -> Option<&str> {
+    match error {
+        LvError::Invalid { what }
+        | LvError::NotPermitted { what }
+        | LvError::OutOfRange { what }
+        | LvError::TooBig { what } => Some(what),
+        LvError::Told { errno, text, .. } if ARGUMENTS.contains(errno) => Some(text),
+        _ => None,
     }
 }
 

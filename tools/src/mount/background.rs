@@ -53,7 +53,6 @@ fn wait(mut child: Child, ui: &mut Ui<'_>) -> Done {
     let status = child.wait().map_err(|error| failed("wait for the process in the background", &error))?;
     match status.code().and_then(|code| u8::try_from(code).ok()) {
         Some(code) if code != code::OK && !said.is_empty() => Err(Failure::silent(code)),
-        Some(code::OK) => Ok(()),
         _ => Err(Failure::new(format!("the process in the background ended before the volume was mounted ({status})"))),
     }
 }

@@ -8,7 +8,7 @@ use anyfs_lvm::lv::AccessTime;
 use crate::failure::{Done, Failure, code};
 
 /// Words that mean something to others: mount(8), systemd, libfuse.
-const OTHERS: [&str; 22] = [
+const OTHERS: [&str; 21] = [
     "auto",
     "noauto",
     "nofail",
@@ -22,7 +22,6 @@ const OTHERS: [&str; 22] = [
     "noowner",
     "group",
     "nogroup",
-    "async",
     "diratime",
     "nodiratime",
     "default_permissions",
@@ -76,6 +75,7 @@ fn switch(mount: &mut MountOptions, word: &str) -> bool {
         "exec" => mount.programs = true,
         "noexec" => mount.programs = false,
         "sync" => mount.sync = true,
+        "async" => mount.sync = false,
         "writeback_cache" => mount.writeback = true,
         "no_writeback_cache" => mount.writeback = false,
         "defaults" => {
@@ -151,6 +151,8 @@ mod tests {
         assert_eq!(mount("uid=7,gid=8,umask=027"), shown);
         let set = MountOptions { devices: true, set_id: true, programs: false, sync: true, ..plain.clone() };
         assert_eq!(mount("dev,suid,noexec,sync"), set);
+        assert_eq!(mount("sync,async"), plain);
+        assert!(mount("async,sync").sync);
         let own = MountOptions { writeback: false, locks: LockPlace::Volume, threads: 3, ..plain.clone() };
         assert_eq!(mount("no_writeback_cache,locks=volume,threads=3"), own);
         assert_eq!(mount("allow_other,fsname=x").source, "x");

@@ -5,7 +5,9 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use anyfs_lvm::fuse::Mounted;
+use anyfs_lvm::fuse::{Mounted, mounted_on as found_on};
+use anyfs_lvm::owner::Client;
+use anyfs_lvm::pv::{FamilyUuid, Host, ProcessState, RealHost};
 
 use super::helper;
 use super::stale::listed;
@@ -23,28 +25,10 @@ pub(crate) struct Owner {
     pub(crate) dir: PathBuf,
 }
 
-/// What a process does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum State {
-    /// It runs, or waits for something.
-    Alive,
-    /// A signal has stopped it.
-    Stopped,
-    /// It has ended, with all of its threads, and is there until its parent asks for its exit code.
-    Ended,
-}
-
 impl Owner {
-    /// What it does, if it is there.
-    pub(crate) fn state(&self) -> Option<State> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?;
-        // What it holds it has until its last thread has ended; the first one alone shows here.
-        let threads = fs::read_dir(format!("/proc/{}/task", self.pid)).map_or(0, Iterator::count);
-        match stat.rsplit_once(") ")?.1.chars().next()? {
-            'T' | 't' => Some(State::Stopped),
-            'Z' | 'X' if threads <= 1 => Some(State::Ended),
-            _ => Some(State::Alive),
-        }
+    /// What it does.
+    pub(crate) fn state(&self) -> ProcessState {
+        RealHost.process(self.pid)
     }
 }
 
@@ -63,6 +47,18 @@ pub(crate) fn owner(pid: u32) -> Option<Owner> {
     let (name, dir) = serving(&words)?;
     let here = fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
     Some(Owner { pid, name, dir: listed(&here.join(dir)) })
+}
+
+/// Where the process that has a family's volume has mounted it, or is about to: what it says itself, else what its command
+/// line says.
+pub(crate) fn mounted_on(family: FamilyUuid, pid: u32) -> Option<PathBuf> {
+    let said = Client::find(family, pid).ok().flatten().and_then(|client| client.served().mounted.clone());
+    said.or_else(|| owner(pid).map(|owner| owner.dir))
+}
+
+/// What a process has mounted, as far as that can be seen from here.
+pub(crate) fn mounted_by(pid: u32) -> Option<Mounted> {
+    found_on(&owner(pid)?.dir).ok()?
 }
 
 /// What a command line says about a mount that its process serves by itself.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyfs_lvm::fuse::{Mount, MountError, MountOptions, Mounted, Report};
 use anyfs_lvm::lv::LvError;
+use anyfs_lvm::owner;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -48,7 +49,7 @@ fn report(name: &LvName, in_background: &Arc<AtomicBool>) -> Report {
 /// `detached` a command waits to be told that it is mounted.
 pub(crate) fn serve(
     ui: &mut Ui<'_>,
-    volume: &volume::Mount,
+    volume: &volume::Active,
     dir: &Path,
     options: &MountOptions,
     detached: bool,
@@ -62,7 +63,8 @@ pub(crate) fn serve(
         let mount = Mount::new(&volume.volume, dir, options, report(name, &in_background));
         let mount = mount.map_err(|error| failure(&error))?;
         guard.watch(mount.mounted()).inspect_err(|_| {
-            leave(mount.mounted());
+            // Why it cannot be served is what counts.
+            let _ = leave(mount.mounted());
         })?;
         Ok((signals, mount, guard))
     });
@@ -74,6 +76,7 @@ pub(crate) fn serve(
             return Err(failure);
         }
     };
+    let server = serve_others(ui, volume, &mount);
     if detached {
         in_background.store(true, Ordering::Relaxed);
         background::tell_ready(ui)?;
@@ -82,7 +85,18 @@ pub(crate) fn serve(
         ui.flush();
     }
     let ended = until_end(mount, signals, (!detached).then(|| name.to_string()));
+    // Who is being served has an answer before the volume is closed.
+    drop(server);
     finish(ui, volume, ended, detached)
+}
+
+/// Lets other commands reach the volume while it is mounted. Without that it is only mounted.
+fn serve_others(ui: &mut Ui<'_>, volume: &volume::Active, mount: &Mount) -> Option<owner::Server> {
+    let LvName { vg, lv } = &volume.name;
+    let served = owner::serve(&volume.volume, (vg, lv), Box::new(mount.outside()));
+    served
+        .inspect_err(|error| ui.warn(&format!("{}: other commands cannot use it: {}", volume.name, chain(error))))
+        .ok()
 }
 
 /// Waits until it is unmounted, which signals ask for. In the foreground the user is told, with its name, why that takes time.
@@ -101,15 +115,15 @@ fn until_end(mount: Mount, mut signals: Signals, foreground: Option<String>) -> 
             let (mounted, stopped, foreground) = (mounted.clone(), stopped.clone(), foreground.clone());
             // Apart from here, so that a second signal is heard while the first is being followed.
             let _ = std::thread::Builder::new().name("unmount".to_owned()).spawn(move || {
-                if leave(&mounted)
-                    && let Some(name) = foreground
-                {
+                let left = leave(&mounted);
+                if let (Ok(true), Some(name)) = (&left, foreground) {
                     let line =
                         format!("  {name} is still in use: it ends in {} s, or at once with Ctrl-C\n", GRACE.as_secs());
                     let _ = std::io::stderr().write_all(line.as_bytes());
                 }
+                // Who uses a mount that cannot be taken away has as much time, and then it ends with the reason.
                 std::thread::sleep(GRACE);
-                let _ = stopped.send(End::Forced);
+                let _ = stopped.send(left.map_or_else(|error| End::Unmounted(Err(error)), |_| End::Forced));
             });
         }
     });
@@ -124,20 +138,20 @@ fn until_end(mount: Mount, mut signals: Signals, foreground: Option<String>) -> 
     ended
 }
 
-/// Takes a mount away. Where somebody still uses it, which is what this says, it disappears for all others, and what is in
-/// the kernel's cache is written out.
-fn leave(mounted: &Mounted) -> bool {
-    let Err(MountError::Busy { .. }) = mounted.unmount(false) else { return false };
+/// Takes a mount away. Where somebody still uses it, which is what this says, it disappears for all others. Where it
+/// does not go at once, what is in the kernel's cache is written out.
+fn leave(mounted: &Mounted) -> Result<bool, MountError> {
+    let Err(why) = mounted.unmount(false) else { return Ok(false) };
     let root = std::fs::File::open(&mounted.dir);
-    let _ = mounted.unmount(true);
+    let gone = if matches!(why, MountError::Busy { .. }) { mounted.unmount(true) } else { Err(why) };
     if let Ok(root) = root {
         let _ = rustix::fs::syncfs(&root);
     }
-    true
+    gone.map(|()| true)
 }
 
 /// Commits everything and gives the volume free.
-fn finish(ui: &mut Ui<'_>, volume: &volume::Mount, ended: End, detached: bool) -> Done {
+fn finish(ui: &mut Ui<'_>, volume: &volume::Active, ended: End, detached: bool) -> Done {
     let closed = volume.volume.clone().close().map_err(|error| {
         let mut failure = Failure::new(format!("{}: {}", volume.name, chain(&error)));
         failure.hint = error.hint().map(str::to_owned);

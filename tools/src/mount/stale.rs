@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use anyfs_lvm::fuse::{Mounted, mounts, unmount};
+use anyfs_lvm::fuse::{Mounted, mounted_on, unmount};
+use anyfs_lvm::pv::ProcessState;
 use rustix::io::Errno;
 
 use super::failure;
-use super::owners::{self, Owner, State};
+use super::owners::{self, Owner};
 use crate::failure::Done;
 
 /// Symbolic links that are followed one after another, as by the kernel.
@@ -30,10 +31,10 @@ pub(crate) enum Health {
 /// How a mount is that this process serves, as far as one of ours does. Only a mount that nobody is seen to serve is
 /// asked: whoever asks a process that was stopped may not even be killed any more.
 pub(crate) fn health(dir: &Path, owner: Option<&Owner>) -> Health {
-    match owner.and_then(Owner::state) {
-        Some(State::Alive) => Health::Well,
-        Some(State::Stopped) => Health::Silent,
-        Some(State::Ended) | None => answer(dir),
+    match owner.map_or(ProcessState::Unknown, Owner::state) {
+        ProcessState::Running => Health::Well,
+        ProcessState::Stopped => Health::Silent,
+        ProcessState::Gone | ProcessState::Unknown => answer(dir),
     }
 }
 
@@ -70,8 +71,7 @@ pub(crate) fn listed(dir: &Path) -> PathBuf {
 
 /// What is mounted on a folder, the last one on top.
 pub(crate) fn on(dir: &Path) -> Done<Option<Mounted>> {
-    let all = mounts().map_err(|error| failure(&error))?;
-    Ok(all.into_iter().rev().find(|mounted| mounted.dir == dir))
+    mounted_on(dir).map_err(|error| failure(&error))
 }
 
 /// Takes stale mounts off a folder; whether there were any.

@@ -183,7 +183,7 @@ pub(super) fn check(env: &Env, dir: &Path) -> Result<CheckReport, String> {
     let how = OpenOptions { vg: VgName::new(VG).ok(), ..OpenOptions::default() };
     let mut group = VolumeGroup::open(env, &PoolFiles::Dir(dir.to_owned()), &how).map_err(|error| chain(&error))?;
     let (extents, copies) = parts(&mut group)?;
-    lv::check(env, &extents, &copies, CheckOptions { data: true }).map_err(|error| chain(&error))
+    lv::check(env, &extents, &copies, CheckOptions::ALL).map_err(|error| chain(&error))
 }
 
 impl Ground {

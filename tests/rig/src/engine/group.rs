@@ -75,7 +75,7 @@ impl Group {
         let open = OpenOptions::default();
         let group =
             VolumeGroup::open(env, &PoolFiles::Dir(self.dir.clone()), &open).map_err(|error| said("open")(&error))?;
-        match check(env, &group, &home()?, CheckOptions { data: true }) {
+        match check(env, &group, &home()?, CheckOptions::ALL) {
             Ok(mut report) => {
                 if group.lv(&home()?).map_err(|error| said("open")(&error))?.copies.len() < self.copies.len() {
                     // Copies were given up, and it has to say so.

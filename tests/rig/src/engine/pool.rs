@@ -143,7 +143,7 @@ impl Pool {
     /// In words: what is wrong with them.
     pub fn check(&self, env: &Env) -> Result<(), String> {
         let extents = self.extents(env, Weakness::None).map_err(|error| format!("check: {error}"))?;
-        let report = lv::check(env, &extents, &self.copies(), CheckOptions { data: true });
+        let report = lv::check(env, &extents, &self.copies(), CheckOptions::ALL);
         clean(&report.map_err(|error| format!("check: {error}"))?)
     }
 

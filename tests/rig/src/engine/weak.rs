@@ -184,6 +184,10 @@ impl ExtentStore for LazyStore {
         self.store.space()
     }
 
+    fn contradictions(&self) -> Result<usize> {
+        self.store.contradictions()
+    }
+
     fn shrink(&self, bytes: Bytes) -> Result<()> {
         self.store.shrink(bytes)
     }
@@ -270,6 +274,10 @@ impl ExtentStore for UnfencedStore {
 
     fn space(&self) -> Result<StoreSpace> {
         self.store.space()
+    }
+
+    fn contradictions(&self) -> Result<usize> {
+        self.store.contradictions()
     }
 
     fn shrink(&self, bytes: Bytes) -> Result<()> {

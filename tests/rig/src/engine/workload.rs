@@ -57,7 +57,7 @@ impl Workload {
         Self { shape: Shape { copies: 2, ..random.shape }, ..random }
     }
 
-    /// The pool nearly full, small overwrites all over it, the cleaner between them.
+    /// The pool nearly full, small overwrites all over it, copies that share bytes, the cleaner between them.
     pub fn compaction() -> Self {
         let random = Self::random();
         let shape = Shape { extent: 8192, extents: 14, ..random.shape };

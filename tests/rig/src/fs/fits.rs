@@ -17,6 +17,10 @@ impl History {
             FsOp::Rmdir(place) => self.empty_directory(place),
             FsOp::Rename(from, to) => self.renames(from, to),
             FsOp::Write { ino, .. } | FsOp::Truncate(ino, _) | FsOp::Punch(ino, ..) => self.names_of(*ino, FILE),
+            FsOp::Copy { from, to, len } => {
+                let apart = from.0 != to.0 || from.1.abs_diff(to.1) >= *len;
+                apart && self.names_of(from.0, FILE) && self.names_of(to.0, FILE)
+            }
             FsOp::Fsync(ino) | FsOp::Chmod(ino, _) | FsOp::Chown(ino, ..) => self.known(*ino),
             FsOp::SetXattr(ino, ..) => self.names_of(*ino, FILE) || self.directory(*ino),
             FsOp::RemoveXattr(ino, name) => {

@@ -71,6 +71,9 @@ impl Generator {
     fn contents(&mut self, history: &History, files: &[Ino]) -> FsOp {
         let Some(ino) = self.one(files) else { return FsOp::Sync };
         let len = history.len(ino);
+        if self.mix.overwrites && len > 0 && self.rng.one_in(8) {
+            return self.copy(history, ino, files);
+        }
         if self.mix.overwrites && len > 0 && !self.rng.one_in(3) {
             let off = self.rng.below(len);
             let len = usize::try_from((1 + self.rng.below(1500)).min(len - off)).unwrap_or(1);
@@ -96,6 +99,17 @@ impl Generator {
                 FsOp::Write { ino, off, len, seed: self.rng.draw() }
             }
         }
+    }
+
+    /// Bytes of `to` become those of some file, of itself as well.
+    fn copy(&mut self, history: &History, to: Ino, files: &[Ino]) -> FsOp {
+        let from = self.one(files).unwrap_or(to);
+        let (start, off) = (self.rng.below(history.len(from) + 1), self.rng.below(history.len(to) + 1));
+        let mut len = 1 + self.rng.below(self.mix.write);
+        if from == to {
+            len = len.min(start.abs_diff(off));
+        }
+        FsOp::Copy { from: (from, start), to: (to, off), len }
     }
 
     /// Something that makes room.

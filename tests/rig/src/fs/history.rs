@@ -126,6 +126,7 @@ impl History {
                 let range = clip(*start)..clip(*end);
                 now[range].fill(0);
             }),
+            FsOp::Copy { from, to, len } => self.copy(*from, *to, *len),
             FsOp::Fsync(ino) => {
                 self.fsyncs.push(self.step);
                 if let Some(contents) = self.contents.get_mut(ino) {
@@ -145,6 +146,21 @@ impl History {
         self.change(ino, |now| {
             now.resize(now.len().max(end), 0);
             now[end - len..end].copy_from_slice(&bytes(seed, len));
+        });
+    }
+
+    fn copy(&mut self, (from, start): (Ino, u64), (to, off): (Ino, u64), len: u64) {
+        let at = |byte: u64| usize::try_from(byte).unwrap_or(usize::MAX);
+        let source = self.contents.get(&from).map(|contents| &contents.now[..]).unwrap_or_default();
+        let end = at(start).saturating_add(at(len)).min(source.len());
+        let bytes = source.get(at(start)..end).unwrap_or_default().to_vec();
+        if bytes.is_empty() {
+            return;
+        }
+        self.change(to, |now| {
+            let end = at(off) + bytes.len();
+            now.resize(now.len().max(end), 0);
+            now[end - bytes.len()..end].copy_from_slice(&bytes);
         });
     }
 

@@ -47,6 +47,15 @@ pub enum FsOp {
     Truncate(Ino, u64),
     /// A range becomes zeros.
     Punch(Ino, u64, u64),
+    /// Up to `len` bytes at a place of one file appear at a place of another, or of the same one.
+    Copy {
+        /// Whose, and the first.
+        from: (Ino, u64),
+        /// Where to.
+        to: (Ino, u64),
+        /// How many, at most.
+        len: u64,
+    },
     /// A file or folder gets permission bits.
     Chmod(Ino, u32),
     /// A file or folder gets an owner and a group.
@@ -119,6 +128,9 @@ impl FsOp {
             Self::Write { ino, off, len, seed } => Self::Write { ino: to(*ino)?, off: *off, len: *len, seed: *seed },
             Self::Truncate(ino, size) => Self::Truncate(to(*ino)?, *size),
             Self::Punch(ino, start, end) => Self::Punch(to(*ino)?, *start, *end),
+            Self::Copy { from, to: new, len } => {
+                Self::Copy { from: (to(from.0)?, from.1), to: (to(new.0)?, new.1), len: *len }
+            }
             Self::Chmod(ino, mode) => Self::Chmod(to(*ino)?, *mode),
             Self::Chown(ino, uid, gid) => Self::Chown(to(*ino)?, *uid, *gid),
             Self::SetXattr(ino, name, len, seed) => Self::SetXattr(to(*ino)?, name.clone(), *len, *seed),
@@ -203,6 +215,7 @@ fn run(volume: &Volume, op: &FsOp, clock: Option<&TestClock>) -> Result<Option<I
             volume.setattr(*ino, &SetAttr { size: Some(*size), ..SetAttr::default() }).map(drop)?;
         }
         FsOp::Punch(ino, start, end) => volume.punch(*ino, *start, *end)?,
+        FsOp::Copy { from, to, len } => volume.copy_range(*from, *to, *len).map(drop)?,
         FsOp::Chmod(ino, mode) => {
             volume.setattr(*ino, &SetAttr { mode: Some(*mode), ..SetAttr::default() }).map(drop)?;
         }

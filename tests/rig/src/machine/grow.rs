@@ -32,7 +32,7 @@ impl Machine {
                 assert_eq!(record.count().0, self.group.extents + rows);
                 self.counts.extends += 1;
             }
-            Err(VgError::MissingPvs(_)) => assert!(self.away.is_some(), "all PVs are there"),
+            Err(VgError::MissingPvs { .. }) => assert!(self.away.is_some(), "all PVs are there"),
             Err(VgError::InsufficientFree { .. }) => assert!(self.away.is_none() && rows > free, "{free} are free"),
             // What is free may all lie on too few PVs.
             Err(VgError::Unsuitable { .. } | VgError::Alloc(_)) => assert!(stripes > 1 && self.away.is_none()),

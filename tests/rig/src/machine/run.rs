@@ -242,7 +242,7 @@ impl Machine {
         self.relax();
         self.bring_back();
         self.check();
-        let report = self.volume().check(CheckOptions { data: true }).expect("a whole volume can be checked");
+        let report = self.volume().check(CheckOptions::ALL).expect("a whole volume can be checked");
         assert!(report.is_clean(), "{:#?}", report.problems);
         self.reopen();
         self.empty();

@@ -8,11 +8,12 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use anyfs_lvm_tools::bench::measure::{Dir, Maker, OpenFile, Result, Side, Wish};
+use anyfs_lvm_tools::bench::measure::{Maker, OpenFile, Result, Side, Wish};
 use rusqlite::{Connection, OptionalExtension};
 
-use super::names::{self, root, signed};
-use super::{Database, SYNCED, wrong};
+use super::files::{Layout, open};
+use super::names::signed;
+use super::{Database, wrong};
 
 /// Works that write in place, and how large a file may be for that.
 const IN_PLACE: [&str; 5] = ["overwrite", "scattered", "aged", "beside", "space"];
@@ -35,10 +36,8 @@ impl Blobs {
     }
 }
 
-#[derive(Debug)]
-struct BlobSide {
-    db: Database,
-}
+#[derive(Debug, Clone, Copy)]
+struct Whole;
 
 #[derive(Debug)]
 struct BlobFile {
@@ -57,13 +56,6 @@ struct Kept {
 }
 
 const NAME: &str = "one blob";
-const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS fs_data (ino INTEGER PRIMARY KEY, data BLOB NOT NULL);";
-const DELETE: &str = "DELETE FROM fs_data WHERE ino = ?";
-
-fn open(folder: &std::path::Path) -> Result<Box<dyn Side>> {
-    let db = Database::open(NAME, folder, &format!("{}{SCHEMA}{SYNCED}", names::SCHEMA))?;
-    Ok(Box::new(BlobSide { db }))
-}
 
 impl Maker for Blobs {
     fn name(&self) -> &str {
@@ -72,7 +64,7 @@ impl Maker for Blobs {
 
     fn make(&self, wish: &Wish) -> Result<Box<dyn Side>> {
         let number = self.made.fetch_add(1, Ordering::Relaxed);
-        open(&self.folder.join(format!("blob-{}-{number}", wish.name)))
+        open(Whole, &self.folder.join(format!("blob-{}-{number}", wish.name)))
     }
 
     fn declines(&self, wish: &Wish) -> Option<String> {
@@ -84,67 +76,15 @@ impl Maker for Blobs {
     }
 }
 
-impl BlobSide {
-    fn file(&self, ino: u64) -> Box<dyn OpenFile> {
-        Box::new(BlobFile { db: self.db.clone(), ino, kept: Mutex::default() })
-    }
-}
+impl Layout for Whole {
+    const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS fs_data (ino INTEGER PRIMARY KEY, data BLOB NOT NULL);";
 
-impl Side for BlobSide {
-    fn root(&self) -> Dir {
-        root()
+    fn name(&self) -> String {
+        NAME.to_owned()
     }
 
-    fn mkdir(&self, dir: &Dir, name: &str) -> Result<Dir> {
-        Ok(Dir { id: self.db.make(dir, name, 0o040_755)?, ..Dir::default() })
-    }
-
-    fn enter(&self, dir: &Dir, name: &str) -> Result<Dir> {
-        Ok(Dir { id: self.db.find(dir, name)?, ..Dir::default() })
-    }
-
-    fn rmdir(&self, dir: &Dir, name: &str) -> Result {
-        self.db.unlink(dir, name, DELETE)
-    }
-
-    fn create(&self, dir: &Dir, name: &str) -> Result<Box<dyn OpenFile>> {
-        Ok(self.file(self.db.make(dir, name, 0o100_644)?))
-    }
-
-    fn open(&self, dir: &Dir, name: &str) -> Result<Box<dyn OpenFile>> {
-        Ok(self.file(self.db.find(dir, name)?))
-    }
-
-    fn unlink(&self, dir: &Dir, name: &str) -> Result {
-        self.db.unlink(dir, name, DELETE)
-    }
-
-    fn rename(&self, dir: &Dir, from: &str, to: &str) -> Result {
-        self.db.rename(dir, from, to)
-    }
-
-    fn size_of(&self, dir: &Dir, name: &str) -> Result<u64> {
-        self.db.size_of(dir, name)
-    }
-
-    fn list(&self, dir: &Dir) -> Result<u64> {
-        self.db.list(dir)
-    }
-
-    fn sync_all(&self) -> Result {
-        self.db.sync()
-    }
-
-    fn stored(&self) -> Result<Option<u64>> {
-        self.db.stored()
-    }
-
-    fn reopen(self: Box<Self>, cold: bool) -> Result<Box<dyn Side>> {
-        open(&self.db.close(cold)?)
-    }
-
-    fn remove(self: Box<Self>) -> Result {
-        self.db.remove()
+    fn file(&self, db: &Database, ino: u64) -> Box<dyn OpenFile> {
+        Box::new(BlobFile { db: db.clone(), ino, kept: Mutex::default() })
     }
 }
 

@@ -2,37 +2,37 @@
 //!
 //! Used as its own library uses it: WAL, prepared statements, a transaction for each operation, nothing synced until an
 //! fsync, which switches `synchronous` to FULL for one commit. Between fsyncs that library has it OFF; here it is NORMAL,
-//! so that what a checkpoint moved is on the disk before the log is used again.
+//! so that what a checkpoint moved is on the disk before the log is used again. SQLite's cache is as large as ours.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyfs_lvm_tools::bench::measure::{Dir, Maker, OpenFile, Result, Side, Wish};
+use anyfs_lvm_tools::bench::measure::{Maker, OpenFile, Result, Side, Wish};
 use rusqlite::{OptionalExtension, Transaction};
 
-use super::names::{self, root, signed, unsigned};
-use super::{Database, SYNCED};
+use super::Database;
+use super::files::{Layout, open};
+use super::names::{signed, unsigned};
 
 /// Makes databases of chunks.
 #[derive(Debug)]
 pub(crate) struct Chunks {
     name: String,
     folder: PathBuf,
-    chunk: u64,
+    layout: Rows,
     made: AtomicU64,
 }
 
 impl Chunks {
     /// Of `chunk` bytes, below `folder`.
     pub(crate) fn new(folder: PathBuf, chunk: u64) -> Self {
-        Self { name: format!("{} KiB rows", chunk / 1024), folder, chunk, made: AtomicU64::new(0) }
+        let layout = Rows { chunk };
+        Self { name: layout.name(), folder, layout, made: AtomicU64::new(0) }
     }
 }
 
-#[derive(Debug)]
-struct ChunkSide {
-    db: Database,
-    name: String,
+#[derive(Debug, Clone, Copy)]
+struct Rows {
     chunk: u64,
 }
 
@@ -43,16 +43,6 @@ struct ChunkFile {
     chunk: u64,
 }
 
-const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS fs_data (
-    ino INTEGER NOT NULL, chunk_index INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (ino, chunk_index));";
-
-const DELETE: &str = "DELETE FROM fs_data WHERE ino = ?";
-
-fn open(name: &str, folder: &std::path::Path, chunk: u64) -> Result<Box<dyn Side>> {
-    let db = Database::open(name, folder, &format!("{}{SCHEMA}{SYNCED}", names::SCHEMA))?;
-    Ok(Box::new(ChunkSide { db, name: name.to_owned(), chunk }))
-}
-
 impl Maker for Chunks {
     fn name(&self) -> &str {
         &self.name
@@ -60,72 +50,20 @@ impl Maker for Chunks {
 
     fn make(&self, wish: &Wish) -> Result<Box<dyn Side>> {
         let number = self.made.fetch_add(1, Ordering::Relaxed);
-        open(&self.name, &self.folder.join(format!("rows-{}-{}-{number}", self.chunk, wish.name)), self.chunk)
+        open(self.layout, &self.folder.join(format!("rows-{}-{}-{number}", self.layout.chunk, wish.name)))
     }
 }
 
-impl ChunkSide {
-    fn file(&self, ino: u64) -> Box<dyn OpenFile> {
-        Box::new(ChunkFile { db: self.db.clone(), ino, chunk: self.chunk })
-    }
-}
+impl Layout for Rows {
+    const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS fs_data (
+        ino INTEGER NOT NULL, chunk_index INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (ino, chunk_index));";
 
-impl Side for ChunkSide {
-    fn root(&self) -> Dir {
-        root()
+    fn name(&self) -> String {
+        format!("{} KiB rows", self.chunk / 1024)
     }
 
-    fn mkdir(&self, dir: &Dir, name: &str) -> Result<Dir> {
-        Ok(Dir { id: self.db.make(dir, name, 0o040_755)?, ..Dir::default() })
-    }
-
-    fn enter(&self, dir: &Dir, name: &str) -> Result<Dir> {
-        Ok(Dir { id: self.db.find(dir, name)?, ..Dir::default() })
-    }
-
-    fn rmdir(&self, dir: &Dir, name: &str) -> Result {
-        self.db.unlink(dir, name, DELETE)
-    }
-
-    fn create(&self, dir: &Dir, name: &str) -> Result<Box<dyn OpenFile>> {
-        Ok(self.file(self.db.make(dir, name, 0o100_644)?))
-    }
-
-    fn open(&self, dir: &Dir, name: &str) -> Result<Box<dyn OpenFile>> {
-        Ok(self.file(self.db.find(dir, name)?))
-    }
-
-    fn unlink(&self, dir: &Dir, name: &str) -> Result {
-        self.db.unlink(dir, name, DELETE)
-    }
-
-    fn rename(&self, dir: &Dir, from: &str, to: &str) -> Result {
-        self.db.rename(dir, from, to)
-    }
-
-    fn size_of(&self, dir: &Dir, name: &str) -> Result<u64> {
-        self.db.size_of(dir, name)
-    }
-
-    fn list(&self, dir: &Dir) -> Result<u64> {
-        self.db.list(dir)
-    }
-
-    fn sync_all(&self) -> Result {
-        self.db.sync()
-    }
-
-    fn stored(&self) -> Result<Option<u64>> {
-        self.db.stored()
-    }
-
-    fn reopen(self: Box<Self>, cold: bool) -> Result<Box<dyn Side>> {
-        let Self { db, name, chunk } = *self;
-        open(&name, &db.close(cold)?, chunk)
-    }
-
-    fn remove(self: Box<Self>) -> Result {
-        self.db.remove()
+    fn file(&self, db: &Database, ino: u64) -> Box<dyn OpenFile> {
+        Box::new(ChunkFile { db: db.clone(), ino, chunk: self.chunk })
     }
 }
 

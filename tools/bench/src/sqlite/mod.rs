@@ -2,6 +2,7 @@
 
 mod blob;
 mod chunks;
+mod files;
 mod names;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,9 @@ use rusqlite::Connection;
 
 pub(crate) use blob::Blobs;
 pub(crate) use chunks::Chunks;
+
+/// KiB of pages that a connection keeps: as much as a volume of ours keeps of its data.
+const CACHE_KIB: i64 = 64 * 1024;
 
 /// A database in a folder of its own.
 #[derive(Debug, Clone)]
@@ -36,6 +40,7 @@ impl Database {
             let connection = Connection::open(folder.join("files.db"))?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "NORMAL")?;
+            connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
             connection.set_prepared_statement_cache_capacity(64);
             connection.execute_batch(schema)?;
             Ok(connection)

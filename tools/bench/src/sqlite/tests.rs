@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyfs_lvm_tools::bench::measure::{Contender, Host, MIB, Maker, Runner, Scale, Stop, WORKS, Wanted, Wish};
 
-use super::{Blobs, Chunks};
+use super::{Blobs, Chunks, Database, SYNCED};
 
 #[test]
 fn every_layout_does_every_work() {
@@ -46,4 +46,14 @@ fn what_one_value_cannot_hold_is_declined() {
     assert!(blobs.declines(&Wish::new("read", 1 << 30, 1 << 30)).unwrap().contains("10^9"));
     assert!(blobs.declines(&Wish::new("aged", 100 << 20, 1 << 30)).unwrap().contains("walks"));
     assert_eq!(blobs.declines(&Wish::new("read", 100 << 20, 1 << 30)), None);
+}
+
+#[test]
+fn a_connection_keeps_as_many_pages_as_a_volume_keeps_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Database::open("x", folder.path(), SYNCED).unwrap();
+    let kept = db.with(("look at", "it"), |db| db.pragma_query_value(None, "cache_size", |row| row.get::<_, i64>(0)));
+    let ours = anyfs_lvm_tools::bench::Shape::default().volumes.cache_bytes;
+    assert_eq!(kept.unwrap(), -i64::try_from(ours / 1024).unwrap());
+    db.remove().unwrap();
 }

@@ -5,15 +5,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::nothing;
 use crate::bytes::buffer;
 use crate::row::{Row, Target, Unit};
-use crate::{BLOCK, Error, OpenFile, Place, Result, Sheet, Stage, Wish, Work, fill, float};
+use crate::{BLOCK, Error, OpenFile, Place, Result, Scale, Sheet, Stage, Wish, Work, fill, float};
 
 /// Appends of 4 KiB, by one thread and by several, each with a file of its own.
 pub(super) const APPEND: Work = Work {
     name: "append",
     fresh: false,
     wish: |scale| {
-        let turn = scale.appends.saturating_mul(BLOCK);
-        Wish::new("append", turn, turn.saturating_mul(scale.rounds.saturating_mul(8).saturating_add(4)))
+        let (one, many) = (bytes(scale, 1), bytes(scale, scale.threads));
+        let turns = scale.rounds.saturating_mul(2).saturating_add(1);
+        Wish::new("append", one.max(many), one.saturating_add(many).saturating_mul(turns))
     },
     prepare: nothing,
     stages: &[
@@ -35,8 +36,18 @@ pub(super) const APPEND: Work = Work {
     ],
 };
 
+/// Appends of each of several threads: few would say nothing about many threads, so from the fifth on all do more.
+fn each(scale: &Scale, threads: u64) -> u64 {
+    (scale.appends / threads.clamp(1, 4)).max(1)
+}
+
+/// Bytes that one turn appends.
+fn bytes(scale: &Scale, threads: u64) -> u64 {
+    each(scale, threads).saturating_mul(threads).saturating_mul(BLOCK)
+}
+
 fn append(place: &mut Place, turn: u64, sheet: &mut Sheet, (key, threads): (&str, u64)) -> Result {
-    let each = (place.scale.appends / threads.clamp(1, 4)).max(1);
+    let each = each(&place.scale, threads);
     let side = place.side()?;
     let name = |n: u64| format!("{key}-{turn}-{n}");
     let files = (0..threads).map(|n| side.create(&side.root(), &name(n))).collect::<Result<Vec<_>>>()?;
@@ -86,7 +97,8 @@ fn append_one(place: &Place, file: &dyn OpenFile, each: u64, failed: &AtomicBool
     Ok(())
 }
 
-fn compare(place: &Place, file: &dyn OpenFile, each: u64) -> Result {
+/// Compares a file with `each` blocks that were appended to it, filled with their numbers.
+pub(super) fn compare(place: &Place, file: &dyn OpenFile, each: u64) -> Result {
     let (mut block, mut wanted) = (buffer(BLOCK), buffer(BLOCK));
     for n in 0..each {
         let at = n.saturating_mul(BLOCK);
@@ -97,4 +109,21 @@ fn compare(place: &Place, file: &dyn OpenFile, each: u64) -> Result {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_room_for_what_all_threads_append() {
+        for threads in [1, 2, 3, 5, 16] {
+            let scale = Scale { threads, ..Scale::quick() };
+            let wish = (APPEND.wish)(&scale);
+            let (one, many) = (bytes(&scale, 1), bytes(&scale, threads));
+            assert!(wish.live >= one.max(many), "{threads}");
+            // What is freed stays unused for a while.
+            assert!(wish.room >= (one + many) * (2 * scale.rounds + 1), "{threads}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{SEED, compare, prepare_base};
+use super::{SEED, append, compare, prepare_base};
 use crate::bytes::{buffer, stamp};
 use crate::row::{Row, Target, Unit};
 use crate::stats::percentile;
@@ -48,6 +48,9 @@ pub(super) const BESIDE: Work = Work {
     ],
 };
 
+/// What the stream is filled with.
+const STREAM: u64 = 9;
+
 const fn latency(key: &'static str, item: &'static str, target: Target) -> Row {
     Row::new(key, item, Unit::Millis, target)
 }
@@ -66,17 +69,18 @@ fn reads(place: &mut Place, turn: u64, sheet: &mut Sheet) -> Result {
 }
 
 fn syncs(place: &mut Place, turn: u64, sheet: &mut Sheet) -> Result {
-    let (mut block, mut at) = (buffer(BLOCK), 0u64);
+    let (mut block, mut blocks) = (buffer(BLOCK), 0u64);
     let (side, name) = (place.side()?, format!("log-{turn}"));
     let log = side.create(&side.root(), &name)?;
     let (times, rate) = while_writing(place, turn, || {
-        fill(&mut block, at, 0);
-        log.write_at(at, &block)?;
+        fill(&mut block, blocks, 0);
+        log.write_at(blocks.saturating_mul(BLOCK), &block)?;
         log.fsync()?;
-        at = at.saturating_add(BLOCK);
+        blocks = blocks.saturating_add(1);
         Ok(())
     })?;
     note(sheet, "sync", times, rate);
+    append::compare(place, &*log, blocks)?;
     drop(log);
     side.unlink(&side.root(), &name)
 }
@@ -96,7 +100,7 @@ fn while_writing(place: &Place, turn: u64, mut work: impl FnMut() -> Result) -> 
     side.sync_all()?;
     let stop = AtomicBool::new(false);
     let mut times = Vec::new();
-    let rate = std::thread::scope(|scope| {
+    let (rate, written) = std::thread::scope(|scope| {
         let writer = scope.spawn(|| write_until(place, &*stream, &stop));
         // The first writes only fill memory.
         std::thread::sleep(place.scale.beside.min(Duration::from_millis(500)));
@@ -108,31 +112,36 @@ fn while_writing(place: &Place, turn: u64, mut work: impl FnMut() -> Result) -> 
             times.push(before.elapsed().as_secs_f64() * 1e3);
         }
         stop.store(true, Ordering::Relaxed);
-        let rate = writer.join().unwrap_or_else(|_| Err(Error::Thread { side: place.name().to_owned() }));
-        done.and(rate)
+        let wrote = writer.join().unwrap_or_else(|_| Err(Error::Thread { side: place.name().to_owned() }));
+        done.and(wrote)
     })?;
+    compare(place, &*stream, written, STREAM)?;
     drop(stream);
     side.unlink(&side.root(), &name)?;
     side.sync_all()?;
     Ok((times, rate))
 }
 
-/// Overwrites a file from start to end until told to stop, made durable each time round; MiB per second.
-fn write_until(place: &Place, file: &dyn OpenFile, stop: &AtomicBool) -> Result<f64> {
+/// Overwrites a file from start to end until told to stop, made durable each time round and at the end; MiB per second,
+/// and how much of the file is written.
+fn write_until(place: &Place, file: &dyn OpenFile, stop: &AtomicBool) -> Result<(f64, u64)> {
     let mut chunk = buffer(CHUNK);
-    fill(&mut chunk, 9, 0);
-    let bytes = place.scale.bytes;
+    fill(&mut chunk, STREAM, 0);
+    // Whole chunks, so that each lies in the same place every time round.
+    let bytes = (place.scale.bytes / CHUNK).max(1).saturating_mul(CHUNK);
     let start = Instant::now();
     let mut written = 0u64;
     while !stop.load(Ordering::Relaxed) {
         place.check()?;
         let off = written.checked_rem(bytes).unwrap_or(0);
-        stamp(&mut chunk, 9, off);
+        stamp(&mut chunk, STREAM, off);
         file.write_at(off, &chunk)?;
         written = written.saturating_add(CHUNK);
         if written.is_multiple_of(bytes) {
             file.fsync()?;
         }
     }
-    Ok(float(written) / float(MIB) / start.elapsed().as_secs_f64().max(1e-9))
+    file.fsync()?;
+    let seconds = start.elapsed().as_secs_f64().max(1e-9);
+    Ok((float(written) / float(MIB) / seconds, written.min(bytes)))
 }

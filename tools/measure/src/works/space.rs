@@ -29,9 +29,9 @@ pub(super) const SPACE: Work = Work {
 
 fn space(place: &mut Place, turn: u64, sheet: &mut Sheet) -> Result {
     // Every turn but the first finds what the one before has left: the first value is of the file as it was written.
-    if let Some(value) = stored(place)? {
-        let first = if place.marks.is_empty() { "space_new" } else { "space_before" };
-        sheet.add(first, value);
+    let new = if place.marks.is_empty() { stored(place)? } else { None };
+    if let Some(value) = new {
+        sheet.add("space_new", value);
     }
     let half = place.scale.bytes / 2 / BLOCK;
     overwrite(place, turn, half, 1000)?;

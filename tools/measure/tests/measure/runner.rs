@@ -2,15 +2,15 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyfs_lvm_measure::{
-    BLOCK, Cold, Contender, Error, Host, MIB, Maker, Outcome, Result, Runner, Scale, Stop, Unit, WORKS, Wanted, Wish,
-    fill, serve,
+    BLOCK, Cold, Contender, Error, Extra, Host, MIB, Maker, Outcome, Result, Row, Runner, Scale, Sheet, Stop, Target,
+    Unit, WORKS, Wanted, Wish, Work, fill, serve,
 };
 
-use crate::liar::Liars;
+use crate::liar::{LISTS, Liars, Lies};
 
 fn tiny() -> Scale {
     let beside = Duration::from_millis(20);
@@ -71,14 +71,67 @@ fn every_row_of_every_work_gets_a_value_from_each_side_in_each_round() {
     assert!(is_empty(folder.path()));
 }
 
+/// What a work says to a side that lies.
+fn lied_to(work: &Work, lies: &Lies) -> Result<Vec<Outcome>> {
+    // A side that failed leaves behind what it made.
+    let folder = tempfile::tempdir().unwrap();
+    let host = |name: &str| Host::new(folder.path()).named(name);
+    let liars = Liars(host("liar"), lies.clone());
+    let contenders = vec![Contender::Here(Box::new(host("host"))), Contender::Here(Box::new(liars))];
+    let mut tell = |text: &str| {
+        lies.now.fetch_or(text.contains("round 1 of"), Ordering::Relaxed);
+    };
+    let (wanted, stop, folder) = (Wanted::default(), Stop::default(), folder.path().to_owned());
+    Runner { scale: tiny(), wanted, contenders, folder, stop, tell: &mut tell }.run(std::slice::from_ref(work))
+}
+
+/// About some files, from the beginning or only after the preparation.
+fn assert_noticed(work: &Work, about: &'static str, prepared: bool) {
+    let lies = Lies { about, unsynced: false, now: Arc::new(AtomicBool::new(!prepared)) };
+    let error = lied_to(work, &lies).expect_err(&format!("{} {about}", work.name));
+    assert!(matches!(error, Error::Contents { ref side, .. } if side == "liar"), "{} {about}: {error}", work.name);
+}
+
 #[test]
-fn what_reads_differently_is_noticed_by_every_work_that_writes() {
+fn what_reads_differently_is_noticed_by_every_work() {
     for work in WORKS {
-        // A side that failed leaves behind what it made.
-        let folder = tempfile::tempdir().unwrap();
-        let liar = Contender::Here(Box::new(Liars(Host::new(folder.path()).named("liar"))));
-        let error = run(folder.path(), vec![liar], &[work.name], Stop::default()).unwrap_err();
-        assert!(matches!(error, Error::Contents { ref side, .. } if side == "liar"), "{}: {error}", work.name);
+        assert_noticed(work, "", false);
+    }
+}
+
+#[test]
+fn what_is_read_back_is_durable() {
+    let lies = Lies { about: "", unsynced: true, now: Arc::new(AtomicBool::new(true)) };
+    for work in WORKS {
+        lied_to(work, &lies).expect(work.name);
+    }
+}
+
+/// What each work writes, or asks for, when it has been prepared; nothing where it only reads then.
+const LATER: [(&str, &[&str]); 14] = [
+    ("write1", &["stream-"]),
+    ("write", &["stream-"]),
+    ("aged", &["base"]),
+    ("read", &[]),
+    ("scattered", &["base"]),
+    ("random", &[]),
+    ("overwrite", &["base"]),
+    ("append", &["append_1", "append_n"]),
+    ("sizes", &["sized-"]),
+    ("create", &["file-", LISTS]),
+    ("names", &["file-", LISTS]),
+    ("small", &[]),
+    ("beside", &["base", "stream-", "log-"]),
+    ("space", &["base"]),
+];
+
+#[test]
+fn what_reads_differently_later_is_noticed_by_every_work_that_writes_then() {
+    assert!(WORKS.iter().map(|work| work.name).eq(LATER.map(|(name, _)| name)));
+    for (work, (_, about)) in WORKS.iter().zip(LATER) {
+        for about in about {
+            assert_noticed(work, about, true);
+        }
     }
 }
 
@@ -90,11 +143,46 @@ fn only_what_is_wanted_is_done() {
         outcomes.iter().map(|outcome| outcome.row.key).collect()
     };
     assert_eq!(keys(&["random_hit"]), ["random_hit"]);
+    assert_eq!(keys(&["rename"]), ["rename"]);
     assert_eq!(keys(&["append"]), ["append_1", "append_n"]);
     assert_eq!(keys(&["stat_cached", "append_1"]), ["append_1", "stat_cached"]);
     let all = [("append", "append_1"), ("names", "readdir")];
     let wanted = Wanted::new(&["dir".to_owned(), "nonsense".to_owned()]);
     assert_eq!(wanted.unknown(&all).collect::<Vec<_>>(), ["nonsense"]);
+}
+
+/// What has two rows.
+#[derive(Debug)]
+struct Pair;
+
+impl Extra for Pair {
+    fn name(&self) -> &'static str {
+        "pair"
+    }
+    fn rows(&self) -> &'static [Row] {
+        &[
+            Row { key: "left", item: "left", unit: Unit::Times, target: Target::Open },
+            Row { key: "right", item: "right", unit: Unit::Times, target: Target::Open },
+        ]
+    }
+    fn side(&self) -> &'static str {
+        "host"
+    }
+    fn turn(&mut self, _: u64, _: &Scale) -> Result<Sheet> {
+        Ok(Sheet(vec![("left".to_owned(), 1.0), ("right".to_owned(), 2.0)]))
+    }
+}
+
+#[test]
+fn only_what_is_wanted_of_an_extra_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (wanted, contenders, stop) = (Wanted::new(&["left".to_owned()]), Vec::new(), Stop::default());
+    let mut tell = |_: &str| {};
+    let folder = folder.path().to_owned();
+    let outcomes =
+        Runner { scale: tiny(), wanted, contenders, folder, stop, tell: &mut tell }.extra(&mut Pair).unwrap();
+    assert_eq!(outcomes.iter().map(|outcome| outcome.row.key).collect::<Vec<_>>(), ["left"]);
+    assert_eq!(outcomes[0].sides[0].values, [1.0, 1.0]);
 }
 
 #[test]
