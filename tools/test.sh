@@ -35,7 +35,8 @@ summary() {
     trap - EXIT
     # What still runs beside a step that failed.
     kill $(jobs -p) 2>/dev/null || true
-    rm -rf "$logs"
+    # What a step said last may still be on its way.
+    sleep 1
     printf '\n==> Summary (%d s in all)\n' "$SECONDS"
     for line in "${passed[@]+"${passed[@]}"}"; do printf '  ok       %s\n' "$line"; done
     for line in "${notes[@]+"${notes[@]}"}"; do printf '           %s\n' "$line"; done
@@ -44,7 +45,11 @@ summary() {
         printf 'All checks passed.\n'
     else
         printf '  FAILED   %s (exit code %d); what comes after it was not run\n' "$current" "$status"
+        # Whoever is only shown the end of this needs what the step said.
+        printf '           It said:\n'
+        tail -n 40 "$logs/step" 2>/dev/null | cut -c 1-1000 | sed 's/^/           /'
     fi
+    rm -rf "$logs"
     exit "$status"
 }
 trap summary EXIT
@@ -55,7 +60,8 @@ step() {
     shift
     printf '\n==> %s\n    %s\n' "$current" "$*"
     local began=$SECONDS
-    "$@"
+    # Not a pipe: the step sets variables of this shell.
+    "$@" > >(tee "$logs/step") 2>&1
     passed+=("$(printf '%-48s %4d s' "$current" $((SECONDS - began)))")
 }
 
