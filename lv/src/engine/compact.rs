@@ -112,37 +112,13 @@ impl Core {
     fn compact(&self, token: &mut FlushToken<'_>) -> Result<bool> {
         // Each piece changes some rows of metadata, all in one commit, which must find room beside what is filled.
         let rows = self.rows_beside_extents(ROUND)?;
-        let mut state = self.state()?;
-        let extent = u32::try_from(self.extent_size.bytes()).unwrap_or(u32::MAX);
-        let mut plan = Plan::new(extent, state.space.free_count().min(rows.len()));
-        let committed = state.committed;
-        let (mut finds, mut entries) = (Vec::new(), 0usize);
-        for le in state.space.cheapest(committed, VICTIMS) {
-            if plan.is_full() {
-                break;
-            }
-            let finds_here = state.live_in(le)?;
-            let most = rows.get(plan.filled()).or(rows.last()).map_or(0, |rows| rows / ROWS);
-            let entries_here = entries.saturating_add(finds_here.iter().map(|find| find.entries).sum());
-            if entries_here > most {
-                continue;
-            }
-            // What moves, not what is live: some slices move whole.
-            let pieces: Vec<Piece> = finds_here.iter().map(Find::piece).collect();
-            if !plan.may_gain(&pieces) {
-                state.space.set_solid(le);
-                continue;
-            }
-            let Some(lens) = plan.add(&pieces) else { continue };
-            entries = entries_here;
-            let some = finds_here.into_iter().zip(lens).filter(|(_, len)| *len > 0);
-            finds.extend(some.map(|(find, len)| Find { len, ..find }));
-        }
-        drop(state);
-        if finds.is_empty() || !plan.gains() {
-            return Ok(false);
-        }
-        self.move_finds(token, &finds, Need::Compaction)
+        let finds = self.state()?.plan_round(&rows)?;
+        if finds.is_empty() { Ok(false) } else { self.move_finds(token, &finds, Need::Compaction) }
+    }
+
+    /// Whether compaction would gain extents if the hosts had more room.
+    pub(crate) fn would_gain(&self) -> Result<bool> {
+        Ok(!self.state()?.plan_round(&[usize::MAX; ROUND])?.is_empty())
     }
 
     /// Copies what was found to fresh extents and lets maps or slice rows name the copies.
@@ -208,6 +184,40 @@ impl Core {
 }
 
 impl State {
+    /// What one round of compaction moves, with so many rows of metadata beside the first extent that is filled, so many
+    /// beside the second and so on; nothing when no extent would be gained.
+    fn plan_round(&mut self, rows: &[usize]) -> Result<Vec<Find>> {
+        let mut plan =
+            Plan::new(u32::try_from(self.space.extent()).unwrap_or(u32::MAX), self.space.free_count().min(rows.len()));
+        let committed = self.committed;
+        let (mut finds, mut entries) = (Vec::new(), 0usize);
+        for le in self.space.cheapest(committed, VICTIMS) {
+            if plan.is_full() {
+                break;
+            }
+            let finds_here = self.live_in(le)?;
+            let most = rows.get(plan.filled()).or(rows.last()).map_or(0, |rows| rows / ROWS);
+            let entries_here = entries.saturating_add(finds_here.iter().map(|find| find.entries).sum());
+            if entries_here > most {
+                continue;
+            }
+            // What moves, not what is live: some slices move whole.
+            let pieces: Vec<Piece> = finds_here.iter().map(Find::piece).collect();
+            if !plan.may_gain(&pieces) {
+                self.space.set_solid(le);
+                continue;
+            }
+            let Some(lens) = plan.add(&pieces) else { continue };
+            entries = entries_here;
+            let some = finds_here.into_iter().zip(lens).filter(|(_, len)| *len > 0);
+            finds.extend(some.map(|(find, len)| Find { len, ..find }));
+        }
+        if !plan.gains() {
+            finds.clear();
+        }
+        Ok(finds)
+    }
+
     /// Keeps a committed slice in memory.
     fn hold_slice(&mut self, id: SliceId) -> Result<()> {
         if !self.slices.contains_key(&id) {

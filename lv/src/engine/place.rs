@@ -147,6 +147,9 @@ impl Core {
                     // Shared slices take more room than what is left of them.
                     return Ok((last, Need::Accepted));
                 }
+                if need != Need::Compaction && self.would_gain()? {
+                    return Err(self.no_extent(needed));
+                }
                 return Err(LvError::NoSpace { free, needed });
             }
         }

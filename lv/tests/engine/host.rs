@@ -315,3 +315,31 @@ fn a_deleted_file_does_not_count_while_it_is_taken_apart() {
     let space = volume.statfs().unwrap();
     assert_eq!((space.files, space.used), (1, 0));
 }
+
+/// Compaction would make room on the volume, and finds none on the disk.
+#[test]
+fn a_full_disk_is_named_where_it_keeps_a_volume_from_being_compacted() {
+    let host = Arc::new(Told { inner: RealHost, free: AtomicU64::new(TOTAL / 2) });
+    let mut rig = Rig::new(1, 48, 65536);
+    rig.env = Env { host: Arc::clone(&host) as Arc<dyn Host>, ..rig.env };
+    let volume = rig.open();
+    let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+    for extent in 0..46 {
+        volume.write(file, extent * 65536, &pattern(extent, 40_000)).unwrap();
+        volume.step(Work::Flush).unwrap();
+    }
+    volume.sync().unwrap();
+    // Beside the reserve, less than an extent.
+    host.set(8 * 1024 * 1024 + 60_000);
+    let small = |number: u64| volume.write(file, number * 65536 + 45_056, &pattern(number, 14_000)).unwrap();
+    small(0);
+    volume.step(Work::Flush).unwrap();
+    small(1);
+    let error = volume.step(Work::Flush).unwrap_err();
+    assert!(matches!(error, LvError::HostFull { needed, free, .. } if free < needed), "{error}");
+    host.set(TOTAL / 2);
+    volume.sync().unwrap();
+    assert_eq!(contents(&volume, file)[65536 + 45_056..][..14_000], pattern(1, 14_000));
+    volume.close().unwrap();
+    rig.check();
+}
