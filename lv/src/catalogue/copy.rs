@@ -1,11 +1,13 @@
 //! One copy of a catalogue: making it, committing to it, keeping its write-ahead log short.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use pv::sqlite::{self, Access};
 use pv::{Bytes, Env, Epoch, FamilyUuid, LvUuid, PvUuid, SliceId, Txg};
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::generation::{Generation, InFile, check_log};
 use super::row::{RowOp, Table, Value, decode_ops, encode_ops, sum_of};
 use super::schema::{SCHEMA, TUNING};
 use super::sums::Totals;
@@ -42,17 +44,19 @@ pub fn create_catalogue(
     (family, lv): (FamilyUuid, LvUuid),
     (name_key, now): (u64, Nanos),
 ) -> Result<()> {
+    let io = |source| pv::PvError::Io { path: path.to_owned(), operation: "create it", source };
+    let log = Generation::first().map_err(io)?;
     sqlite::create(env, path, &SCHEMA, &TUNING, |connection| {
         first_rows(family, lv, name_key, now)
             .iter()
             .try_for_each(|op| apply(connection, op))
+            .and_then(|()| log.put(connection))
             .map_err(|source| sqlite::error(path, "write the first rows", source))
     })?;
     // The folder may be new itself: without its own name the file's is worth nothing.
     let Some(above) = path.parent().and_then(Path::parent).filter(|above| !above.as_os_str().is_empty()) else {
         return Ok(());
     };
-    let io = |source| pv::PvError::Io { path: path.to_owned(), operation: "create it", source };
     Ok(env.host.sync_dir(above).map_err(io)?)
 }
 
@@ -198,13 +202,28 @@ fn damaged(path: &Path, what: &str) -> LvError {
 pub(crate) struct Copy {
     pub(crate) place: CopyPlace,
     connection: Connection,
+    in_file: Arc<InFile>,
 }
 
 impl Copy {
+    /// Opens a copy, a file and a log that belong together.
     pub(crate) fn open(env: &Env, place: CopyPlace) -> Result<Self> {
+        let copy = Self::connect(env, place, Arc::default())?;
+        let snapshot = copy.connection.unchecked_transaction().map_err(copy.fail("read"))?;
+        check_log(env, &copy.place.path, &snapshot)?;
+        drop(snapshot);
+        Ok(copy)
+    }
+
+    /// A second connection to the same copy.
+    pub(crate) fn again(&self, env: &Env) -> Result<Self> {
+        Self::connect(env, self.place.clone(), Arc::clone(&self.in_file))
+    }
+
+    fn connect(env: &Env, place: CopyPlace, in_file: Arc<InFile>) -> Result<Self> {
         let connection = sqlite::open(env, &place.path, &SCHEMA, &TUNING, Access::ReadWrite)?;
         connection.set_prepared_statement_cache_capacity(64);
-        Ok(Self { place, connection })
+        Ok(Self { place, connection, in_file })
     }
 
     fn fail(&self, operation: &'static str) -> impl Fn(rusqlite::Error) -> LvError {
@@ -231,6 +250,7 @@ impl Copy {
         if fence && epoch != commit.epoch.0.cast_signed() {
             return Err(LvError::Fenced { epoch: commit.epoch, by: None });
         }
+        self.in_file.begin_log(&transaction, &path)?;
         for op in &commit.ops {
             apply(&transaction, op).map_err(fail)?;
         }
@@ -288,6 +308,13 @@ impl Copy {
     pub(crate) fn replace_by(&mut self, source: &Self) -> Result<()> {
         let path = self.place.path.clone();
         let fail = |e| LvError::from(sqlite::error(&path, "copy metadata to", e));
+        self.in_file.forget();
+        // The file must have the mark before the log has what is of another copy.
+        Generation::read(&self.connection, &path)?.to_be_replaced().put(&self.connection).map_err(fail)?;
+        if self.checkpoint(Checkpoint::Truncate)?.busy {
+            return Err(pv::PvError::Busy { path }.into());
+        }
+        self.in_file.forget();
         let backup = rusqlite::backup::Backup::new(&source.connection, &mut self.connection).map_err(fail)?;
         backup.run_to_completion(4096, std::time::Duration::ZERO, None).map_err(fail)
     }
@@ -304,9 +331,18 @@ impl Copy {
             Checkpoint::Passive => "PRAGMA wal_checkpoint(PASSIVE)",
             Checkpoint::Truncate => "PRAGMA wal_checkpoint(TRUNCATE)",
         };
+        // Before, so that it is in what is moved.
+        let generation = match mode {
+            Checkpoint::Look => None,
+            Checkpoint::Passive | Checkpoint::Truncate => Some(Generation::read(&self.connection, &self.place.path)?),
+        };
         let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
         let (busy, pages, moved) = self.connection.query_row(sql, [], row).map_err(self.fail("checkpoint"))?;
-        Ok(Log { busy: busy != 0, left: u64::try_from(pages.saturating_sub(moved)).unwrap_or(0) })
+        let log = Log { busy: busy != 0, left: u64::try_from(pages.saturating_sub(moved)).unwrap_or(0) };
+        if let Some(generation) = generation.filter(|_| !log.busy && log.left == 0) {
+            self.in_file.set(generation);
+        }
+        Ok(log)
     }
 }
 

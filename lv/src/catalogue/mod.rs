@@ -2,10 +2,12 @@
 //!
 //! * All in-sync copies run the same transactions; a commit has happened when all of them have it.
 //! * Every row carries a checksum over its key and content; sums in the rows above tell that none is missing or old.
+//! * A file and its log belong together, which is checked when they are opened.
 //! * `state` fences: a commit changes it only under the epoch it was activated with.
 
 mod copy;
 mod decode;
+mod generation;
 mod index_room;
 mod lost;
 mod reader;

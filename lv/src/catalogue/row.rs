@@ -45,7 +45,7 @@ pub(crate) enum Table {
     Slice = 7,
     Le = 8,
     Xattr = 9,
-    /// A window of a file's map after the first. (10 marks stored deltas.)
+    /// A window of a file's map after the first. (10 marks stored deltas, 11 what a file says of its log.)
     Window = 11,
 }
 

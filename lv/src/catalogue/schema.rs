@@ -15,7 +15,7 @@ pub(crate) const APPLICATION_ID: i32 = 0x614c_4d56;
 /// The white list: a metadata volume contains exactly this.
 pub(crate) const SCHEMA: Schema = Schema {
     application_id: APPLICATION_ID,
-    user_version: 2,
+    user_version: 3,
     what: "metadata volume",
     statements: &[
         // For people with a SQLite shell; the engine never reads them. First, because of `Schema::statements`.
@@ -29,6 +29,9 @@ pub(crate) const SCHEMA: Schema = Schema {
         "CREATE TABLE state(id INTEGER PRIMARY KEY, family BLOB NOT NULL, epoch INTEGER NOT NULL, txg INTEGER NOT NULL, \
          next_slice INTEGER NOT NULL, running INTEGER NOT NULL, inodes INTEGER NOT NULL, slices INTEGER NOT NULL, \
          les INTEGER NOT NULL, others INTEGER NOT NULL, sum INTEGER NOT NULL) STRICT",
+        // Which log the file belongs to; see `generation.rs`. A low page, which moves into the file before others.
+        "CREATE TABLE log(id INTEGER PRIMARY KEY, number INTEGER NOT NULL, before INTEGER NOT NULL, \
+         replaced INTEGER NOT NULL, sum INTEGER NOT NULL) STRICT",
         "CREATE TABLE pv(pv BLOB PRIMARY KEY, epoch INTEGER NOT NULL, flush INTEGER NOT NULL, sum INTEGER NOT NULL) \
          STRICT, WITHOUT ROWID",
         "CREATE TABLE fs(fs INTEGER PRIMARY KEY, lv BLOB NOT NULL, parent INTEGER, born INTEGER NOT NULL, \

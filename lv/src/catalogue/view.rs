@@ -10,6 +10,7 @@ use rusqlite::{Connection, Params, Rows};
 
 use super::copy::{CopyPlace, CopyState, state_of};
 use super::decode::{Columns, SliceRow, slice_from, values_of};
+use super::generation::check_log;
 use super::row::{Table, Value, sum_of};
 use super::to_read::open_to_read;
 use crate::{Ino, LvError, Result};
@@ -47,6 +48,7 @@ impl CopyView {
         connection.set_prepared_statement_cache_capacity(32);
         let fail = |source| sqlite::error(&place.path, "read", source);
         connection.execute_batch(BEGIN).map_err(fail)?;
+        check_log(env, &place.path, &connection)?;
         let state = state_of(&connection, &place.path)?;
         Ok(Self { place: place.clone(), state, connection })
     }

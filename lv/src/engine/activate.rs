@@ -24,7 +24,7 @@ use super::own::{Owned, lock_file, name_former, own};
 use super::rules::{Rule, TestSwitches};
 use super::space::Space;
 use super::state::{Dirty, FS, State, TINY};
-use crate::catalogue::{CatalogueReader, Copy, CopyPlace, CopySet, CopyState, activate_copies, log_of};
+use crate::catalogue::{CatalogueReader, CopyPlace, CopySet, CopyState, activate_copies, log_of};
 use crate::{Ino, Kind, LvError, Result, VolumeNotice};
 
 /// Rows deleted by one transaction of the cleaning up.
@@ -313,7 +313,7 @@ impl Activation<'_> {
         let next_slice = Arc::new(AtomicU64::new(state.next_slice.0));
         let mut state = first_state(&extents, epoch, &state, reader, pvs, &next_slice)?;
         state.rules = options.switches;
-        let checkpointer = places.iter().map(|place| Copy::open(env, place.clone())).collect::<Result<Vec<_>>>()?;
+        let checkpointer = copies.all().iter().map(|copy| copy.again(env)).collect::<Result<Vec<_>>>()?;
         let core = Core {
             env: env.clone(),
             options,

@@ -4,7 +4,7 @@ use pv::Epoch;
 
 use super::core::{Core, lock};
 use super::own::own;
-use crate::catalogue::{Copy, CopyPlace};
+use crate::catalogue::CopyPlace;
 use crate::{LvError, Result};
 
 /// What a metadata volume consists of.
@@ -35,7 +35,7 @@ impl Core {
             self.env.host.remove_file(&file).map_err(failed)?;
         }
         let copy = copies.make_equal(&self.env, place, self.extents().lv)?;
-        let checkpointer = Copy::open(&self.env, place.clone())?;
+        let checkpointer = copy.again(&self.env)?;
         listed(self.epoch).map_err(|error| self.poison(error))?;
         lock(&self.locks).extend(owned.locks);
         lock(&self.checkpointer).push(checkpointer);

@@ -7,6 +7,7 @@ mod bounds;
 mod check;
 mod copies;
 mod faults;
+mod generation;
 mod grow;
 mod host;
 mod locks;

@@ -1,5 +1,7 @@
 //! Doing one damage to a pool at rest.
 
+use std::collections::BTreeSet;
+
 use super::ground::{Earlier, Ground, Left, targets};
 use super::kind::Kind;
 use super::page::Pages;
@@ -27,11 +29,12 @@ pub(super) fn inflict(ground: &Ground, kind: Kind, rng: &mut Prng) -> Option<Dam
     Some(Damaged { image, files, what, older_from })
 }
 
-/// What the pool cannot know: with one copy of the metadata nothing else says which commits its log held, or that it
-/// was taken back to a moment since which no PV was written. Several copies vouch for each other.
+/// What the pool cannot know: nothing else says which commits the log of the only copy of the metadata held, or that it
+/// was taken back to a moment since which no PV was written. Several copies vouch for each other, unless all are damaged.
 fn older_from(ground: &Ground, kind: Kind, files: &[String], used: Option<&Earlier>) -> Option<u32> {
-    let metadata = |name: &String| name.contains(".meta");
-    let alone = kind == Kind::OldMetadata || (ground.copies == 1 && files.iter().any(metadata));
+    let metadata = files.iter().filter(|name| name.contains(".meta"));
+    let copies: BTreeSet<&str> = metadata.map(|name| name.trim_end_matches("-wal")).collect();
+    let alone = kind == Kind::OldMetadata || u32::try_from(copies.len()).is_ok_and(|damaged| damaged >= ground.copies);
     match kind {
         Kind::OldAll => Some(1),
         _ if !alone => None,
