@@ -218,7 +218,7 @@ pub enum LvError {
         what: String,
     },
     /// No copy of the metadata volume can be read.
-    #[error("no copy of the volume's metadata can be read; missing: {missing}")]
+    #[error("no copy of the volume's metadata can be read: {missing}")]
     NoMetadata {
         /// The copies that were tried, in words.
         missing: String,
@@ -342,7 +342,9 @@ impl LvError {
             Self::PvMissing { .. } => {
                 "bring the file back into the pool's folder; where it is there, check says what keeps it from being used"
             }
-            Self::NoMetadata { .. } => "bring one of these files back, or open the volume where they can be written",
+            Self::NoMetadata { .. } => {
+                "bring one of these files back, with its log (-wal) if it had one, or open the volume where they can be written"
+            }
             Self::CopyUnread { .. } => {
                 "try again when it can be read; what is lost for good is given up once the file is moved away"
             }

@@ -98,7 +98,10 @@ fn the_only_metadata_copy_away_is_named() {
     let (line, hint) = ran.err.split_once('\n').unwrap();
     assert!(ran.code == 5 && line.contains("no copy of the volume's metadata can be read"), "{ran:?}");
     assert!(line.contains("a.db.d/"), "{line}");
-    assert_eq!(hint, "  hint: bring one of these files back, or open the volume where they can be written\n");
+    assert_eq!(
+        hint,
+        "  hint: bring one of these files back, with its log (-wal) if it had one, or open the volume where they can be written\n"
+    );
 }
 
 #[test]
