@@ -8,7 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyfs_lvm_lv::{Ino, LvError, NewNode, Work};
-use pv::{Bytes, Env, FileId, Host, HostLock, HostSpace, RealHost};
+use pv::{
+    Bytes, Env, ExtentStore, Fault, FaultKind, FaultOp, FaultStore, FileId, Host, HostLock, HostSpace, MemStore,
+    RealHost,
+};
 
 use super::support::{Rig, contents, pattern};
 
@@ -403,4 +406,33 @@ fn a_commit_takes_no_more_than_was_counted_when_it_was_let_begin() {
     volume.close().unwrap();
     let volume = rig.open();
     assert!(contents(&volume, file) == b"small");
+}
+
+#[test]
+fn a_volume_that_stopped_for_want_of_room_says_what_to_do_and_keeps_what_was_synced() {
+    let store = Arc::new(FaultStore::new(MemStore::default()));
+    let dir = tempfile::tempdir().unwrap();
+    let env = Env { threads: false, ..Env::system() };
+    let rig = Rig::on(dir, env, vec![store.clone() as Arc<dyn ExtentStore>], 40, 65536, 1);
+    let volume = rig.open();
+    let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+    volume.write(file, 0, &pattern(1, 100_000)).unwrap();
+    volume.sync().unwrap();
+    store.plan(Fault {
+        op: FaultOp::Commit,
+        at: store.counts().commits,
+        kind: FaultKind::NoSpace,
+        after: false,
+        lasting: true,
+    });
+    volume.write(file, 0, &pattern(2, 200_000)).unwrap();
+    // Whoever met it, and whoever comes later.
+    for error in [volume.sync().unwrap_err(), volume.sync().unwrap_err(), volume.getattr(file).unwrap_err()] {
+        assert!(matches!(error, LvError::Poisoned { full: true, .. }), "{error}");
+        assert!(error.errno() == 28 && error.to_string().contains("no space left"), "{error}");
+        assert!(error.hint().is_some_and(|hint| hint.contains("make room") && hint.contains("open")), "{error}");
+    }
+    volume.abandon();
+    store.reopen();
+    assert!(contents(&rig.open(), file) == pattern(1, 100_000));
 }
