@@ -155,6 +155,8 @@ pub enum LvError {
     Poisoned {
         /// The first failure, in words.
         why: String,
+        /// A host filesystem had no room for what had begun.
+        full: bool,
     },
     /// The volume was closed.
     #[error("the logical volume is closed")]
@@ -294,6 +296,11 @@ impl LvError {
         Self::NoMetadata { missing: missing.join("; ") }
     }
 
+    /// Whether a host filesystem has no room for it.
+    pub(crate) fn host_is_full(&self) -> bool {
+        matches!(self, Self::HostFull { .. } | Self::Pv(PvError::NoSpace { .. }) | Self::Poisoned { full: true, .. })
+    }
+
     /// The POSIX error number that says the same.
     pub fn errno(&self) -> i32 {
         match self {
@@ -306,7 +313,8 @@ impl LvError {
             Self::IsDirectory { .. } => 21,
             Self::Invalid { .. } => 22,
             Self::TooLarge { .. } => 27,
-            Self::NoSpace { .. } | Self::HostFull { .. } | Self::Pv(PvError::NoSpace { .. }) => 28,
+            Self::NoSpace { .. } => 28,
+            error if error.host_is_full() => 28,
             Self::ReadOnly => 30,
             Self::TooManyLinks { .. } => 31,
             Self::OutOfRange { .. } => 34,
@@ -330,6 +338,9 @@ impl LvError {
             Self::Told { hint, .. } => return hint.as_deref(),
             Self::NoSpace { .. } => "remove files, or make the volume larger with lvextend",
             Self::HostFull { path, .. } | Self::Pv(PvError::NoSpace { path }) => no_room(path),
+            Self::Poisoned { full: true, .. } => {
+                "make room on the host filesystem, then open the volume again; nothing is lost that was synced"
+            }
             Self::Pv(error) => return error.hint(),
             Self::Quota { .. } => "remove files, or raise the quota",
             Self::InUse { owner } if owner.is_stopped() => {

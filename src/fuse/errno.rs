@@ -25,7 +25,7 @@ mod tests {
     fn an_inode_that_is_gone_is_stale_and_a_name_is_not_found() {
         assert_eq!(errno(&LvError::NoInode { ino: Ino(7) }), Errno::STALE);
         assert_eq!(errno(&LvError::NotFound { name: b"a".to_vec() }), Errno::NOENT);
-        assert_eq!(errno(&LvError::Poisoned { why: String::new() }), Errno::IO);
+        assert_eq!(errno(&LvError::Poisoned { why: String::new(), full: false }), Errno::IO);
         assert_eq!(errno(&LvError::NoSpace { free: 0, needed: 1 }), Errno::NOSPC);
         let quota = LvError::Quota { what: "bytes", limit: 1, requested: 1, usage: 1 };
         assert_eq!(errno(&quota), Errno::DQUOT);

@@ -141,7 +141,8 @@ mod tests {
             LvError::Invalid { what: "why" },
             LvError::Quota { what: "bytes", limit: 1, requested: 2, usage: 3 },
             LvError::HostFull { path: "a.db".into(), free: 1, needed: 2 },
-            LvError::Poisoned { why: "x".to_owned() },
+            LvError::Poisoned { why: "x".to_owned(), full: false },
+            LvError::Poisoned { why: "x".to_owned(), full: true },
         ];
         for (error, same) in as_they_are.iter().map(|error| (error, true)).chain(in_words.iter().map(|e| (e, false))) {
             let mut out = Vec::new();

@@ -216,7 +216,7 @@ impl CopySet {
 }
 
 fn thread_died() -> LvError {
-    LvError::Poisoned { why: "a worker thread died".to_owned() }
+    LvError::Poisoned { why: "a worker thread died".to_owned(), full: false }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::core::{Core, lock};
 use super::flush::FlushToken;
 use super::gather::gather;
 use super::host_reserve::Emptied;
+use super::inode::Inode;
 use super::rules::Rule;
 use super::state::State;
 use crate::catalogue::{Checkpoint, Commit, Copy, CopySet, TUNING};
@@ -98,28 +99,48 @@ impl Core {
 
     /// Returns when commit `txg` has returned, running it if nobody does. Callers that come together share one commit.
     pub(crate) fn commit_through(&self, txg: Txg) -> Result<()> {
-        let inline = self.inline_max();
+        let mut refused = None;
+        for _ in 0..PLACING_ROUNDS {
+            if !self.place_required(txg)? {
+                return Ok(());
+            }
+            let done = {
+                let _quiet = self.quiet_when_tight()?;
+                self.commit_inline(txg)
+            };
+            match done {
+                // What others required meanwhile may have no room in the metadata, and some on the PVs.
+                Err(error @ LvError::HostFull { .. }) if !self.large_required(&*self.state()?).is_empty() => {
+                    refused = Some(error);
+                }
+                done => return done,
+            }
+        }
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// Places large required data, in as many rounds as that is worth; `false` when commit `txg` has returned.
+    fn place_required(&self, txg: Txg) -> Result<bool> {
         for _ in 0..PLACING_ROUNDS {
             let state = self.state()?;
             if state.committed >= txg {
-                return Ok(());
+                return Ok(false);
             }
-            let large: Vec<Ino> = state
-                .required
-                .iter()
-                .filter(|ino| {
-                    state.inodes.get(ino).is_some_and(|inode| !inode.sealed.is_empty() || inode.open.data() > inline)
-                })
-                .copied()
-                .collect();
+            let large = self.large_required(&state);
             drop(state);
             if large.is_empty() {
                 break;
             }
             self.flush_files(&large)?;
         }
-        let _quiet = self.quiet_when_tight()?;
-        self.commit_inline(txg)
+        Ok(true)
+    }
+
+    /// Required files with more data than a commit takes inline.
+    fn large_required(&self, state: &State) -> Vec<Ino> {
+        let inline = self.inline_max();
+        let large = |inode: &Inode| !inode.sealed.is_empty() || inode.open.data() > inline;
+        state.required.iter().filter(|ino| state.inodes.get(ino).is_some_and(large)).copied().collect()
     }
 
     /// On a nearly full host nothing else is written during a commit: what is free when it begins must be there for it.
@@ -162,8 +183,7 @@ impl Core {
     fn commit_now(&self) -> Result<()> {
         let mut copies = lock(&self.copies);
         self.bound_log(&copies)?;
-        self.secure_commit(&copies)?;
-        let mut state = self.state()?;
+        let mut state = self.secure_commit(&copies)?;
         if let Err(error) = state.install_required() {
             drop(state);
             return Err(self.poison(error));

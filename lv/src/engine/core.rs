@@ -15,7 +15,7 @@ use vg::VolumeExtents;
 
 use super::lock_table::LockTable;
 use super::rules::{Rule, TestSwitches};
-use super::state::State;
+use super::state::{Poison, State};
 use crate::catalogue::{Copy, CopyPlace, CopySet};
 use crate::{Ino, LvError, Result, VolumeNotice};
 
@@ -154,12 +154,12 @@ impl Core {
             Ok(state) => state,
             Err(poisoned) => {
                 let mut state = poisoned.into_inner();
-                state.poison.get_or_insert_with(|| "a thread died while it changed the volume".to_owned());
+                state.poison.get_or_insert_with(|| Poison::new("a thread died while it changed the volume"));
                 state
             }
         };
         if state.reader.torn() && state.poison.is_none() {
-            state.poison = Some(self.why_torn(&state));
+            state.poison = Some(Poison::new(self.why_torn(&state)));
         }
         state.healthy()?;
         state.reader.begin();
@@ -179,7 +179,10 @@ impl Core {
         if !self.options.switches.keep(Rule::StopAfterFailure) {
             return error;
         }
-        lock(&self.state).poison.get_or_insert_with(|| error.to_string());
+        let poison = Poison::by(&error);
+        // Room alone does not mend it: the volume must be opened again, and whoever is told first must know.
+        let error = if error.host_is_full() { poison.error() } else { error };
+        lock(&self.state).poison.get_or_insert(poison);
         self.changed.notify_all();
         self.work.notify_all();
         self.end_locks();

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::MutexGuard;
 
 use pv::{Bytes, Env, HostSpace};
 use vg::VolumeExtents;
@@ -132,36 +133,47 @@ impl Core {
     }
 
     /// Gives the reserve back when a commit may need it, and refuses a commit before it begins when it cannot succeed:
-    /// nothing is lost then, and it can be tried again.
-    pub(crate) fn secure_commit(&self, copies: &CopySet) -> Result<()> {
+    /// nothing is lost then, and it can be tried again. The state that was counted is handed over with the lock held: what
+    /// others require from here on is in the commit after this one.
+    pub(crate) fn secure_commit(&self, copies: &CopySet) -> Result<MutexGuard<'_, State>> {
         let state = self.state()?;
-        let rows = state.waiting_rows();
-        let inline = |ino: &Ino| state.inodes.get(ino).map_or(0, super::inode::Inode::pending_bytes);
-        let bytes = state.required.iter().map(inline).fold(0, u64::saturating_add);
-        drop(state);
-        let rows = u64::try_from(rows).unwrap_or(u64::MAX);
-        let cost = |row| commit_cost(self.wals.len(), rows.saturating_mul(row), bytes);
-        let (likely, most) = (cost(PACKED_ROW), cost(LONE_ROW));
-        let free = |wal: &PathBuf| {
-            let folder = wal.parent().unwrap_or(wal);
-            self.env.host.space(folder).map_or(u64::MAX, |space| space.free.0)
-        };
-        if self.wals.iter().all(|wal| free(wal) >= most.saturating_add(self.longest_log())) {
-            return Ok(());
+        let most = self.next_commit(&state, LONE_ROW);
+        if self.least_free() >= most.saturating_add(self.longest_log()) {
+            return Ok(state);
         }
+        drop(state);
         if self.longest_log() > COMMIT {
             // A log that was moved into its file keeps its length otherwise.
             self.empty_logs_of(copies)?;
         }
-        if self.wals.iter().all(|wal| free(wal) >= most) {
-            return Ok(());
+        let state = self.state()?;
+        if self.least_free() >= self.next_commit(&state, LONE_ROW) {
+            return Ok(state);
         }
+        let likely = self.next_commit(&state, PACKED_ROW);
         self.release_reserve(likely);
-        let least = self.wals.iter().map(free).min().unwrap_or(u64::MAX);
+        let least = self.least_free();
         if least < likely {
             return Err(self.host_full(least, likely));
         }
-        Ok(())
+        Ok(state)
+    }
+
+    /// Bytes that the next commit takes, with so many for each row.
+    fn next_commit(&self, state: &State, row: u64) -> u64 {
+        let inline = |ino: &Ino| state.inodes.get(ino).map_or(0, super::inode::Inode::pending_bytes);
+        let bytes = state.required.iter().map(inline).fold(0, u64::saturating_add);
+        let rows = u64::try_from(state.waiting_rows()).unwrap_or(u64::MAX);
+        commit_cost(self.wals.len(), rows.saturating_mul(row), bytes)
+    }
+
+    /// Bytes free where the fullest copy of the metadata lies.
+    fn least_free(&self) -> u64 {
+        let free = |wal: &PathBuf| {
+            let folder = wal.parent().unwrap_or(wal);
+            self.env.host.space(folder).map_or(u64::MAX, |space| space.free.0)
+        };
+        self.wals.iter().map(free).min().unwrap_or(u64::MAX)
     }
 
     /// Rows that can be added to the next commit, with what is free, and as much left.

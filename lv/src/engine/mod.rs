@@ -53,4 +53,4 @@ pub(crate) use lock_table::Wanted;
 pub(crate) use own::own_to_read;
 pub use rules::{Rule, TestSwitches};
 pub use space::hidden_reserve;
-pub(crate) use state::{FS, Phase, State};
+pub(crate) use state::{FS, Phase, Poison, State};

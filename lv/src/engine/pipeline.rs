@@ -235,7 +235,7 @@ impl Worker {
 }
 
 fn died() -> LvError {
-    LvError::Poisoned { why: "a worker thread died".to_owned() }
+    LvError::Poisoned { why: "a worker thread died".to_owned(), full: false }
 }
 
 fn write(store: &dyn ExtentStore, job: &Job) -> Result<()> {

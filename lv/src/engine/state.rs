@@ -73,6 +73,33 @@ pub(crate) enum Phase {
     Closed,
 }
 
+/// Why the volume has stopped.
+#[derive(Debug, Clone)]
+pub(crate) struct Poison {
+    why: String,
+    /// For want of room on a host.
+    full: bool,
+}
+
+impl Poison {
+    pub(crate) fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into(), full: false }
+    }
+
+    /// By a failure.
+    pub(crate) fn by(error: &LvError) -> Self {
+        match error {
+            LvError::Poisoned { why, full } => Self { why: why.clone(), full: *full },
+            error => Self { why: error.to_string(), full: error.host_is_full() },
+        }
+    }
+
+    /// What everybody is told from then on.
+    pub(crate) fn error(&self) -> LvError {
+        LvError::Poisoned { why: self.why.clone(), full: self.full }
+    }
+}
+
 /// The state.
 pub(crate) struct State {
     pub(crate) family: FamilyUuid,
@@ -121,7 +148,7 @@ pub(crate) struct State {
     pub(crate) unmap: usize,
     /// What the running transaction has changed.
     pub(crate) undo: Option<Box<super::undo::Undo>>,
-    pub(crate) poison: Option<String>,
+    pub(crate) poison: Option<Poison>,
     pub(crate) phase: Phase,
     /// Somebody runs a commit.
     pub(crate) committing: bool,
@@ -141,7 +168,7 @@ impl std::fmt::Debug for State {
 impl State {
     pub(crate) fn healthy(&self) -> Result<()> {
         match &self.poison {
-            Some(why) => Err(LvError::Poisoned { why: why.clone() }),
+            Some(poison) => Err(poison.error()),
             None if self.phase == Phase::Closed => Err(LvError::Closed),
             None => Ok(()),
         }

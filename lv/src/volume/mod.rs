@@ -18,7 +18,7 @@ use vg::VolumeExtents;
 pub use self::notice::VolumeNotice;
 pub use self::transaction::Transaction;
 use crate::catalogue::CopyPlace;
-use crate::engine::{Activation, Core, Phase, VolumeOptions, lock};
+use crate::engine::{Activation, Core, Phase, Poison, VolumeOptions, lock};
 use crate::path::Parent;
 use crate::{Attr, DirEntry, Ino, Kind, LvError, NewNode, Rename, Result, SetAttr, StatFs, Usage};
 
@@ -405,7 +405,7 @@ impl Volume {
     /// Drops the volume as a crash would: nothing is committed, nothing tidied.
     #[doc(hidden)]
     pub fn abandon(self) {
-        lock(&self.core.state).poison.get_or_insert_with(|| "abandoned".to_owned());
+        lock(&self.core.state).poison.get_or_insert_with(|| Poison::new("abandoned"));
         self.core.end_locks();
         self.closer.stop();
         lock(&self.core.flush).stop();

@@ -91,7 +91,7 @@ fn a_former_owner_that_stumbles_over_rows_of_the_new_one_is_told_why() {
     owner.sync().unwrap();
     // A write takes the set-id bits away before it looks at the attributes, of a commit that this owner knows nothing of.
     assert!(matches!(former.write(file, 0, b"x"), Err(LvError::DamagedRow { .. })));
-    let Err(LvError::Poisoned { why }) = former.sync() else { panic!("half a change was synced") };
+    let Err(LvError::Poisoned { why, .. }) = former.sync() else { panic!("half a change was synced") };
     assert!(why.contains("has taken the logical volume over"), "{why}");
     former.abandon();
     assert_eq!(owner.getxattr(file, b"user.a").unwrap(), b"new");
@@ -113,7 +113,7 @@ fn a_former_owner_whose_sync_meets_rows_of_the_new_one_is_told_why() {
     // What the written bytes replace is looked up, in a commit that this owner knows nothing of.
     let refused = former.sync();
     assert!(matches!(refused, Err(LvError::Fenced { by: None, .. })), "{refused:?}");
-    let Err(LvError::Poisoned { why }) = former.sync() else { panic!("a former owner goes on") };
+    let Err(LvError::Poisoned { why, .. }) = former.sync() else { panic!("a former owner goes on") };
     assert!(why.contains("has taken the logical volume over"), "{why}");
     former.abandon();
     let mut expected = pattern(1, 200_000);

@@ -2,11 +2,16 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyfs_lvm_lv::{Ino, LvError, NewNode, Work};
-use pv::{Bytes, Env, FileId, Host, HostLock, HostSpace, RealHost};
+use pv::{
+    Bytes, Env, ExtentStore, Fault, FaultKind, FaultOp, FaultStore, FileId, Host, HostLock, HostSpace, MemStore,
+    RealHost,
+};
 
 use super::support::{Rig, contents, pattern};
 
@@ -17,17 +22,42 @@ const TOTAL: u64 = 1 << 30;
 struct Told {
     inner: RealHost,
     free: AtomicU64,
+    meanwhile: Meanwhile,
+}
+
+type Act = Box<dyn FnOnce(&Told) + Send>;
+
+/// What somebody else does during the next look at the space, before the answer.
+#[derive(Default)]
+struct Meanwhile(Mutex<Option<Act>>);
+
+impl std::fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Meanwhile")
+    }
 }
 
 impl Told {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { inner: RealHost, free: AtomicU64::new(TOTAL / 2), meanwhile: Meanwhile::default() })
+    }
+
     fn set(&self, free: u64) {
         self.free.store(free, Ordering::SeqCst);
+    }
+
+    fn meanwhile(&self, act: impl FnOnce(&Self) + Send + 'static) {
+        *self.meanwhile.0.lock().unwrap() = Some(Box::new(act));
     }
 }
 
 impl Host for Told {
     fn space(&self, path: &Path) -> io::Result<HostSpace> {
         let device = self.inner.space(path)?.device;
+        let act = self.meanwhile.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(act) = act {
+            act(self);
+        }
         Ok(HostSpace { device, free: Bytes(self.free.load(Ordering::SeqCst)), total: Bytes(TOTAL) })
     }
     fn allocate(&self, path: &Path, bytes: Bytes) -> io::Result<()> {
@@ -75,7 +105,7 @@ impl Host for Told {
 }
 
 fn rig() -> (Rig, Arc<Told>) {
-    let host = Arc::new(Told { inner: RealHost, free: AtomicU64::new(TOTAL / 2) });
+    let host = Told::new();
     let mut rig = Rig::new(2, 400, 65536);
     rig.env = Env { host: Arc::clone(&host) as Arc<dyn Host>, ..rig.env };
     (rig, host)
@@ -271,7 +301,7 @@ fn extents_that_are_gone_already_are_not_counted_as_room_that_will_be() {
 /// Some of the reserve may be gone already: the less is left, the less waits for one commit.
 #[test]
 fn a_file_of_many_pieces_is_deleted_with_half_of_the_reserve() {
-    let host = Arc::new(Told { inner: RealHost, free: AtomicU64::new(TOTAL / 2) });
+    let host = Told::new();
     let mut rig = Rig::with_copies(2, 400, 65536, 2);
     rig.env = Env { host: Arc::clone(&host) as Arc<dyn Host>, ..rig.env };
     let volume = rig.open();
@@ -319,7 +349,7 @@ fn a_deleted_file_does_not_count_while_it_is_taken_apart() {
 /// Compaction would make room on the volume, and finds none on the disk.
 #[test]
 fn a_full_disk_is_named_where_it_keeps_a_volume_from_being_compacted() {
-    let host = Arc::new(Told { inner: RealHost, free: AtomicU64::new(TOTAL / 2) });
+    let host = Told::new();
     let mut rig = Rig::new(1, 48, 65536);
     rig.env = Env { host: Arc::clone(&host) as Arc<dyn Host>, ..rig.env };
     let volume = rig.open();
@@ -342,4 +372,67 @@ fn a_full_disk_is_named_where_it_keeps_a_volume_from_being_compacted() {
     assert_eq!(contents(&volume, file)[65536 + 45_056..][..14_000], pattern(1, 14_000));
     volume.close().unwrap();
     rig.check();
+}
+
+/// Between the look at the host and the commit others may ask for more to be in it.
+#[test]
+fn a_commit_takes_no_more_than_was_counted_when_it_was_let_begin() {
+    const LEFT: u64 = 300_000;
+    let (mut rig, host) = rig();
+    rig.options.dirty_bytes = 4 << 20;
+    let volume = rig.open();
+    let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+    volume.write(file, 0, b"small").unwrap();
+    let (other, (done, doing)) = (volume.clone(), channel());
+    host.meanwhile(move |host| {
+        std::thread::spawn(move || {
+            let made = other.transaction(|tx| {
+                let file = tx.create(Ino::ROOT, b"large", &NewNode::file(0o600))?.ino;
+                tx.write(file, 0, &pattern(2, 1_000_000))
+            });
+            // Whoever waited for it may be gone.
+            let _ = done.send(made.is_ok());
+        });
+        // It may have to wait until the commit has begun.
+        let _ = doing.recv_timeout(Duration::from_millis(500));
+        host.set(LEFT);
+    });
+    volume.sync().unwrap();
+    assert_eq!(host.free.load(Ordering::SeqCst), LEFT, "nobody looked");
+    let log = volume.usage().unwrap().log_bytes;
+    assert!(log < LEFT, "{log} bytes where {LEFT} were free");
+    host.set(TOTAL / 2);
+    volume.sync().unwrap();
+    volume.close().unwrap();
+    let volume = rig.open();
+    assert!(contents(&volume, file) == b"small");
+}
+
+#[test]
+fn a_volume_that_stopped_for_want_of_room_says_what_to_do_and_keeps_what_was_synced() {
+    let store = Arc::new(FaultStore::new(MemStore::default()));
+    let dir = tempfile::tempdir().unwrap();
+    let env = Env { threads: false, ..Env::system() };
+    let rig = Rig::on(dir, env, vec![store.clone() as Arc<dyn ExtentStore>], 40, 65536, 1);
+    let volume = rig.open();
+    let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+    volume.write(file, 0, &pattern(1, 100_000)).unwrap();
+    volume.sync().unwrap();
+    store.plan(Fault {
+        op: FaultOp::Commit,
+        at: store.counts().commits,
+        kind: FaultKind::NoSpace,
+        after: false,
+        lasting: true,
+    });
+    volume.write(file, 0, &pattern(2, 200_000)).unwrap();
+    // Whoever met it, and whoever comes later.
+    for error in [volume.sync().unwrap_err(), volume.sync().unwrap_err(), volume.getattr(file).unwrap_err()] {
+        assert!(matches!(error, LvError::Poisoned { full: true, .. }), "{error}");
+        assert!(error.errno() == 28 && error.to_string().contains("no space left"), "{error}");
+        assert!(error.hint().is_some_and(|hint| hint.contains("make room") && hint.contains("open")), "{error}");
+    }
+    volume.abandon();
+    store.reopen();
+    assert!(contents(&rig.open(), file) == pattern(1, 100_000));
 }
