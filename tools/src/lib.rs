@@ -13,6 +13,7 @@ mod devices;
 pub mod doors;
 mod failure;
 mod files;
+mod in_use;
 #[cfg(target_os = "linux")]
 mod mount;
 mod mounting;
