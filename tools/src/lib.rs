@@ -4,6 +4,7 @@
 //! `anyfs-lvm`, not this.
 
 mod accounts;
+mod activity;
 mod args;
 pub mod bench;
 mod cli;

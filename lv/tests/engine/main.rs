@@ -10,6 +10,7 @@ mod faults;
 mod grow;
 mod host;
 mod locks;
+mod meters;
 mod ranges;
 mod read_only;
 mod scale;
