@@ -12,6 +12,7 @@ mod engine;
 mod error;
 mod fs;
 mod limits;
+mod meter;
 mod path;
 mod volume;
 
@@ -24,5 +25,6 @@ pub use check::{CheckOptions, CheckReport, Checked, Finding, Object, check, chec
 pub use engine::{Quota, Rule, TestSwitches, VolumeOptions, hidden_reserve};
 pub use error::{LvError, Result};
 pub use fs::{Filesystem, Reader, Writer};
+pub use meter::{Meters, PvMeters, Timings};
 pub use path::Parent;
 pub use volume::{Transaction, Volume, VolumeNotice, Work};

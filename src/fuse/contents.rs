@@ -137,8 +137,7 @@ impl Server {
             return answer(self.seek(ino, off, what));
         };
         let server = Arc::clone(self);
-        // Without a thread the request is given up, which its caller is told.
-        let _ = std::thread::Builder::new().name("seek".to_owned()).spawn(move || {
+        self.aside.give(move || {
             kernel.write_out(ino);
             answer(server.seek(ino, off, what));
         });

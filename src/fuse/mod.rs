@@ -12,6 +12,7 @@
 
 mod abort;
 mod acl;
+mod aside;
 mod attributes;
 mod clock;
 mod contents;

@@ -91,7 +91,8 @@ fn unescaped(word: &[u8]) -> Vec<u8> {
 /// Unmounts what is mounted on a folder; with `lazy` it disappears at once and ends when nobody uses it any more.
 ///
 /// The kernel writes out what it has cached before this returns; the process that serves the mount then commits it and
-/// gives the volume free.
+/// gives the volume free. While that one does not answer, this waits, and no signal ends it: whoever may not hang calls it
+/// in a process that can be done without.
 ///
 /// # Errors
 /// [`MountError::Busy`], [`MountError::NotMounted`], [`MountError::NoHelper`], [`MountError::NotUnmounted`].

@@ -149,8 +149,7 @@ impl Server {
             return answer(self.rename(from, to, flags));
         };
         let (server, from, to) = (Arc::clone(self), (from.0, from.1.to_vec()), (to.0, to.1.to_vec()));
-        // Without a thread the request is given up, which its caller is told.
-        let _ = std::thread::Builder::new().name("rename".to_owned()).spawn(move || {
+        self.aside.give(move || {
             kernel.write_out(ino);
             answer(server.rename((from.0, &from.1), (to.0, &to.1), flags));
         });

@@ -1,10 +1,11 @@
 //! What serves the kernel's requests: a volume, seen as the options say.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use lv::{AccessTime, Attr, Ino, LvError, Volume};
 
+use super::aside::Aside;
 use super::errno::{Answer, Errno, errno};
 use super::kernel::Kernel;
 use super::locks::Waiting;
@@ -36,6 +37,7 @@ pub(super) struct Server {
     pub(super) locks: LockPlace,
     pub(super) nodes: Nodes,
     pub(super) waiting: Waiting,
+    pub(super) aside: Arc<Aside>,
     /// The way to tell the kernel something; there once the connection is.
     pub(super) kernel: OnceLock<Kernel>,
     /// Whether the kernel can map files that are otherwise used without its cache.
@@ -57,7 +59,7 @@ struct Shown {
 }
 
 impl Server {
-    pub(super) fn new(volume: Volume, options: &MountOptions, report: Report) -> Self {
+    pub(super) fn new(volume: Volume, options: &MountOptions, aside: Arc<Aside>, report: Report) -> Self {
         Self {
             volume,
             access: options.access_rule(),
@@ -65,6 +67,7 @@ impl Server {
             locks: options.locks,
             nodes: Nodes::new(),
             waiting: Waiting::default(),
+            aside,
             kernel: OnceLock::new(),
             direct_maps: OnceLock::new(),
             nearly_full: Mutex::default(),
@@ -120,5 +123,11 @@ impl Server {
         for ino in self.nodes.clear() {
             let _ = self.volume.release(ino);
         }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.aside.end();
     }
 }

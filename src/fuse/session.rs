@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use fuser::{Config, InitFlags, KernelConfig, MountOption, Session, SessionACL};
 use lv::{AccessTime, LvError, Volume};
 
+use super::aside::Aside;
 use super::error::MountError;
 use super::handler::Handler;
 use super::kernel::Kernel;
@@ -72,7 +73,8 @@ impl Mount {
     pub fn new(volume: &Volume, dir: &Path, options: &MountOptions, report: Report) -> Result<Self, MountError> {
         let dir = mount_point(dir)?;
         let options = &MountOptions { read_only: options.read_only || volume.is_read_only(), ..options.clone() };
-        let server = Arc::new(Server::new(volume.clone(), options, report));
+        let aside = Aside::start().map_err(|source| MountError::Connection { dir: dir.clone(), source })?;
+        let server = Arc::new(Server::new(volume.clone(), options, aside, report));
         let session =
             Session::new(Handler(Arc::clone(&server)), &dir, &config(options)).map_err(|error| refused(&dir, error))?;
         let kernel = Kernel::new(session.notifier(), volume.clone());

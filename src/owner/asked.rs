@@ -92,6 +92,7 @@ impl<'a> Asked<'a> {
             }),
             // Whoever watches is not to change what is watched: nothing is written out.
             Look::Counts => reply(arguments, |()| Ok((volume.usage()?, volume.statfs()?))),
+            Look::Meters => reply(arguments, |()| Ok(volume.meters())),
             Look::Sync => reply(arguments, |()| {
                 beside.write_out_all();
                 volume.sync()

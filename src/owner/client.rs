@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use lv::{LvError, StatFs, Usage};
+use lv::{LvError, Meters, StatFs, Usage};
 use pv::FamilyUuid;
 use rustix::io::Errno;
 
@@ -77,6 +77,14 @@ impl Client {
     /// As [`Volume::statfs`](lv::Volume::statfs); [`LvError::Told`] when the owner cannot be asked.
     pub fn counts(&self) -> Result<(Usage, StatFs), LvError> {
         self.call(Look::Counts, &())
+    }
+
+    /// What the volume has done since it was activated: [`Volume::meters`](lv::Volume::meters).
+    ///
+    /// # Errors
+    /// [`LvError::Told`] when the owner cannot be asked.
+    pub fn meters(&self) -> Result<Meters, LvError> {
+        self.call(Look::Meters, &())
     }
 
     /// Lets the owner use the extents that the volume group has added to the volume.

@@ -11,7 +11,7 @@ use super::wire::{Put, Take, take_all};
 /// What both sides begin with.
 const MAGIC: [u8; 8] = *b"anyfslvm";
 /// The version of everything that is said afterwards. Both sides speak the same one.
-pub(super) const VERSION: u16 = 1;
+pub(super) const VERSION: u16 = 2;
 
 /// What an owner serves.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,6 +20,7 @@ pub(super) enum Look {
     Counts,
     Sync,
     Fsync,
+    Meters,
 }
 
 /// What changes the volume.
@@ -57,7 +58,8 @@ choices!(Look {
     StatFs,
     Counts,
     Sync,
-    Fsync
+    Fsync,
+    Meters
 });
 choices!(Change {
     SetAttr,

@@ -1,6 +1,11 @@
 //! The types of a volume's operations as bytes.
 
-use lv::{Attr, DirEntry, Ino, Kind, NewNode, Parent, Rename, Seek, SetAttr, SetXattr, StatFs, Usage};
+use std::time::Duration;
+
+use lv::{
+    Attr, DirEntry, Ino, Kind, Meters, NewNode, Parent, PvMeters, Rename, Seek, SetAttr, SetXattr, StatFs, Timings,
+    Usage,
+};
 
 use super::wire::{Choice, Put, Take, choices};
 
@@ -28,12 +33,42 @@ fields!(SetAttr { mode, uid, gid, size, atime, mtime, ctime });
 fields!(DirEntry { cookie, name, ino, kind });
 fields!(Parent { ino, name });
 fields!(StatFs { total, used, free, files, name_max });
+fields!(Timings { count, timed, nanos, buckets });
+fields!(PvMeters { path, reads, read_bytes, writes, written_bytes });
+fields!(Meters {
+    elapsed,
+    read,
+    write,
+    sync,
+    metadata,
+    read_bytes,
+    written_bytes,
+    cache_hits,
+    cache_misses,
+    commits,
+    txg,
+    last_commit,
+    committed_at,
+    pvs
+});
 fields!(Usage { dirty_bytes, intent_bytes, rows, cache_bytes, log_bytes, free_extents, quarantined_extents });
 
 choices!(Kind { File, Directory, Symlink, Fifo, Socket, CharDevice, BlockDevice });
 choices!(Rename { Replace, Keep, Exchange });
 choices!(Seek { Data, Hole });
 choices!(SetXattr { Any, Create, Replace });
+
+impl Put for Duration {
+    fn put(&self, out: &mut Vec<u8>) {
+        u64::try_from(self.as_nanos()).unwrap_or(u64::MAX).put(out);
+    }
+}
+
+impl Take for Duration {
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        u64::take(from).map(Self::from_nanos)
+    }
+}
 
 impl Put for Ino {
     fn put(&self, out: &mut Vec<u8>) {

@@ -104,6 +104,12 @@ impl Put for Path {
     }
 }
 
+impl Put for PathBuf {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.as_path().put(out);
+    }
+}
+
 impl Take for PathBuf {
     fn take(from: &mut &[u8]) -> Option<Self> {
         Some(OsString::from_vec(Take::take(from)?).into())

@@ -255,10 +255,19 @@ fn a_pv_is_not_made_anew_or_removed_under_a_volume_in_use() {
     let mut holder = place.start("put vg0/home:/f");
     std::io::Write::write_all(holder.stdin.as_mut().unwrap(), &vec![1; 1 << 20]).unwrap();
     // The volume is open once the command has taken what a pipe does not hold.
+    let pid = holder.id();
     for line in ["pvcreate -ff -y a.db", "pvremove -ff -y a.db"] {
         let ran = place.run(line);
-        assert_eq!(ran.code, 5, "{line}: {ran:?}");
-        assert!(ran.err.contains("logical volume vg0/home is in use by another process"), "{line}: {ran:?}");
+        let said = format!("logical volume vg0/home is in use by process {pid}.\n");
+        let hint = format!("  hint: close it in that process first: ps -p {pid}\n");
+        assert!(ran.code == 5 && ran.err.contains(&said) && ran.err.ends_with(&hint), "{line}: {ran:?}");
+    }
+    for line in ["lvremove vg0/home", "lvremove -f vg0/home", "lvremove -y vg0", "vgremove vg0", "vgremove -f vg0"] {
+        let said = format!(
+            "  Logical volume vg0/home in use by process {pid}.\n  hint: close it in that process first: ps -p {pid}\n"
+        );
+        let ran = place.run(line);
+        assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (5, "", said.as_str()), "{line}");
     }
     drop(holder.stdin.take());
     assert!(holder.wait().unwrap().success());

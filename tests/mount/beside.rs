@@ -262,7 +262,7 @@ fn a_mounted_volume_that_is_extended_has_the_room_at_once() {
 fn heard(socket: &Path, user: u32) -> String {
     let script = format!(
         "import socket; s = socket.socket(socket.AF_UNIX); s.connect('{}')\n\
-         s.send(b'\\x0a\\0\\0\\0anyfslvm\\x01\\0'); print(len(s.recv(100)))",
+         s.send(b'\\x0a\\0\\0\\0anyfslvm\\x02\\0'); print(len(s.recv(100)))",
         socket.display()
     );
     let mut command = Command::new("python3");

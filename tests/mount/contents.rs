@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 
 use rustix::fs::{FallocateFlags, SeekFrom, fallocate, seek};
 use rustix::io::Errno;
+use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
 
 use super::support::{Ground, errno};
 
@@ -195,4 +196,27 @@ fn eight_writers_at_once_lose_nothing() {
         }
         assert_eq!(fs::read(ground.at(&format!("dir{n}/moved"))).unwrap()[0], n ^ LAST);
     }
+}
+
+/// Who looks for holes has a part of the file written out before, by a thread beside those that serve the mount.
+#[test]
+fn holes_are_found_also_where_no_more_threads_can_be_started() {
+    let Some(ground) = Ground::new() else { return };
+    let files: Vec<_> = (0..24).map(|n| File::create_new(ground.at(&format!("file{n}"))).unwrap()).collect();
+    for file in &files {
+        file.write_all_at(&[1; 4096], MIB).unwrap();
+    }
+    let pid = ground.owner();
+    let status = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())).unwrap();
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")?.trim().strip_suffix(" kB")).unwrap();
+    // Enough for what a seek takes, and less than the stack of one thread.
+    let little = size.parse::<u64>().unwrap() * 1024 + MIB;
+    let few = Rlimit { current: Some(little), ..getrlimit(Resource::As) };
+    let before = prlimit(Some(pid), Resource::As, few).unwrap();
+    let found: Vec<_> = std::thread::scope(|scope| {
+        let all: Vec<_> = files.iter().map(|file| scope.spawn(move || seek(file, SeekFrom::Data(0)))).collect();
+        all.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    prlimit(Some(pid), Resource::As, before).unwrap();
+    assert_eq!(found, vec![Ok(MIB); files.len()]);
 }

@@ -1,15 +1,15 @@
 //! The process that serves a mount is killed, or stopped.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
-use rustix::process::{Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 
-use super::support::{Ground, is_alive, is_root, skipped, state, until};
+use super::support::{Ground, Started, has, is_alive, is_root, skipped, state, until};
 
 /// `O_DSYNC`; that of [`OFlags`] is `O_SYNC`.
 const DSYNC: i32 = 0o10000;
@@ -140,6 +140,96 @@ fn nobody_hangs_on_a_process_that_was_stopped() {
     away.fails(5, "which serves it, is stopped");
     assert!(began.elapsed() < Duration::from_secs(30));
     fs::write(ground.at("file"), "it goes on").unwrap();
+}
+
+/// Holds the threads of a process that have such a name, or all but its first, until a line comes or the end.
+const HOLD: &str = "
+import ctypes, os, select, sys
+libc, pid, name = ctypes.CDLL(None, use_errno=True), int(sys.argv[1]), sys.argv[2]
+for thread in sorted(int(name) for name in os.listdir(f'/proc/{pid}/task')):
+    if thread != pid and open(f'/proc/{pid}/task/{thread}/comm').read().startswith(name):
+        if libc.ptrace(16, thread, None, None): sys.exit(os.strerror(ctypes.get_errno()))
+        os.waitpid(thread, 0x40000000)
+print('held', flush=True)
+while not select.select([sys.stdin], [], [], 0.05)[0]:
+    # A thread that was killed meanwhile is gone when this has seen it.
+    try: os.waitpid(-1, 0x40000000 | os.WNOHANG)
+    except ChildProcessError: pass
+";
+
+/// Such threads of the process that serves a mount do nothing until this is dropped; nothing where that cannot be.
+fn hold(pid: Pid, name: &str) -> Option<Started> {
+    if !has("python3") {
+        return None;
+    }
+    let mut command = std::process::Command::new("python3");
+    command.args(["-c", HOLD, &pid.as_raw_nonzero().to_string(), name]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut held = Started(command.spawn().unwrap());
+    let told = held.0.stdout.as_mut().unwrap().read_exact(&mut [0; 5]);
+    if told.is_err() {
+        skipped("no thread can be held");
+    }
+    told.ok().map(|()| held)
+}
+
+#[test]
+fn whoever_unmounts_it_ends_although_its_process_is_stopped_meanwhile() {
+    let Some(ground) = Ground::new() else { return };
+    fs::write(ground.at("file"), "kept").unwrap();
+    let pid = ground.owner();
+    let Some(held) = hold(pid, "") else { return };
+    let mut command = ground.command();
+    let away = command.args(["umount", "mnt"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let mut away = Started(away.unwrap());
+    until("the kernel takes it away", || !ground.is_mounted());
+    kill_process(pid, Signal::STOP).unwrap();
+    let began = Instant::now();
+    let done = away.0.wait().unwrap();
+    let took = began.elapsed();
+    drop(held);
+    kill_process(pid, Signal::CONT).unwrap();
+    let mut said = String::new();
+    away.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    let (number, dir) = (pid.as_raw_nonzero(), ground.beside("mnt"));
+    let wanted = format!(
+        "  WARNING: process {number}, which served {}, is stopped and still has the volume.\n  \
+        hint: let it go on: kill -CONT {number}\n",
+        dir.display()
+    );
+    assert!(done.success() && said == wanted && took < Duration::from_secs(30), "{said} {took:?}");
+    until("the process ends", || !is_alive(pid));
+    ground.check();
+    assert_eq!(ground.run("cat v/home:/file").ok(), "kept");
+}
+
+/// It has what is in the kernel's cache written out, which nobody takes.
+#[test]
+fn a_mount_disappears_and_ends_at_a_signal_also_when_none_of_its_threads_answers() {
+    let Some(ground) = Ground::new() else { return };
+    let mut file = File::create(ground.at("file")).unwrap();
+    file.write_all(&vec![1; 1 << 20]).unwrap();
+    let pid = ground.owner();
+    let number = pid.as_raw_nonzero();
+    let children = fs::read_to_string(format!("/proc/{number}/task/{number}/children")).unwrap();
+    let Some(held) = hold(pid, "fuser") else { return };
+    // Nobody else is to end its connection.
+    for child in children.split_whitespace() {
+        kill_process(Pid::from_raw(child.parse().unwrap()).unwrap(), Signal::KILL).unwrap();
+    }
+    kill_process(pid, Signal::TERM).unwrap();
+    until("it disappears", || !ground.is_mounted());
+    std::thread::sleep(Duration::from_millis(500));
+    kill_process(pid, Signal::TERM).unwrap();
+    let began = Instant::now();
+    while is_alive(pid) && began.elapsed() < Duration::from_secs(20) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let ended = !is_alive(pid);
+    drop(held);
+    until("it is gone", || !is_alive(pid));
+    assert!(ended, "it waits for itself");
+    drop(file);
+    ground.check();
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
-use super::support::{Ground, Started, has, is_alive, is_root, skipped, until};
+use super::support::{Ground, Started, has, is_alive, is_root, skipped, state, until};
 
 /// A user who has a name, as fusermount3 wants.
 const NOBODY: u32 = 65534;
@@ -45,6 +45,29 @@ fn a_second_mount_is_refused_and_told_where_the_first_is() {
         assert!(ran.err.ends_with(&hint), "{ran:?}");
     }
     assert_eq!(fs::read_dir(ground.beside("other")).unwrap().count(), 0);
+}
+
+#[test]
+fn what_is_mounted_is_not_removed_and_whoever_tries_is_told_where_it_is() {
+    let Some(ground) = Ground::new() else { return };
+    let (pid, here) = (ground.owner(), ground.beside("mnt"));
+    ground.run("lvcreate -n other -L 16m v").ok();
+    let (number, dir) = (pid.as_raw_nonzero(), here.display());
+    let line = format!("  Logical volume v/home in use by process {number}, mounted on {dir}.\n");
+    let unmount = format!("  hint: unmount it first: anyfs-lvm umount {dir}\n");
+    for command in ["lvremove v/home", "lvremove -y v/home", "vgremove v", "vgremove -f v"] {
+        let ran = ground.run(command);
+        assert_eq!((ran.code, ran.out.as_str(), ran.err), (5, "", format!("{line}{unmount}")), "{command}");
+    }
+    kill_process(pid, Signal::STOP).unwrap();
+    until("it is stopped", || state(pid) == Some('T'));
+    let ran = ground.run("lvremove -f v/home");
+    kill_process(pid, Signal::CONT).unwrap();
+    let line = format!("  Logical volume v/home in use by process {number}, which is stopped, mounted on {dir}.\n");
+    let go_on = format!("  hint: continue or end that process first: kill -CONT {number}; kill {number}\n");
+    assert_eq!((ran.code, ran.err), (5, format!("{line}{go_on}")));
+    ground.umount();
+    ground.run("vgremove -f v").ok();
 }
 
 #[test]

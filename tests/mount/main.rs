@@ -50,3 +50,6 @@ mod support;
 #[cfg(target_os = "linux")]
 #[cfg(test)]
 mod times;
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod watched;

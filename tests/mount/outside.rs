@@ -1,7 +1,9 @@
 //! A volume mounted by a program that uses it at the same time.
 
 use std::fs;
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use anyfs_lvm::fuse::{Mount, MountOptions, unmount};
 use anyfs_lvm::lv::{Ino, NewNode, Volume};
@@ -147,4 +149,35 @@ fn the_volume_is_still_there_when_it_is_unmounted() {
     let ino = both.volume.lookup(Ino::ROOT, b"file").unwrap().ino;
     assert_eq!(both.volume.read_all(ino).unwrap(), b"kept");
     both.volume.clone().close().unwrap();
+}
+
+/// Nobody takes the threads away from whoever waits for an answer that the kernel knows to be under way.
+#[test]
+fn whoever_unmounts_or_lists_it_ends_although_nobody_answers() {
+    let Some(both) = Both::new() else { return };
+    let here = both.mount().mounted().dir.display().to_string();
+    let run = |words: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_anyfs-lvm"));
+        let child = command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = child.spawn().unwrap();
+        let began = Instant::now();
+        while child.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let ended = child.try_wait().unwrap().is_some();
+        let _ = child.kill();
+        (ended, child)
+    };
+    // Whatever asks for something of the volume waits for the end of this.
+    let (away, listed) = both.volume.transaction(|_| Ok((run(&["umount", &here]), run(&["mount"])))).unwrap();
+    let said = |(ended, child): (bool, std::process::Child)| {
+        let output = child.wait_with_output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (ended, output.status.code(), String::from_utf8(text).unwrap())
+    };
+    let line = format!("  {here}: nobody answers there\n  hint: end it by force, as root: umount -f {here}\n");
+    assert_eq!(said(away), (true, Some(5), line));
+    let (ended, code, text) = said(listed);
+    let own = text.lines().find(|line| line.contains(&here)).unwrap_or_default();
+    assert!(ended && code == Some(0) && own.ends_with("[another program, which does not answer]"), "{text}");
 }

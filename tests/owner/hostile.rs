@@ -9,7 +9,7 @@ use anyfs_lvm::owner::{Client, OwnerError};
 
 use super::support::Ground;
 
-const HELLO: &[u8] = b"\x0a\0\0\0anyfslvm\x01\0";
+const HELLO: &[u8] = b"\x0a\0\0\0anyfslvm\x02\0";
 
 fn connect(ground: &Ground) -> UnixStream {
     UnixStream::connect(ground.server.path()).unwrap()
@@ -23,7 +23,7 @@ fn greeted(ground: &Ground) -> UnixStream {
     stream.read_exact(&mut length).unwrap();
     let mut said = vec![0; u32::from_le_bytes(length) as usize];
     stream.read_exact(&mut said).unwrap();
-    assert!(said.starts_with(b"anyfslvm\x01\0\x01"));
+    assert!(said.starts_with(b"anyfslvm\x02\0\x01"));
     stream
 }
 
@@ -41,7 +41,7 @@ fn ended(mut stream: UnixStream, bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn a_client_that_does_not_keep_to_the_protocol_is_left() {
     let ground = Ground::new();
-    for first in [&b""[..], b"GET / HTTP/1.1\r\n\r\n", &[0xff; 64], &[0; 64], &HELLO[..7], b"\x0a\0\0\0anyfslvn\x01\0"]
+    for first in [&b""[..], b"GET / HTTP/1.1\r\n\r\n", &[0xff; 64], &[0; 64], &HELLO[..7], b"\x0a\0\0\0anyfslvn\x02\0"]
     {
         assert_eq!(ended(connect(&ground), first), b"", "{first:?}");
     }
@@ -104,7 +104,7 @@ fn an_owner_that_does_not_keep_to_the_protocol_is_told_apart() {
     let pid = std::process::id();
     let newer = owner_that_says(Ground::new(), b"\x0b\0\0\0anyfslvm\x07\0\0");
     assert!(matches!(newer, OwnerError::Version { theirs: 7, .. }), "{newer}");
-    let line = format!("process {pid}, which has the volume, speaks version 7 of the protocol, this one version 1");
+    let line = format!("process {pid}, which has the volume, speaks version 7 of the protocol, this one version 2");
     assert_eq!(newer.to_string(), line);
     let nonsense = owner_that_says(Ground::new(), b"\x04\0\0\0what");
     assert!(matches!(nonsense, OwnerError::Garbled { .. }), "{nonsense}");

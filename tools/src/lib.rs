@@ -4,6 +4,7 @@
 //! `anyfs-lvm`, not this.
 
 mod accounts;
+mod activity;
 mod args;
 pub mod bench;
 mod cli;
@@ -13,6 +14,7 @@ mod devices;
 pub mod doors;
 mod failure;
 mod files;
+mod in_use;
 #[cfg(target_os = "linux")]
 mod mount;
 mod mounting;

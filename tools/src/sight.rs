@@ -6,6 +6,7 @@ use anyfs_lvm::pv::{Access, Holder, Host, PvError, PvUuid, RealHost, VgUuid};
 use anyfs_lvm::vg::{self, Notice, OpenOptions, PoolFiles, Scan, VgError, VolumeGroup};
 
 use crate::failure::{Done, Failure, chain, code};
+use crate::in_use;
 use crate::mounting::locked_out;
 use crate::picture::{self, Files, Found};
 use crate::report::model::Model;
@@ -14,6 +15,10 @@ use crate::ui::Ui;
 
 /// A failure of the volume group layer in LVM's manner.
 pub(crate) fn vg_failure(error: &VgError) -> Failure {
+    if let VgError::LvInUse { owner, .. } = error {
+        let said = error.to_string();
+        return in_use::explained(said.trim_end_matches('.'), owner, None);
+    }
     let mut failure = Failure::new(chain(error));
     if matches!(error, VgError::MissingPvs { there, .. } if there.is_empty()) {
         // LVM's second line, not a hint.

@@ -83,12 +83,14 @@ pub enum VgError {
     #[error("A volume group called {0} already exists.")]
     VgExists(VgName),
     /// The LV is active.
-    #[error("Logical volume {vg}/{lv} in use.")]
+    #[error("Logical volume {vg}/{lv} in use by {owner}.")]
     LvInUse {
         /// The VG.
         vg: VgName,
         /// The LV.
         lv: LvName,
+        /// Who has it.
+        owner: Holder,
     },
     /// The LV's name is taken.
     #[error("Logical Volume \"{lv}\" already exists in volume group \"{vg}\"")]
@@ -299,6 +301,8 @@ impl VgError {
                 "run the command again when all PVs can be written: it completes the change or makes it anew".to_owned()
             }
             Self::Forked { .. } => "move the PVs of one of the two histories away".to_owned(),
+            Self::LvInUse { owner, .. } if owner.is_stopped() => "continue or end that process first".to_owned(),
+            Self::LvInUse { .. } => "close it in that process first".to_owned(),
             Self::PvInUse(_) => {
                 "lvs -o+devices shows whose extents it holds; remove these logical volumes first".to_owned()
             }

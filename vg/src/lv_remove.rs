@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use pv::{LvUuid, PvUuid};
+use pv::{Holder, LvUuid, PvUuid};
 
 use crate::group::{find_lv, metadata_path};
 use crate::lock::VgLock;
@@ -25,9 +25,8 @@ impl VolumeGroup {
     /// As [`lv_remove`](Self::lv_remove), waiting for none of the PVs that are `lost`.
     pub(crate) fn drop_lv(&mut self, lock: &VgLock, name: &LvName, lost: &[PvUuid]) -> Result<()> {
         let lv = self.lv(name)?.clone();
-        let Some(_held) = self.hold(&lv)? else {
-            return Err(VgError::LvInUse { vg: self.name().clone(), lv: name.clone() });
-        };
+        let in_use = |owner| VgError::LvInUse { vg: self.name().clone(), lv: name.clone(), owner };
+        let _held = self.hold(&lv)?.map_err(in_use)?;
         self.change(lock, |descriptor| {
             let lv = find_lv(descriptor, name)?.clone();
             descriptor.lvs.retain(|other| other.uuid != lv.uuid);
@@ -38,30 +37,30 @@ impl VolumeGroup {
         self.sweep_without(lock, lost)
     }
 
-    /// Keeps others from activating an LV; `None` when it is active.
-    fn hold(&self, lv: &LvRecord) -> Result<Option<Vec<Box<dyn pv::HostLock>>>> {
+    /// Keeps others from activating an LV; who has it when it is active.
+    fn hold(&self, lv: &LvRecord) -> Result<std::result::Result<Vec<Box<dyn pv::HostLock>>, Holder>> {
         let note = format!("process {}", std::process::id());
         let mut held = Vec::new();
         for path in self.activation_lock_paths(lv) {
             match self.env.host.lock(&path, false, &note) {
                 Ok(Some(lock)) => held.push(lock),
-                Ok(None) => return Ok(None),
+                Ok(None) => return Ok(Err(Holder::of(&self.env, &path))),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(source) => return Err(VgError::Host { path, operation: "lock it", source }),
             }
         }
-        Ok(Some(held))
+        Ok(Ok(held))
     }
 
-    /// The LVs that some process has active at this moment.
+    /// The LVs that some process has active at this moment, and which.
     ///
     /// # Errors
     /// [`VgError::Host`].
-    pub fn active_lvs(&self) -> Result<Vec<LvName>> {
+    pub fn active_lvs(&self) -> Result<Vec<(LvName, Holder)>> {
         let mut active = Vec::new();
         for lv in &self.descriptor.lvs {
-            if self.hold(lv)?.is_none() {
-                active.push(lv.name.clone());
+            if let Err(owner) = self.hold(lv)? {
+                active.push((lv.name.clone(), owner));
             }
         }
         Ok(active)

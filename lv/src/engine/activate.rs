@@ -25,6 +25,7 @@ use super::rules::{Rule, TestSwitches};
 use super::space::Space;
 use super::state::{Dirty, FS, State, TINY};
 use crate::catalogue::{CatalogueReader, CopyPlace, CopySet, CopyState, activate_copies, log_of};
+use crate::meter::Meter;
 use crate::{Ino, Kind, LvError, Result, VolumeNotice};
 
 /// Rows deleted by one transaction of the cleaning up.
@@ -340,6 +341,7 @@ impl Activation<'_> {
             extent_size: extents.extent_size,
             extents: RwLock::new(extents),
             listed: listed.to_vec(),
+            meter: Meter::new(),
             notices,
         };
         if !options.read_only {

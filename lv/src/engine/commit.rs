@@ -193,7 +193,9 @@ impl Core {
         state.gathering.frozen(Instant::now());
         drop(state);
         let fence = self.options.switches.keep(Rule::CatalogueFence);
+        let began = Instant::now();
         copies.commit(&commit, fence).map_err(|error| self.poison(error))?;
+        self.meter.committed(commit.txg, began.elapsed(), self.env.clock.wall());
         let mut state = lock(&self.state);
         state.committed(&commit);
         state.gathering.returned(Instant::now());

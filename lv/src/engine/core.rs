@@ -17,6 +17,7 @@ use super::lock_table::LockTable;
 use super::rules::{Rule, TestSwitches};
 use super::state::{Poison, State};
 use crate::catalogue::{Copy, CopyPlace, CopySet};
+use crate::meter::Meter;
 use crate::{Ino, LvError, Result, VolumeNotice};
 
 /// How much a volume may hold, besides what fits.
@@ -136,6 +137,7 @@ pub(crate) struct Core {
     pub(crate) released: Mutex<Vec<Ino>>,
     /// All copies of the metadata that there should be.
     pub(crate) listed: Vec<CopyPlace>,
+    pub(crate) meter: Meter,
     /// What the activation found out of order.
     pub(crate) notices: Vec<VolumeNotice>,
 }

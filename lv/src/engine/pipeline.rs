@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-use pv::{Epoch, ExtentBatch, ExtentStore, FamilyUuid, FlushNo, LeIndex, PvError, Txg};
+use pv::{Epoch, ExtentBatch, ExtentStore, FamilyUuid, FlushNo, FreshExtent, LeIndex, PvError, Txg};
 
 use super::core::Core;
 use super::flush::FlushToken;
 use super::install::Filled;
 use super::layer::Layer;
 use super::place::{Chunk, PvWork};
+use crate::meter::PvMeter;
 use crate::{Ino, LvError, Result};
 
 /// Chunks on their way at the same time.
@@ -144,19 +145,19 @@ impl Core {
     }
 
     fn send(&self, token: &mut FlushToken<'_>, pv: usize, job: Job) -> Result<()> {
-        let store = self.extents().pvs.get(pv).and_then(|slot| slot.store.clone());
-        let store =
-            store.ok_or(LvError::Invalid { what: "an extent was to be written to a missing physical volume" })?;
-        let report = token.report.clone();
+        let slot = self.extents().pvs.get(pv).and_then(|slot| Some((slot.store.clone()?, slot.uuid)));
+        let (store, uuid) =
+            slot.ok_or(LvError::Invalid { what: "an extent was to be written to a missing physical volume" })?;
+        let (report, meter) = (token.report.clone(), self.meter.pv(uuid));
         if self.env.threads
             && !token.workers.contains_key(&pv)
-            && let Ok(worker) = Worker::spawn(Arc::clone(&store), report.clone())
+            && let Ok(worker) = Worker::spawn(Arc::clone(&store), report.clone(), Arc::clone(&meter))
         {
             token.workers.insert(pv, worker);
         }
         let sent = match token.workers.get(&pv) {
             Some(worker) => worker.queue.send(job).is_ok(),
-            None => report.send((job.flush, write(&*store, &job))).is_ok(),
+            None => report.send((job.flush, write(&*store, &job, &meter))).is_ok(),
         };
         if sent { Ok(()) } else { Err(self.poison(died())) }
     }
@@ -217,12 +218,13 @@ impl Core {
 }
 
 impl Worker {
-    fn spawn(store: Arc<dyn ExtentStore>, report: Sender<Report>) -> std::io::Result<Self> {
+    fn spawn(store: Arc<dyn ExtentStore>, report: Sender<Report>, meter: Arc<PvMeter>) -> std::io::Result<Self> {
         let (queue, jobs) = channel::<Job>();
         let run = move || {
             for job in jobs {
                 // Somebody waits for this report: even a panic must send one.
-                let written = catch_unwind(AssertUnwindSafe(|| write(&*store, &job))).unwrap_or_else(|_| Err(died()));
+                let written =
+                    catch_unwind(AssertUnwindSafe(|| write(&*store, &job, &meter))).unwrap_or_else(|_| Err(died()));
                 let failed = written.is_err();
                 if report.send((job.flush, written)).is_err() || failed {
                     return;
@@ -238,7 +240,7 @@ fn died() -> LvError {
     LvError::Poisoned { why: "a worker thread died".to_owned(), full: false }
 }
 
-fn write(store: &dyn ExtentStore, job: &Job) -> Result<()> {
+fn write(store: &dyn ExtentStore, job: &Job, meter: &PvMeter) -> Result<()> {
     let Job { family, epoch, flush, committed, work } = job;
     let batch = ExtentBatch {
         family: *family,
@@ -248,8 +250,9 @@ fn write(store: &dyn ExtentStore, job: &Job) -> Result<()> {
         fresh: &work.fresh,
         freed: &work.freed,
     };
+    let bytes = work.fresh.iter().map(FreshExtent::fill).sum();
     loop {
-        match store.commit(&batch) {
+        match meter.writing(bytes, || store.commit(&batch)) {
             // Nothing was begun. Stopping another volume's owner must not end this one: it waits, as for a slow disk.
             Err(PvError::Held { .. }) => {}
             done => return Ok(done?),

@@ -126,8 +126,10 @@ impl Core {
     fn cached_block(&self, row: &SliceRow, block: usize) -> Result<Arc<[u8]>, Failure> {
         let key = (row.id.0, u32::try_from(block).unwrap_or(u32::MAX));
         if let Some(bytes) = self.cache.get(&key) {
+            self.meter.cache_hits.add(1);
             return Ok(bytes);
         }
+        self.meter.cache_misses.add(1);
         let start = block.saturating_mul(BLOCK);
         let len = usize::try_from(row.stored).unwrap_or(0).saturating_sub(start).min(BLOCK);
         let mut bytes = vec![0u8; len];
@@ -185,8 +187,9 @@ impl Core {
                 failure.get_or_insert(Failure::Missing { pv: slot.path.clone() });
                 continue;
             };
+            let meter = self.meter.pv(place.pv);
             for mode in [ReadMode::Fast, ReadMode::Reopen, ReadMode::Locked] {
-                failure = Some(match store.read(place.pe, at, out, mode) {
+                failure = Some(match meter.reading(out.len(), || store.read(place.pe, at, out, mode)) {
                     Ok(()) if self.verified(row, first, out) => return Ok(()),
                     Ok(()) | Err(PvError::ExtentMissing { .. } | PvError::Damaged { .. }) => {
                         Failure::Damaged { pv: slot.path.clone(), le }

@@ -6,6 +6,7 @@ mod mounted;
 mod notice;
 mod range;
 mod transaction;
+mod usage;
 mod whole;
 mod xattr;
 
@@ -20,7 +21,7 @@ pub use self::transaction::Transaction;
 use crate::catalogue::CopyPlace;
 use crate::engine::{Activation, Core, Phase, Poison, VolumeOptions, lock};
 use crate::path::Parent;
-use crate::{Attr, DirEntry, Ino, Kind, LvError, NewNode, Rename, Result, SetAttr, StatFs, Usage};
+use crate::{Attr, DirEntry, Ino, Kind, LvError, NewNode, Rename, Result, SetAttr, StatFs};
 
 /// An active logical volume: a filesystem whose operations work on inodes.
 ///
@@ -137,6 +138,7 @@ impl Volume {
     /// # Errors
     /// [`LvError::NotFound`], [`LvError::NotDirectory`], [`LvError::NameTooLong`].
     pub fn lookup(&self, parent: Ino, name: &[u8]) -> Result<Attr> {
+        let _counted = self.core.meter.metadata.start();
         let mut state = self.core.state()?;
         let found = state.find(parent, name)?.ok_or_else(|| LvError::NotFound { name: name.to_owned() })?;
         Ok(state.entered(parent, found)?.shown())
@@ -148,6 +150,7 @@ impl Volume {
     /// [`LvError::NotFound`], [`LvError::NotDirectory`], [`LvError::Loop`], [`LvError::Invalid`] for an empty path or
     /// one with NUL.
     pub fn resolve(&self, path: &[u8], follow: bool) -> Result<Attr> {
+        let _counted = self.core.meter.metadata.start();
         self.core.state()?.resolve_path(path, follow)
     }
 
@@ -156,6 +159,7 @@ impl Volume {
     /// # Errors
     /// As [`resolve`](Self::resolve).
     pub fn resolve_parent(&self, path: &[u8]) -> Result<Parent> {
+        let _counted = self.core.meter.metadata.start();
         self.core.state()?.resolve_parent(path)
     }
 
@@ -164,6 +168,7 @@ impl Volume {
     /// # Errors
     /// [`LvError::NoInode`].
     pub fn getattr(&self, ino: Ino) -> Result<Attr> {
+        let _counted = self.core.meter.metadata.start();
         Ok(self.core.state()?.live(ino)?.shown())
     }
 
@@ -173,6 +178,7 @@ impl Volume {
     /// # Errors
     /// [`LvError::NoInode`]; with a size also [`LvError::IsDirectory`], [`LvError::Invalid`] and [`LvError::TooLarge`].
     pub fn setattr(&self, ino: Ino, set: &SetAttr) -> Result<Attr> {
+        let _counted = self.core.meter.metadata.start();
         let now = self.now();
         self.core.small_room()?;
         self.core.state()?.set_attr(ino, set, now)
@@ -216,6 +222,7 @@ impl Volume {
     }
 
     fn make(&self, parent: Ino, name: &[u8], node: &NewNode, target: Option<Arc<[u8]>>) -> Result<Attr> {
+        let _counted = self.core.meter.metadata.start();
         let now = self.now();
         self.core.metadata_room()?;
         let mut state = self.core.state()?;
@@ -228,6 +235,7 @@ impl Volume {
     /// # Errors
     /// [`LvError::NoInode`]; [`LvError::Invalid`] when it is none.
     pub fn readlink(&self, ino: Ino) -> Result<Vec<u8>> {
+        let _counted = self.core.meter.metadata.start();
         self.core.state()?.read_link(ino)
     }
 
@@ -236,6 +244,7 @@ impl Volume {
     /// # Errors
     /// [`LvError::Exists`], [`LvError::NotPermitted`] for a directory, [`LvError::NoInode`], [`LvError::TooManyLinks`].
     pub fn link(&self, ino: Ino, parent: Ino, name: &[u8]) -> Result<Attr> {
+        let _counted = self.core.meter.metadata.start();
         let now = self.now();
         self.core.metadata_room()?;
         self.core.state()?.link(ino, parent, name, now)
@@ -246,6 +255,7 @@ impl Volume {
     /// # Errors
     /// [`LvError::NotFound`], [`LvError::IsDirectory`].
     pub fn unlink(&self, parent: Ino, name: &[u8]) -> Result<()> {
+        let _counted = self.core.meter.metadata.start();
         let now = self.now();
         self.core.small_room()?;
         self.core.state()?.unlink(parent, name, now)
@@ -256,6 +266,7 @@ impl Volume {
     /// # Errors
     /// [`LvError::NotFound`], [`LvError::NotDirectory`], [`LvError::NotEmpty`].
     pub fn rmdir(&self, parent: Ino, name: &[u8]) -> Result<()> {
+        let _counted = self.core.meter.metadata.start();
         let now = self.now();
         self.core.small_room()?;
         self.core.state()?.rmdir(parent, name, now)
@@ -267,6 +278,7 @@ impl Volume {
     /// [`LvError::NotFound`], [`LvError::Exists`] when the new name is to be kept, [`LvError::IsDirectory`],
     /// [`LvError::NotDirectory`], [`LvError::NotEmpty`], [`LvError::Invalid`] for a directory moved into itself.
     pub fn rename(&self, from: (Ino, &[u8]), to: (Ino, &[u8]), how: Rename) -> Result<()> {
+        let _counted = self.core.meter.metadata.start();
         let now = self.now();
         self.core.small_room()?;
         self.core.state()?.rename(from, to, how, now)
@@ -278,6 +290,7 @@ impl Volume {
     /// # Errors
     /// [`LvError::NotDirectory`], [`LvError::NoInode`].
     pub fn readdir(&self, ino: Ino, cookie: u64, limit: usize) -> Result<Vec<DirEntry>> {
+        let _counted = self.core.meter.metadata.start();
         self.core.state()?.list(ino, cookie, limit)
     }
 
@@ -286,6 +299,7 @@ impl Volume {
     /// # Errors
     /// As there.
     pub fn readdir_plus(&self, ino: Ino, cookie: u64, limit: usize) -> Result<Vec<(DirEntry, Attr)>> {
+        let _counted = self.core.meter.metadata.start();
         self.core.state()?.list_plus(ino, cookie, limit)
     }
 
@@ -295,7 +309,7 @@ impl Volume {
     /// # Errors
     /// [`LvError::Damaged`] and [`LvError::PvMissing`] with the path and the PV, [`LvError::IsDirectory`].
     pub fn read(&self, ino: Ino, off: u64, buf: &mut [u8]) -> Result<usize> {
-        self.core.read(ino, off, buf)
+        self.core.meter.reading(|| self.core.read(ino, off, buf))
     }
 
     /// Writes all of `bytes` at `off`, or nothing.
@@ -305,7 +319,7 @@ impl Volume {
     /// [`LvError::TooLarge`], [`LvError::NoSpace`], [`LvError::HostFull`], [`LvError::Quota`].
     pub fn write(&self, ino: Ino, off: u64, bytes: &[u8]) -> Result<()> {
         self.core.writable()?;
-        self.core.write(ino, Some(off), bytes).map(drop)
+        self.core.meter.writing(bytes.len(), || self.core.write(ino, Some(off), bytes)).map(drop)
     }
 
     /// Keeps an inode alive after its last name is gone, until as many [`release`](Self::release) calls.
@@ -340,6 +354,7 @@ impl Volume {
     /// other failure stops the volume: what was written since the last successful sync is unknown until it is opened
     /// again.
     pub fn fsync(&self, ino: Ino) -> Result<()> {
+        let _counted = self.core.meter.sync.start();
         self.core.fsync(ino).map_err(|error| self.core.unsynced(error))
     }
 
@@ -348,6 +363,7 @@ impl Volume {
     /// # Errors
     /// As [`fsync`](Self::fsync).
     pub fn sync(&self) -> Result<()> {
+        let _counted = self.core.meter.sync.start();
         self.core.sync().map_err(|error| self.core.unsynced(error))
     }
 
@@ -360,23 +376,6 @@ impl Volume {
         let free = state.free_bytes().min(self.core.host_free(&mut state)?);
         let (total, used) = (state.space.total(), state.used_bytes());
         Ok(StatFs { total, used: used.min(total), free, files: state.files(), name_max: 255 })
-    }
-
-    /// What the volume holds in memory and keeps back on disk.
-    ///
-    /// # Errors
-    /// [`LvError::Poisoned`].
-    pub fn usage(&self) -> Result<Usage> {
-        let state = self.core.state()?;
-        Ok(Usage {
-            dirty_bytes: state.pending,
-            intent_bytes: state.intents,
-            rows: state.entries,
-            cache_bytes: self.core.cache.weight(),
-            log_bytes: self.core.longest_log(),
-            free_extents: state.space.free_count(),
-            quarantined_extents: state.space.dead_count(),
-        })
     }
 
     /// One step of background work, for volumes without threads; `true` when there may be more to do.

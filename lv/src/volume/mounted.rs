@@ -11,7 +11,9 @@ impl Volume {
     /// As there.
     pub fn write_back(&self, ino: Ino, off: u64, bytes: &[u8]) -> Result<()> {
         self.core.writable()?;
-        self.core.write_with(ino, Some(off), bytes, |state| state.put_cached(ino, off, bytes))
+        self.core.meter.writing(bytes.len(), || {
+            self.core.write_with(ino, Some(off), bytes, |state| state.put_cached(ino, off, bytes))
+        })
     }
 
     /// Notes that something was read, when `rule` says so; whether it did. Only the access time changes. On a volume that

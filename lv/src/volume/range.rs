@@ -11,7 +11,7 @@ impl Volume {
     /// As [`write`](Self::write).
     pub fn append(&self, ino: Ino, bytes: &[u8]) -> Result<u64> {
         self.core.writable()?;
-        self.core.write(ino, None, bytes)
+        self.core.meter.writing(bytes.len(), || self.core.write(ino, None, bytes))
     }
 
     /// Makes `start..end` read as zeros and gives its space back; the size stays. A range without bytes of the file is no
@@ -20,6 +20,7 @@ impl Volume {
     /// # Errors
     /// [`LvError::IsDirectory`](crate::LvError::IsDirectory), [`LvError::NoInode`](crate::LvError::NoInode).
     pub fn punch(&self, ino: Ino, start: u64, end: u64) -> Result<()> {
+        let _counted = self.core.meter.metadata.start();
         self.core.writable()?;
         self.core.punch(ino, start, end)
     }
@@ -30,6 +31,7 @@ impl Volume {
     /// As [`punch`](Self::punch); [`LvError::Invalid`](crate::LvError::Invalid) for an empty range;
     /// [`LvError::TooLarge`](crate::LvError::TooLarge) for one beyond the largest size.
     pub fn zero(&self, ino: Ino, off: u64, len: u64, keep_size: bool) -> Result<()> {
+        let _counted = self.core.meter.metadata.start();
         self.core.writable()?;
         self.core.zero(ino, off, len, keep_size)
     }
@@ -42,6 +44,7 @@ impl Volume {
     /// [`LvError::NoSpace`](crate::LvError::NoSpace), [`LvError::HostFull`](crate::LvError::HostFull); as
     /// [`zero`](Self::zero).
     pub fn allocate(&self, ino: Ino, off: u64, len: u64, keep_size: bool) -> Result<()> {
+        let _counted = self.core.meter.metadata.start();
         self.core.writable()?;
         self.core.allocate(ino, off, len, keep_size)
     }
@@ -52,6 +55,7 @@ impl Volume {
     /// # Errors
     /// [`LvError::NoData`](crate::LvError::NoData) when there is none, or `off` is at or beyond the end.
     pub fn seek(&self, ino: Ino, off: u64, what: Seek) -> Result<u64> {
+        let _counted = self.core.meter.metadata.start();
         self.core.state()?.seek(ino, off, what)
     }
 
@@ -63,6 +67,7 @@ impl Volume {
     /// [`LvError::Invalid`](crate::LvError::Invalid), [`LvError::IsDirectory`](crate::LvError::IsDirectory),
     /// [`LvError::TooLarge`](crate::LvError::TooLarge); as [`fsync`](Self::fsync), because what waits in memory is placed first.
     pub fn copy_range(&self, from: (Ino, u64), to: (Ino, u64), len: u64) -> Result<u64> {
+        let _counted = self.core.meter.metadata.start();
         self.core.writable()?;
         self.core.copy_range(from, to, len)
     }

@@ -58,6 +58,7 @@ impl Transaction<'_> {
     /// # Errors
     /// As there.
     pub fn lookup(&mut self, parent: Ino, name: &[u8]) -> Result<Attr> {
+        let _counted = self.core.meter.metadata.start();
         let state = self.held.state();
         let found = state.find(parent, name)?.ok_or_else(|| LvError::NotFound { name: name.to_owned() })?;
         Ok(state.entered(parent, found)?.shown())
@@ -68,6 +69,7 @@ impl Transaction<'_> {
     /// # Errors
     /// As there.
     pub fn resolve(&mut self, path: &[u8], follow: bool) -> Result<Attr> {
+        let _counted = self.core.meter.metadata.start();
         self.held.state().resolve_path(path, follow)
     }
 
@@ -76,6 +78,7 @@ impl Transaction<'_> {
     /// # Errors
     /// As there.
     pub fn resolve_parent(&mut self, path: &[u8]) -> Result<Parent> {
+        let _counted = self.core.meter.metadata.start();
         self.held.state().resolve_parent(path)
     }
 
@@ -84,6 +87,7 @@ impl Transaction<'_> {
     /// # Errors
     /// As there.
     pub fn getattr(&mut self, ino: Ino) -> Result<Attr> {
+        let _counted = self.core.meter.metadata.start();
         Ok(self.held.state().live(ino)?.shown())
     }
 
@@ -92,6 +96,7 @@ impl Transaction<'_> {
     /// # Errors
     /// As there.
     pub fn setattr(&mut self, ino: Ino, set: &SetAttr) -> Result<Attr> {
+        let _counted = self.core.meter.metadata.start();
         let now = self.now;
         self.held.room(0)?.set_attr(ino, set, now)
     }
@@ -123,6 +128,7 @@ impl Transaction<'_> {
     }
 
     fn make(&mut self, parent: Ino, name: &[u8], node: &NewNode, target: Option<&[u8]>) -> Result<Attr> {
+        let _counted = self.core.meter.metadata.start();
         let now = self.now;
         let state = self.held.room(0)?;
         self.core.one_more_file(state)?;
@@ -134,6 +140,7 @@ impl Transaction<'_> {
     /// # Errors
     /// As there.
     pub fn readlink(&mut self, ino: Ino) -> Result<Vec<u8>> {
+        let _counted = self.core.meter.metadata.start();
         self.held.state().read_link(ino)
     }
 
@@ -142,6 +149,7 @@ impl Transaction<'_> {
     /// # Errors
     /// As there.
     pub fn link(&mut self, ino: Ino, parent: Ino, name: &[u8]) -> Result<Attr> {
+        let _counted = self.core.meter.metadata.start();
         let now = self.now;
         self.held.room(0)?.link(ino, parent, name, now)
     }
@@ -151,6 +159,7 @@ impl Transaction<'_> {
     /// # Errors
     /// As there.
     pub fn unlink(&mut self, parent: Ino, name: &[u8]) -> Result<()> {
+        let _counted = self.core.meter.metadata.start();
         let now = self.now;
         self.held.room(0)?.unlink(parent, name, now)
     }
@@ -160,6 +169,7 @@ impl Transaction<'_> {
     /// # Errors
     /// As there.
     pub fn rmdir(&mut self, parent: Ino, name: &[u8]) -> Result<()> {
+        let _counted = self.core.meter.metadata.start();
         let now = self.now;
         self.held.room(0)?.rmdir(parent, name, now)
     }
@@ -169,6 +179,7 @@ impl Transaction<'_> {
     /// # Errors
     /// As there.
     pub fn rename(&mut self, from: (Ino, &[u8]), to: (Ino, &[u8]), how: Rename) -> Result<()> {
+        let _counted = self.core.meter.metadata.start();
         let now = self.now;
         self.held.room(0)?.rename(from, to, how, now)
     }
@@ -178,6 +189,7 @@ impl Transaction<'_> {
     /// # Errors
     /// As there.
     pub fn readdir(&mut self, ino: Ino, cookie: u64, limit: usize) -> Result<Vec<DirEntry>> {
+        let _counted = self.core.meter.metadata.start();
         self.held.state().list(ino, cookie, limit)
     }
 
@@ -186,7 +198,7 @@ impl Transaction<'_> {
     /// # Errors
     /// As there.
     pub fn read(&mut self, ino: Ino, off: u64, buf: &mut [u8]) -> Result<usize> {
-        self.core.read_held(self.held.state(), ino, off, buf)
+        self.core.meter.reading(|| self.core.read_held(self.held.state(), ino, off, buf))
     }
 
     /// As [`Volume::write`].
@@ -195,7 +207,8 @@ impl Transaction<'_> {
     /// As there.
     pub fn write(&mut self, ino: Ino, off: u64, bytes: &[u8]) -> Result<()> {
         let now = self.now;
-        self.held.room_in(ino, Some(off), bytes.len())?.put(ino, Some(off), bytes, now).map(drop)
+        let put = || self.held.room_in(ino, Some(off), bytes.len())?.put(ino, Some(off), bytes, now).map(drop);
+        self.core.meter.writing(bytes.len(), put)
     }
 
     /// As [`Volume::append`].
@@ -204,7 +217,8 @@ impl Transaction<'_> {
     /// As there.
     pub fn append(&mut self, ino: Ino, bytes: &[u8]) -> Result<u64> {
         let now = self.now;
-        self.held.room_in(ino, None, bytes.len())?.put(ino, None, bytes, now)
+        let put = || self.held.room_in(ino, None, bytes.len())?.put(ino, None, bytes, now);
+        self.core.meter.writing(bytes.len(), put)
     }
 
     /// As [`Volume::replace`].
@@ -213,7 +227,8 @@ impl Transaction<'_> {
     /// As there.
     pub fn replace(&mut self, ino: Ino, bytes: &[u8]) -> Result<()> {
         let now = self.now;
-        self.held.room_in(ino, Some(0), bytes.len())?.put_all(ino, bytes, now)
+        let put = || self.held.room_in(ino, Some(0), bytes.len())?.put_all(ino, bytes, now);
+        self.core.meter.writing(bytes.len(), put)
     }
 
     /// As [`Volume::punch`].
@@ -221,6 +236,7 @@ impl Transaction<'_> {
     /// # Errors
     /// As there.
     pub fn punch(&mut self, ino: Ino, start: u64, end: u64) -> Result<()> {
+        let _counted = self.core.meter.metadata.start();
         let now = self.now;
         self.held.room(0)?.punch(ino, start, end, now)
     }
@@ -230,6 +246,7 @@ impl Transaction<'_> {
     /// # Errors
     /// As there.
     pub fn getxattr(&mut self, ino: Ino, name: &[u8]) -> Result<Vec<u8>> {
+        let _counted = self.core.meter.metadata.start();
         self.held.state().get_xattr(ino, name)
     }
 
@@ -238,6 +255,7 @@ impl Transaction<'_> {
     /// # Errors
     /// As there.
     pub fn listxattr(&mut self, ino: Ino) -> Result<Vec<Vec<u8>>> {
+        let _counted = self.core.meter.metadata.start();
         self.held.state().list_xattrs(ino)
     }
 
@@ -246,6 +264,7 @@ impl Transaction<'_> {
     /// # Errors
     /// As there.
     pub fn setxattr(&mut self, ino: Ino, name: &[u8], value: &[u8], how: SetXattr) -> Result<()> {
+        let _counted = self.core.meter.metadata.start();
         let now = self.now;
         self.held.room(0)?.set_xattr(ino, name, value, how, now)
     }
@@ -255,6 +274,7 @@ impl Transaction<'_> {
     /// # Errors
     /// As there.
     pub fn removexattr(&mut self, ino: Ino, name: &[u8]) -> Result<()> {
+        let _counted = self.core.meter.metadata.start();
         let now = self.now;
         self.held.room(0)?.remove_xattr(ino, name, now)
     }

@@ -13,7 +13,7 @@ impl Volume {
     /// # Errors
     /// As [`read`](Self::read); [`LvError::TooLarge`](crate::LvError::TooLarge) when memory cannot hold it.
     pub fn read_all(&self, ino: Ino) -> Result<Vec<u8>> {
-        self.core.read_all(ino)
+        self.core.meter.reading_all(|| self.core.read_all(ino))
     }
 
     /// Replaces all bytes of a file in one step: a reader sees the old ones or the new ones. After a crash either is
@@ -23,7 +23,7 @@ impl Volume {
     /// As [`write`](Self::write).
     pub fn replace(&self, ino: Ino, bytes: &[u8]) -> Result<()> {
         self.core.writable()?;
-        self.core.replace(ino, bytes)
+        self.core.meter.writing(bytes.len(), || self.core.replace(ino, bytes))
     }
 
     /// Lets a file have the contents of another in one step; they are shared, not stored again.
@@ -31,6 +31,7 @@ impl Volume {
     /// # Errors
     /// As [`copy_range`](Self::copy_range).
     pub fn copy_file(&self, from: Ino, to: Ino) -> Result<()> {
+        let _counted = self.core.meter.metadata.start();
         self.core.writable()?;
         self.core.copy_file(from, to)
     }
@@ -41,6 +42,7 @@ impl Volume {
     /// # Errors
     /// As [`resolve`](Self::resolve); [`LvError::Exists`](crate::LvError::Exists) when nothing is missing.
     pub fn resolve_missing(&self, path: &[u8]) -> Result<Parent> {
+        let _counted = self.core.meter.metadata.start();
         self.core.state()?.resolve_missing(path)
     }
 
@@ -50,6 +52,7 @@ impl Volume {
     /// # Errors
     /// [`LvError::NoInode`](crate::LvError::NoInode).
     pub fn path_of(&self, ino: Ino) -> Result<Option<Vec<u8>>> {
+        let _counted = self.core.meter.metadata.start();
         let mut state = self.core.state()?;
         state.live(ino)?;
         state.find_path(ino)
@@ -60,6 +63,7 @@ impl Volume {
     /// # Errors
     /// [`LvError::NotDirectory`](crate::LvError::NotDirectory), [`LvError::NoInode`](crate::LvError::NoInode).
     pub fn parent_of(&self, ino: Ino) -> Result<Ino> {
+        let _counted = self.core.meter.metadata.start();
         let mut state = self.core.state()?;
         Ok(state.directory(ino)?.parent)
     }
@@ -96,6 +100,7 @@ impl Volume {
     /// # Errors
     /// As [`create`](Self::create).
     pub fn create_nameless(&self, parent: Ino, node: &NewNode) -> Result<Attr> {
+        let _counted = self.core.meter.metadata.start();
         node.check_plain()?;
         if node.kind != Kind::File {
             return Err(LvError::Invalid { what: "only regular files can be nameless" });
@@ -114,6 +119,7 @@ impl Volume {
     /// [`LvError::Invalid`] for a file that has a name, or had one; [`LvError::IsDirectory`],
     /// [`LvError::NotDirectory`], [`LvError::NameTooLong`], [`LvError::NoInode`].
     pub fn give_name(&self, ino: Ino, parent: Ino, name: &[u8]) -> Result<()> {
+        let _counted = self.core.meter.metadata.start();
         let now = self.now();
         self.core.change()?.give_name(ino, parent, name, now)
     }

@@ -9,6 +9,7 @@ impl Volume {
     /// # Errors
     /// [`LvError::NoXattr`](crate::LvError::NoXattr), [`LvError::NoInode`](crate::LvError::NoInode).
     pub fn getxattr(&self, ino: Ino, name: &[u8]) -> Result<Vec<u8>> {
+        let _counted = self.core.meter.metadata.start();
         self.core.state()?.get_xattr(ino, name)
     }
 
@@ -17,6 +18,7 @@ impl Volume {
     /// # Errors
     /// [`LvError::NoInode`](crate::LvError::NoInode).
     pub fn listxattr(&self, ino: Ino) -> Result<Vec<Vec<u8>>> {
+        let _counted = self.core.meter.metadata.start();
         self.core.state()?.list_xattrs(ino)
     }
 
@@ -28,6 +30,7 @@ impl Volume {
     /// [`LvError::NoSpace`](crate::LvError::NoSpace) beyond those limits;
     /// [`LvError::NotPermitted`](crate::LvError::NotPermitted) for `user.` on anything but files and directories.
     pub fn setxattr(&self, ino: Ino, name: &[u8], value: &[u8], how: SetXattr) -> Result<()> {
+        let _counted = self.core.meter.metadata.start();
         let now = self.now();
         self.core.metadata_room()?;
         self.core.state()?.set_xattr(ino, name, value, how, now)
@@ -38,6 +41,7 @@ impl Volume {
     /// # Errors
     /// [`LvError::NoXattr`](crate::LvError::NoXattr), [`LvError::NotPermitted`](crate::LvError::NotPermitted).
     pub fn removexattr(&self, ino: Ino, name: &[u8]) -> Result<()> {
+        let _counted = self.core.meter.metadata.start();
         let now = self.now();
         self.core.small_room()?;
         self.core.state()?.remove_xattr(ino, name, now)

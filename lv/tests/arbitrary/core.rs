@@ -115,6 +115,7 @@ pub(crate) const SURE: &[(&str, SureCall)] = &[
     ("env", |volume, _| assert!(!volume.env().threads)),
     ("extents", |volume, _| assert!(volume.extents().count().0 > 0)),
     ("family", |volume, _| assert_eq!(volume.family(), volume.extents().family)),
+    ("meters", |volume, _| assert!(volume.meters().metadata.count >= volume.meters().metadata.timed)),
     ("cancel_lock", |volume, _| volume.cancel_lock(ONE)),
 ];
 

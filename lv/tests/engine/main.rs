@@ -11,6 +11,7 @@ mod generation;
 mod grow;
 mod host;
 mod locks;
+mod meters;
 mod ranges;
 mod read_only;
 mod scale;

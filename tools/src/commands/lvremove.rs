@@ -7,6 +7,7 @@ use super::Entry;
 use crate::args::{Common, lv_name};
 use crate::cli::Verb;
 use crate::failure::{Done, Failure};
+use crate::in_use;
 use crate::session::Session;
 use crate::sight::vg_failure;
 use crate::ui::Ui;
@@ -51,6 +52,8 @@ impl Verb for LvRemove {
 
 impl LvRemove {
     fn remove(&self, session: &Session, ui: &mut Ui<'_>, group: &mut VolumeGroup, lv: &LvName) -> Done {
+        // Nobody is asked about what cannot be done.
+        group.lv(lv).map_or(Ok(()), |record| in_use::refuse(session, group, record))?;
         let vg = group.name().clone();
         if self.common.force == 0 && !session.test {
             let ask = format!("Do you really want to remove logical volume {vg}/{lv}? [y/n]: ");

@@ -10,6 +10,7 @@ use super::pvremove::delete;
 use crate::args::{Common, size};
 use crate::cli::Verb;
 use crate::failure::{Done, Failure, chain};
+use crate::in_use;
 use crate::picture::shown;
 use crate::session::{Session, check_new};
 use crate::sight::vg_failure;
@@ -176,9 +177,9 @@ pub(super) fn unused(session: &Session, ui: &mut Ui<'_>, path: &Path, group: &st
     let Ok(found) = session.group(ui, group, Access::ReadOnly) else { return Ok(()) };
     match found.active_lvs().map_err(|error| vg_failure(&error))?.first() {
         None => Ok(()),
-        Some(lv) => {
-            let line = format!("{}: logical volume {group}/{lv} is in use by another process.", shown(path));
-            Err(Failure::new(line).hint("close it first"))
+        Some((lv, owner)) => {
+            let said = format!("{}: logical volume {group}/{lv} is in use by {owner}", shown(path));
+            Err(in_use::explained(&said, owner, found.lv(lv).ok().map(|record| record.family)))
         }
     }
 }

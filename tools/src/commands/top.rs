@@ -2,19 +2,20 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyfs_lvm::lv::{StatFs, Usage};
+use anyfs_lvm::lv::LvError;
 use anyfs_lvm::owner::Client;
-use anyfs_lvm::pv::units::Units;
-use anyfs_lvm::pv::{Access, Bytes};
+use anyfs_lvm::pv::Access;
 use anyfs_lvm::vg;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Entry, choosing};
+use crate::activity::{Activity, Look};
 use crate::args::{Common, LvName};
 use crate::cli::Verb;
 use crate::failure::{Done, Failure, chain};
 use crate::files::stop::Stop;
 use crate::mounting::answers;
+use crate::picture::shown;
 use crate::session::Session;
 use crate::ui::Ui;
 
@@ -23,8 +24,9 @@ pub(crate) const ENTRY: Entry = Entry::of::<Top>("Watch logical volumes that are
 
 /// Watch logical volumes that are mounted, or open in a program that serves them
 ///
-/// What the process that has a volume holds in memory and keeps back on disk, once a second until Ctrl-C. Looking changes
-/// nothing: what is in the kernel's cache of a mount is not written out.
+/// How many operations of each kind there were, how long they took, and what the process that has the volume holds in
+/// memory and keeps back on disk; once a second until Ctrl-C, the first time since the volume was activated. Looking changes
+/// nothing: what is in the kernel's cache of a mount is not written out, and what it answers from there is not counted.
 #[derive(Debug, clap::Parser)]
 #[command(name = "top", version, disable_version_flag = true)]
 #[command(mut_arg("debug", |arg| arg.short(None)))]
@@ -45,16 +47,8 @@ pub(crate) struct Top {
     common: Common,
 }
 
-/// Looks after which the heads of the columns are said again.
-const PAGE: u64 = 20;
 /// How long Ctrl-C may go unnoticed.
 const TICK: Duration = Duration::from_millis(100);
-
-/// The heads of the columns.
-const HEADS: [&str; 11] =
-    ["LV", "Process", "Dirty", "Intents", "Rows", "Cache", "Log", "Used", "Avail", "Files", "Mounted on"];
-/// How wide they are; the last one is as wide as it is.
-const WIDTHS: [usize; 10] = [16, 8, 9, 9, 8, 9, 9, 10, 10, 8];
 
 impl Verb for Top {
     const NAME: &'static str = "top";
@@ -71,12 +65,10 @@ impl Verb for Top {
         let mut ended = Ok(());
         for number in 0.. {
             let began = Instant::now();
-            if !self.json && number % PAGE == 0 && !watched.is_empty() {
-                ui.raw(line(&HEADS.map(str::to_owned)).as_bytes());
-            }
-            watched.retain(|one| match one.client.counts() {
-                Ok(counts) => {
-                    let text = if self.json { one.json(&counts) } else { one.row(&counts) };
+            watched.retain_mut(|one| match one.look() {
+                Ok((now, before)) => {
+                    let activity = Activity::new(&now, before.as_ref());
+                    let text = if self.json { one.json(&activity) } else { one.table(&activity) };
                     ui.raw(text.as_bytes());
                     true
                 }
@@ -126,6 +118,7 @@ impl Top {
 struct Watched {
     name: LvName,
     client: Client,
+    last: Option<Look>,
 }
 
 impl Watched {
@@ -139,58 +132,31 @@ impl Watched {
         let found = asked.transpose().map_err(|error| Failure::new(format!("{name}: {}", chain(&error))))?.flatten();
         let client =
             found.ok_or_else(|| Failure::new(format!("{name} is in use by {holder}, which takes no requests")))?;
-        Ok(Self { name: name.clone(), client })
+        Ok(Self { name: name.clone(), client, last: None })
     }
 
-    fn row(&self, (usage, space): &(Usage, StatFs)) -> String {
-        let show = |bytes| Units::default().show(Bytes(bytes)).trim().to_owned();
+    /// How it is, and how it was at the look before.
+    fn look(&mut self) -> Result<(Look, Option<Look>), LvError> {
+        let (usage, space) = self.client.counts()?;
+        let now = Look { meters: self.client.meters()?, usage, space };
+        let before = self.last.replace(now.clone());
+        Ok((now, before))
+    }
+
+    fn table(&self, activity: &Activity<'_>) -> String {
         let served = self.client.served();
-        line(&[
-            self.name.to_string(),
-            served.pid.to_string(),
-            show(usage.dirty_bytes),
-            show(usage.intent_bytes),
-            usage.rows.to_string(),
-            show(usage.cache_bytes),
-            show(usage.log_bytes),
-            show(space.used),
-            show(space.free),
-            space.files.to_string(),
-            served.mounted.as_deref().map(crate::picture::shown).unwrap_or_default(),
-        ])
+        let mounted = served.mounted.as_deref().map(|dir| format!(", mounted on {}", shown(dir)));
+        format!("  {}: process {}{}\n{}", self.name, served.pid, mounted.unwrap_or_default(), activity.table())
     }
 
-    fn json(&self, (usage, space): &(Usage, StatFs)) -> String {
+    fn json(&self, activity: &Activity<'_>) -> String {
         let served = self.client.served();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |now| now.as_secs_f64());
-        let value = json!({
-            "time": now,
-            "lv": self.name.to_string(),
-            "pid": served.pid,
-            "mounted": served.mounted.as_deref().map(crate::picture::shown),
-            "dirty_bytes": usage.dirty_bytes,
-            "intent_bytes": usage.intent_bytes,
-            "rows": usage.rows,
-            "cache_bytes": usage.cache_bytes,
-            "log_bytes": usage.log_bytes,
-            "free_extents": usage.free_extents,
-            "quarantined_extents": usage.quarantined_extents,
-            "total_bytes": space.total,
-            "used_bytes": space.used,
-            "free_bytes": space.free,
-            "files": space.files,
-        });
-        format!("{value}\n")
+        let mut fields = activity.json();
+        fields.insert("time".to_owned(), json!(now));
+        fields.insert("lv".to_owned(), json!(self.name.to_string()));
+        fields.insert("pid".to_owned(), json!(served.pid));
+        fields.insert("mounted".to_owned(), json!(served.mounted.as_deref().map(shown)));
+        format!("{}\n", Value::Object(fields))
     }
-}
-
-/// Cells under their heads: numbers to the right.
-fn line(cells: &[String; 11]) -> String {
-    let padded = cells.iter().zip(WIDTHS).enumerate().map(|(at, (cell, width))| match at {
-        0 => format!("{cell:<width$}"),
-        _ => format!("{cell:>width$}"),
-    });
-    let padded = padded.collect::<Vec<_>>().join(" ");
-    let last = cells.last().map(|cell| format!(" {cell}")).unwrap_or_default();
-    format!("  {}\n", format!("{padded} {last}").trim_end())
 }

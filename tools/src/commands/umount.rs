@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyfs_lvm::fuse::{MountError, Mounted, mounts, unmount};
+use anyfs_lvm::fuse::{Mounted, mounts};
 use anyfs_lvm::pv::ProcessState;
 
 use super::Entry;
 use crate::args::{Common, lv_name};
 use crate::cli::Verb;
 use crate::failure::{Done, Failure};
+use crate::mount::apart::{self, Answer, Call};
 use crate::mount::elsewhere::seen_by;
 use crate::mount::failure;
 use crate::mount::owners::{self, Owner};
@@ -22,6 +23,10 @@ pub(crate) const ENTRY: Entry = Entry::of::<Umount>("Unmount a logical volume");
 
 /// How long a process has for its last commit before it is told that it still writes.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the kernel has to take a mount away: what programs wrote, closing the files has written out.
+const ANSWER: Duration = Duration::from_secs(10);
+/// How long one that is stopped has to go on.
+const STOPPED: Duration = Duration::from_secs(3);
 /// When it is looked for what else may keep it.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -32,11 +37,14 @@ const LOOK: Duration = Duration::from_secs(1);
 #[command(name = "umount", version, disable_version_flag = true)]
 pub(crate) struct Umount {
     /// The folders, or the volumes
-    #[arg(required = true, value_name = "DIR|VG/LV")]
+    #[arg(required_unless_present = "apart", value_name = "DIR|VG/LV")]
     targets: Vec<String>,
     /// Let it disappear now and end when nobody uses it any more
     #[arg(short, long)]
     lazy: bool,
+    /// For another process of this command, which does not wait for ever
+    #[arg(long, hide = true, value_name = "CALL")]
+    apart: Option<Call>,
     #[command(flatten)]
     common: Common,
 }
@@ -49,6 +57,10 @@ impl Verb for Umount {
     }
 
     fn run(self, ui: &mut Ui<'_>) -> Done {
+        if let Some(call) = self.apart {
+            apart::run(call, ui);
+            return Ok(());
+        }
         ui.each(&self.targets, |ui, target| {
             let mounted = find(target)?;
             if self.common.test { Ok(()) } else { away(ui, &mounted, self.lazy) }
@@ -82,26 +94,28 @@ fn find(target: &str) -> Done<Mounted> {
 
 fn away(ui: &mut Ui<'_>, mounted: &Mounted, lazy: bool) -> Done {
     let owner = owners::of(mounted, &owners::owners());
-    if let Some(Owner { pid, .. }) = owner.as_ref().filter(|owner| owner.state() == ProcessState::Stopped) {
-        // The kernel tells it that this is the end, and waits for its answer: nothing could end this command either.
-        let failure = Failure::new(format!("{}: process {pid}, which serves it, is stopped", shown(&mounted.dir)));
-        return Err(failure.hint(format!("let it go on (kill -CONT {pid}), or end it (kill -9 {pid})")));
+    // The kernel tells it that this is the end, and would wait for its answer.
+    if owner.as_ref().is_some_and(|owner| owner.state() == ProcessState::Stopped) {
+        return Err(silent(mounted, owner.as_ref()));
     }
     let health = health(&mounted.dir, owner.as_ref());
     if health == Health::Silent {
-        let failure = Failure::new(format!("{}: nobody answers there", shown(&mounted.dir)));
-        return Err(failure.hint(format!("end it by force, as root: umount -f {}", shown(&mounted.dir))));
+        return Err(silent(mounted, owner.as_ref()));
     }
     // Nobody is left who could finish anything, so nothing is lost by not waiting.
     let stale = health == Health::Stale;
-    match unmount(&mounted.dir, lazy || stale) {
-        Ok(()) => {}
-        Err(MountError::Busy { dir }) => {
-            let dir = shown(&dir);
+    let call = if lazy || stale { Call::Detach } else { Call::Unmount };
+    let mut stopped = Stopped::default();
+    let patient = |taken| taken < ANSWER && !owner.as_ref().is_some_and(|owner| stopped.stays(owner));
+    match apart::ask(call, mounted, patient) {
+        Answer::Done | Answer::Stale => {}
+        Answer::InUse => {
+            let dir = shown(&mounted.dir);
             let failure = Failure::new(format!("{dir}: target is busy"));
             return Err(failure.hint(format!("see who uses it: fuser -vm {dir}; or: anyfs-lvm umount -l {dir}")));
         }
-        Err(error) => return Err(failure(&error)),
+        Answer::Failed(failure) => return Err(failure),
+        Answer::Silent => return Err(silent(mounted, owner.as_ref())),
     }
     if let Some(owner) = owner.filter(|_| !lazy) {
         until_free(ui, mounted, &owner);
@@ -109,12 +123,44 @@ fn away(ui: &mut Ui<'_>, mounted: &Mounted, lazy: bool) -> Done {
     Ok(())
 }
 
+/// Since when a process has been stopped.
+#[derive(Debug, Default)]
+struct Stopped(Option<Instant>);
+
+impl Stopped {
+    /// Whether it is, and does not go on soon.
+    fn stays(&mut self, owner: &Owner) -> bool {
+        if owner.state() != ProcessState::Stopped {
+            self.0 = None;
+            return false;
+        }
+        self.0.get_or_insert_with(Instant::now).elapsed() > STOPPED
+    }
+}
+
+/// Whoever serves a mount does not answer.
+fn silent(mounted: &Mounted, owner: Option<&Owner>) -> Failure {
+    let dir = shown(&mounted.dir);
+    let Some(Owner { pid, .. }) = owner else {
+        let failure = Failure::new(format!("{dir}: nobody answers there"));
+        return failure.hint(format!("end it by force, as root: umount -f {dir}"));
+    };
+    if owner.is_some_and(|owner| owner.state() == ProcessState::Stopped) {
+        let failure = Failure::new(format!("{dir}: process {pid}, which serves it, is stopped"));
+        return failure.hint(format!("let it go on (kill -CONT {pid}), or end it (kill -9 {pid})"));
+    }
+    let failure = Failure::new(format!("{dir}: process {pid}, which serves it, does not answer"));
+    failure.hint(format!("it may be busy and unmount it later; end it with: kill -9 {pid}"))
+}
+
 /// Waits until the process that served a mount has ended, as far as that can be waited for.
 fn until_free(ui: &mut Ui<'_>, mounted: &Mounted, owner: &Owner) {
     let (pid, dir) = (owner.pid, shown(&mounted.dir));
-    let (began, mut looked) = (Instant::now(), false);
+    let (began, mut looked, mut stopped) = (Instant::now(), false, Stopped::default());
     while matches!(owner.state(), ProcessState::Running | ProcessState::Stopped) {
+        // Of a process that is stopped, that is the reason; its device number may be another mount's by now.
         if began.elapsed() > LOOK
+            && owner.state() == ProcessState::Running
             && !std::mem::replace(&mut looked, true)
             && let Some(other) = seen_by(mounted)
         {
@@ -124,9 +170,14 @@ fn until_free(ui: &mut Ui<'_>, mounted: &Mounted, owner: &Owner) {
             ui.complain(&format!("hint: end that process, or, to have the volume back soon: kill {pid}"));
             return;
         }
+        if stopped.stays(owner) {
+            ui.warn(&format!("process {pid}, which served {dir}, is stopped and still has the volume."));
+            ui.complain(&format!("hint: let it go on: kill -CONT {pid}"));
+            return;
+        }
         if began.elapsed() > PATIENCE {
             ui.warn(&format!("process {pid}, which served {dir}, has not ended yet and still has the volume."));
-            ui.complain("hint: it writes what was changed, or was stopped");
+            ui.complain("hint: it writes what was changed");
             return;
         }
         std::thread::sleep(Duration::from_millis(10));

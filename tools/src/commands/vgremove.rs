@@ -7,6 +7,7 @@ use super::lvremove::remove_volume;
 use crate::args::Common;
 use crate::cli::Verb;
 use crate::failure::{Done, Failure};
+use crate::in_use;
 use crate::session::Session;
 use crate::sight::vg_failure;
 use crate::ui::Ui;
@@ -43,6 +44,8 @@ impl Verb for VgRemove {
 impl VgRemove {
     fn remove(&self, session: &Session, ui: &mut Ui<'_>, name: &str) -> Done {
         let mut group = session.group(ui, name, Access::ReadWrite)?;
+        // Rather none than some of them.
+        group.descriptor().lvs.iter().try_for_each(|lv| in_use::refuse(session, &group, lv))?;
         let lvs: Vec<_> = group.descriptor().lvs.iter().map(|lv| lv.name.clone()).collect();
         if !lvs.is_empty() && self.common.force == 0 {
             let count = lvs.len();

@@ -4,9 +4,7 @@
 //! could do. Killed then, it cannot end: the kernel does not learn that nobody serves the mount any more, and whoever uses
 //! it waits for ever. The guard, which has no part in the connection, ends it.
 
-use std::ffi::OsStr;
 use std::io::{Read, Write};
-use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command, Stdio};
 
 use anyfs_lvm::fuse::{Mounted, abort};
@@ -14,6 +12,7 @@ use rustix::process::{Signal, getppid, set_parent_process_death_signal, setsid};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
+use super::apart::{named, words};
 use crate::failure::{Done, Failure, chain};
 
 /// The guard of a mount; it ends when this is dropped.
@@ -37,8 +36,7 @@ impl Guard {
 
     /// Tells it what to guard.
     pub(crate) fn watch(&mut self, mounted: &Mounted) -> Done {
-        let words = [mounted.device.as_bytes(), b"\0", mounted.dir.as_os_str().as_bytes()].concat();
-        let told = self.0.stdin.take().map_or(Ok(()), |mut pipe| pipe.write_all(&words));
+        let told = self.0.stdin.take().map_or(Ok(()), |mut pipe| pipe.write_all(&words(mounted)));
         told.map_err(|error| failed(&error))
     }
 }
@@ -57,13 +55,10 @@ pub(crate) fn run(owner: u32) -> Done {
     let _ = setsid();
     let mut signals = Signals::new([SIGUSR1, SIGINT, SIGHUP, SIGTERM]).map_err(|error| failed(&error))?;
     set_parent_process_death_signal(Some(Signal::USR1)).map_err(|error| failed(&error.into()))?;
-    let mut words = Vec::new();
-    std::io::stdin().read_to_end(&mut words).map_err(|error| failed(&error))?;
-    let mut parts = words.splitn(2, |byte| *byte == 0);
-    let (Some(device), Some(dir)) = (parts.next(), parts.next()) else { return Ok(()) };
+    let mut given = Vec::new();
+    std::io::stdin().read_to_end(&mut given).map_err(|error| failed(&error))?;
+    let Some(mounted) = named(&given) else { return Ok(()) };
     let is_there = || getppid().is_some_and(|parent| parent.as_raw_nonzero().get().unsigned_abs() == owner);
     while is_there() && !signals.wait().any(|signal| signal == SIGUSR1) {}
-    let device = String::from_utf8_lossy(device).into_owned();
-    let dir = OsStr::from_bytes(dir).into();
-    abort(&Mounted { source: "".into(), dir, options: String::new(), device }).map_err(|error| super::failure(&error))
+    abort(&mounted).map_err(|error| super::failure(&error))
 }

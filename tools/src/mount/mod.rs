@@ -1,5 +1,6 @@
 //! What `mount` and `umount` are made of.
 
+pub(crate) mod apart;
 pub(crate) mod background;
 pub(crate) mod elsewhere;
 pub(crate) mod guard;

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use anyfs_lvm::fuse::{Mount, MountError, MountOptions, Mounted, Report};
+use anyfs_lvm::fuse::{Mount, MountOptions, Mounted, Report};
 use anyfs_lvm::lv::LvError;
 use anyfs_lvm::owner;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::apart::{Answer, Call, ask};
 use super::guard::Guard;
 use super::{background, failure, syslog};
 use crate::args::LvName;
@@ -21,12 +22,14 @@ use crate::ui::Ui;
 
 /// How long whoever still uses a mount has after a signal, before it ends all the same.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long the kernel has to write out what it has cached and to let go of a mount, after a signal.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What ends a mount.
 #[derive(Debug)]
 enum End {
     /// It was unmounted.
-    Unmounted(Result<(), MountError>),
+    Unmounted(Done),
     /// Whoever uses it still has had its time.
     Forced,
 }
@@ -128,7 +131,7 @@ fn until_end(mount: Mount, mut signals: Signals, foreground: Option<String>) -> 
         }
     });
     let waiting = std::thread::Builder::new().name("wait".to_owned()).spawn(move || {
-        let _ = tell.send(End::Unmounted(mount.wait()));
+        let _ = tell.send(End::Unmounted(mount.wait().map_err(|error| failure(&error))));
     });
     let ended = match (watching, waiting) {
         (Ok(_), Ok(_)) => told.recv().unwrap_or(End::Forced),
@@ -140,14 +143,20 @@ fn until_end(mount: Mount, mut signals: Signals, foreground: Option<String>) -> 
 
 /// Takes a mount away. Where somebody still uses it, which is what this says, it disappears for all others. Where it
 /// does not go at once, what is in the kernel's cache is written out.
-fn leave(mounted: &Mounted) -> Result<bool, MountError> {
-    let Err(why) = mounted.unmount(false) else { return Ok(false) };
-    let root = std::fs::File::open(&mounted.dir);
-    let gone = if matches!(why, MountError::Busy { .. }) { mounted.unmount(true) } else { Err(why) };
-    if let Ok(root) = root {
-        let _ = rustix::fs::syncfs(&root);
+fn leave(mounted: &Mounted) -> Done<bool> {
+    if !mounted.is_there().map_err(|error| failure(&error))? {
+        return Ok(false);
     }
-    gone.map(|()| true)
+    match ask(Call::Leave, mounted, |taken| taken < PATIENCE) {
+        Answer::Done | Answer::Stale => Ok(false),
+        Answer::InUse => Ok(true),
+        Answer::Failed(failure) => Err(failure),
+        Answer::Silent => Err(Failure::new(format!(
+            "{}: the kernel has not let go of it for {} s",
+            crate::picture::shown(&mounted.dir),
+            PATIENCE.as_secs()
+        ))),
+    }
 }
 
 /// Commits everything and gives the volume free.
@@ -158,7 +167,7 @@ fn finish(ui: &mut Ui<'_>, volume: &volume::Active, ended: End, detached: bool) 
         failure
     });
     let ended = match ended {
-        End::Unmounted(ended) => ended.map_err(|error| failure(&error)),
+        End::Unmounted(ended) => ended,
         End::Forced => Err(Failure::new(format!("{}: ended while it was still in use", volume.name))),
     };
     let done = closed.and(ended);

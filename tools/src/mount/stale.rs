@@ -1,13 +1,12 @@
 //! Mounts whose process is gone: everything on them fails with "Transport endpoint is not connected".
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
 use std::time::Duration;
 
 use anyfs_lvm::fuse::{Mounted, mounted_on, unmount};
 use anyfs_lvm::pv::ProcessState;
-use rustix::io::Errno;
 
+use super::apart::{Answer, Call, ask};
 use super::failure;
 use super::owners::{self, Owner};
 use crate::failure::Done;
@@ -40,17 +39,11 @@ pub(crate) fn health(dir: &Path, owner: Option<&Owner>) -> Health {
 
 /// Asks a mount how it is, without waiting for ever.
 fn answer(dir: &Path) -> Health {
-    let (tell, told) = mpsc::channel();
-    let dir = dir.to_owned();
-    // Left behind when there is no answer; it ends with this command.
-    let asked = std::thread::Builder::new().spawn(move || {
-        let _ = tell.send(rustix::fs::statfs(&dir).err());
-    });
-    match asked.map(|_| told.recv_timeout(PATIENCE)) {
-        // The second is for who asks at the very moment of its end.
-        Ok(Ok(Some(Errno::NOTCONN | Errno::CONNABORTED))) => Health::Stale,
-        Ok(Err(_)) => Health::Silent,
-        Ok(Ok(_)) | Err(_) => Health::Well,
+    let mounted = Mounted { source: "".into(), dir: dir.to_owned(), options: String::new(), device: String::new() };
+    match ask(Call::Look, &mounted, |taken| taken < PATIENCE) {
+        Answer::Stale => Health::Stale,
+        Answer::Silent => Health::Silent,
+        Answer::Done | Answer::InUse | Answer::Failed(_) => Health::Well,
     }
 }
 

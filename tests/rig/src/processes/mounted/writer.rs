@@ -6,13 +6,13 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::OFlags;
-
 use super::book::{Book, May, PAGE, PAGES, log_name, page, whole, whole_name};
 use crate::prng::Prng;
 
 /// Most pages of one write.
 const MOST: u64 = 8;
+/// A write returns when its bytes are durable. What rustix calls so is `O_SYNC`, which asks for more.
+const DSYNC: i32 = libc::O_DSYNC;
 
 /// Works in a folder, as its book says.
 #[derive(Debug)]
@@ -63,8 +63,7 @@ impl<'a> Writer<'a> {
         (log, self.dir.join(log_name(log)))
     }
 
-    fn open(path: &PathBuf, flags: OFlags) -> io::Result<File> {
-        let flags = i32::try_from(flags.bits()).unwrap_or(0);
+    fn open(path: &PathBuf, flags: i32) -> io::Result<File> {
         File::options().write(true).create(true).truncate(false).custom_flags(flags).open(path)
     }
 
@@ -83,14 +82,14 @@ impl<'a> Writer<'a> {
 
     fn write(&mut self) -> io::Result<()> {
         let (log, path) = self.log();
-        let file = Self::open(&path, OFlags::empty())?;
+        let file = Self::open(&path, 0)?;
         self.put(&file, log, MOST).map(drop)
     }
 
     /// A write that returns when it is durable, but for what else was written to the file.
     fn write_through(&mut self) -> io::Result<()> {
         let (log, path) = self.log();
-        let file = Self::open(&path, OFlags::DSYNC)?;
+        let file = Self::open(&path, DSYNC)?;
         let pages = self.put(&file, log, 2)?;
         self.book.logs[log][pages].iter_mut().for_each(May::settle);
         self.acknowledge();
@@ -99,7 +98,7 @@ impl<'a> Writer<'a> {
 
     fn sync(&mut self) -> io::Result<()> {
         let (log, path) = self.log();
-        let file = Self::open(&path, OFlags::empty())?;
+        let file = Self::open(&path, 0)?;
         if self.rng.one_in(2) { file.sync_all() } else { file.sync_data() }?;
         self.book.logs[log].iter_mut().for_each(May::settle);
         self.acknowledge();
@@ -108,7 +107,7 @@ impl<'a> Writer<'a> {
 
     fn cut(&mut self) -> io::Result<()> {
         let (log, path) = self.log();
-        let file = Self::open(&path, OFlags::empty())?;
+        let file = Self::open(&path, 0)?;
         let len = self.rng.index(PAGES + 1);
         // Where the file is shorter, what comes between is nothing, too.
         self.book.logs[log][len..].iter_mut().for_each(|page| page.push(0));
@@ -148,5 +147,20 @@ impl<'a> Writer<'a> {
     fn acknowledge(&mut self) {
         self.acknowledged += 1;
         self.book.settle_names();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_through_asks_for_its_bytes_and_no_more() {
+        let path = std::env::temp_dir().join(format!("rig-dsync-{}", std::process::id()));
+        let file = Writer::open(&path, DSYNC).unwrap();
+        fs::remove_file(&path).unwrap();
+        let flags = i32::try_from(rustix::fs::fcntl_getfl(&file).unwrap().bits()).unwrap();
+        assert_eq!(flags & libc::O_SYNC, libc::O_DSYNC);
+        assert_ne!(libc::O_DSYNC, libc::O_SYNC);
     }
 }
