@@ -1,6 +1,7 @@
 //! The set of in-sync copies: choosing the newest at activation, bringing laggards forward, committing to all.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use pv::sqlite::Access;
 use pv::{Env, Epoch, FamilyUuid, LvUuid};
@@ -19,6 +20,8 @@ pub(crate) struct CopySet {
     rules: TestSwitches,
     /// What the copies behind the first do not have yet: nothing, but where that rule is off.
     late: Option<Commit>,
+    /// A commit that found no room in some copies, which comes before any other.
+    unfinished: Option<Arc<Commit>>,
 }
 
 /// A catalogue that is about to be activated.
@@ -71,7 +74,7 @@ pub(crate) fn activate_copies(
         let equal = rules.keep(Rule::EqualCopies);
         copies.push(if equal { bring_forward(copies.first(), &state, behind, copy)? } else { copy });
     }
-    Ok(Recovered { copies: CopySet { copies, threads: env.threads, rules, late: None }, state, lost })
+    Ok(Recovered { copies: CopySet { copies, threads: env.threads, rules, late: None, unfinished: None }, state, lost })
 }
 
 /// Opens a copy and makes durable what it says. What a log holds after a crash may be in memory only, or share a sector
@@ -123,7 +126,7 @@ fn bring_forward(newest: Option<&Copy>, state: &CopyState, behind: CopyState, mu
 impl CopySet {
     /// None, for a volume that is only read.
     pub(crate) fn none() -> Self {
-        Self { copies: Vec::new(), threads: false, rules: TestSwitches::NONE, late: None }
+        Self { copies: Vec::new(), threads: false, rules: TestSwitches::NONE, late: None, unfinished: None }
     }
 
     /// Whether the first copy still says `state`.
@@ -150,20 +153,38 @@ impl CopySet {
         Ok(true)
     }
 
-    /// Runs a commit on all copies. `Ok` means that all have it; after an error the outcome is unknown.
-    pub(crate) fn commit(&mut self, commit: &Commit, fence: bool) -> Result<()> {
-        let keep = self.copies.len() > 1;
+    /// Runs a commit on all copies. `Ok` means that all have it; after an error the outcome is unknown, and the volume must
+    /// stop. Unless copies had no room: their transactions are taken back, and the commit is [unfinished](Self::unfinished).
+    /// The same has to be run again before any other; copies that have it are left alone then.
+    pub(crate) fn commit(&mut self, commit: &Arc<Commit>, fence: bool) -> Result<()> {
         if !self.rules.keep(Rule::AllCopies) {
             return self.commit_to_first(commit, fence);
         }
-        if !self.threads || !keep {
-            return self.copies.iter_mut().try_for_each(|copy| copy.commit(commit, keep, fence));
-        }
-        std::thread::scope(|scope| {
-            let running: Vec<_> =
-                self.copies.iter_mut().map(|copy| scope.spawn(move || copy.commit(commit, keep, fence))).collect();
-            running.into_iter().try_for_each(|thread| thread.join().unwrap_or(Err(thread_died())))
-        })
+        let (keep, again) = (self.copies.len() > 1, self.unfinished.take().is_some());
+        let run = |copy: &mut Copy| {
+            let lacks = !again || copy.state()?.txg < commit.txg;
+            if lacks { copy.commit(commit, keep, fence) } else { Ok(()) }
+        };
+        let done: Vec<Result<()>> = if !self.threads || !keep {
+            self.copies.iter_mut().map(run).collect()
+        } else {
+            std::thread::scope(|scope| {
+                let running: Vec<_> = self.copies.iter_mut().map(|copy| scope.spawn(move || run(copy))).collect();
+                running.into_iter().map(|thread| thread.join().unwrap_or(Err(thread_died()))).collect()
+            })
+        };
+        let (full, other): (Vec<LvError>, Vec<LvError>) = done.into_iter().filter_map(Result::err).partition(is_full);
+        let Some(error) = other.into_iter().next() else {
+            let Some(error) = full.into_iter().next() else { return Ok(()) };
+            self.unfinished = Some(Arc::clone(commit));
+            return Err(error);
+        };
+        Err(error)
+    }
+
+    /// The commit that found no room.
+    pub(crate) fn unfinished(&self) -> Option<Arc<Commit>> {
+        self.unfinished.clone()
     }
 
     /// As [`commit`](Self::commit) with the rule off that all copies have it.
@@ -215,6 +236,11 @@ impl CopySet {
     }
 }
 
+/// Whether SQLite found no room to write: it says so of writes alone, never of a sync, and takes the transaction back.
+fn is_full(error: &LvError) -> bool {
+    matches!(error, LvError::Pv(pv::PvError::NoSpace { .. }))
+}
+
 fn thread_died() -> LvError {
     LvError::Poisoned { why: "a worker thread died".to_owned(), full: false }
 }
@@ -243,7 +269,7 @@ mod tests {
         let CopyState { family, next_slice, running, totals, .. } = state;
         let mut commit = Commit { family, epoch, txg: pv::Txg(txg), next_slice, running, totals, ops: Vec::new() };
         commit.seal();
-        copies.commit(&commit, true)
+        copies.commit(&Arc::new(commit), true)
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Committing a transaction group to all copies of the catalogue; what fsync and sync wait for.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use pv::{Env, Txg};
@@ -183,27 +183,51 @@ impl Core {
     fn commit_now(&self) -> Result<()> {
         let mut copies = lock(&self.copies);
         self.bound_log(&copies)?;
+        let unfinished = copies.unfinished().filter(|_| self.options.switches.keep(Rule::UnfinishedFirst));
+        if let Some(commit) = unfinished {
+            self.try_commit(&mut copies, &commit)?;
+        }
         let mut state = self.secure_commit(&copies)?;
         if let Err(error) = state.install_required() {
             drop(state);
             return Err(self.poison(error));
         }
         state.now = self.running(state.running_base);
-        let commit = state.freeze();
+        let commit = Arc::new(state.freeze());
         state.gathering.frozen(Instant::now());
         drop(state);
-        let fence = self.options.switches.keep(Rule::CatalogueFence);
-        let began = Instant::now();
-        copies.commit(&commit, fence).map_err(|error| self.poison(error))?;
-        self.meter.committed(commit.txg, began.elapsed(), self.env.clock.wall());
-        let mut state = lock(&self.state);
-        state.committed(&commit);
-        state.gathering.returned(Instant::now());
-        drop(state);
+        self.try_commit(&mut copies, &commit)?;
         drop(copies);
         if !self.env.threads {
             self.checkpoint()?;
         }
+        Ok(())
+    }
+
+    /// Commits what was frozen. Where that finds no room it stays frozen, and nothing else is committed before it: part of it
+    /// may lie behind the end of a log, where a crash can still make it count.
+    fn try_commit(&self, copies: &mut CopySet, commit: &Arc<Commit>) -> Result<()> {
+        let fence = self.options.switches.keep(Rule::CatalogueFence);
+        let began = Instant::now();
+        let mut done = copies.commit(commit, fence);
+        if done.is_err() && copies.unfinished().is_some() {
+            // A log keeps what it grew by until it is emptied.
+            self.empty_logs_of(copies)?;
+            self.release_reserve(u64::MAX);
+            done = copies.commit(commit, fence);
+        }
+        match done {
+            Ok(()) => {}
+            Err(_) if copies.unfinished().is_some() => {
+                self.empty_logs_of(copies)?;
+                return Err(self.no_room_for_logs()?);
+            }
+            Err(error) => return Err(self.poison(error)),
+        }
+        self.meter.committed(commit.txg, began.elapsed(), self.env.clock.wall());
+        let mut state = lock(&self.state);
+        state.committed(commit);
+        state.gathering.returned(Instant::now());
         Ok(())
     }
 

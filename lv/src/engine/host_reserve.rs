@@ -204,7 +204,7 @@ impl Core {
     /// Rows that one commit can hold with so many bytes free.
     pub(super) fn rows_that_fit(&self, free: u64) -> usize {
         let copies = self.wals.len();
-        let row = commit_cost(copies, PACKED_ROW, 0).saturating_sub(commit_cost(copies, 0, 0)).max(1);
+        let row = commit_cost(copies, LONE_ROW, 0).saturating_sub(commit_cost(copies, 0, 0)).max(1);
         usize::try_from(free.saturating_sub(commit_cost(copies, 0, 0)) / row).unwrap_or(usize::MAX)
     }
 

@@ -26,6 +26,8 @@ pub enum Rule {
     Sweep,
     /// After a failure with an unknown outcome nothing more is promised until the volume is opened again.
     StopAfterFailure,
+    /// A commit that found no room is finished before there is another.
+    UnfinishedFirst,
     /// A commit is acknowledged when all copies of the catalogue have it.
     AllCopies,
     /// What a log holds at activation counts once it is in its file.

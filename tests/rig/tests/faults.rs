@@ -68,6 +68,20 @@ fn a_pv_is_not_taken_over_before_its_journal_has_a_durable_name() {
     assert!(store.take(family, Epoch(1), Txg(0)).is_err() && disk.fault_counts().1 > 0);
 }
 
+/// The metadata finds no room, now and then or from some moment on: what was frozen waits, and all goes on with room.
+#[test]
+fn metadata_that_finds_no_room_stops_no_volume_and_loses_nothing() {
+    for file in [FileKind::MetadataLog, FileKind::Metadata] {
+        let kind = (Some(FaultKind::Full), Some(file));
+        for (workload, stride) in [("replace", 3), ("copies", 7)] {
+            let workload = Some(workload.to_owned());
+            let report = run(FaultOptions { workload, kind: kind.0, file: kind.1, stride, ..FaultOptions::default() });
+            assert!(report.total().bad == 0 && report.total().stopped == 0, "{report}");
+            assert!(file == FileKind::Metadata || report.total().struck > 10, "{report}");
+        }
+    }
+}
+
 #[test]
 fn a_volume_that_goes_on_after_a_failed_commit_is_found() {
     let report =

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyfs_lvm_rig::{Disk, Pool, Settings, Shape, Weakness};
-use lv::{Ino, LvError, NewNode, Rule, Volume, VolumeOptions};
+use lv::{Ino, LvError, NewNode, Rule, SetAttr, Volume, VolumeOptions};
 
 const MIB: u64 = 1 << 20;
 const SHAPE: Shape = Shape { pvs: 2, extent: 64 * 1024, extents: 200, copies: 2 };
@@ -158,6 +158,49 @@ fn a_disk_that_fills_up_at_any_byte_under_a_sync_loses_nothing_that_was_acknowle
         volume.close().unwrap();
     }
     assert!(worked > 5 && refused > 5, "{worked} worked, {refused} were refused");
+}
+
+/// Changes rows that all lie on other pages, more than there may be room for, makes room and goes on; how often the metadata
+/// found no room, and how often what was acknowledged afterwards was not there.
+fn scattered(weakness: Weakness) -> (u32, u32) {
+    let (mut full, mut lost) = (0, 0);
+    for free in (220..620u64).step_by(40).map(|kib| kib << 10) {
+        let (disk, pool) = disk_of(Shape { copies: 1, ..SHAPE });
+        let volume = open_weak(&disk, &pool, weakness).unwrap();
+        let files: Vec<Ino> = (0..6000).map(|n| put(&volume, &format!("f{n}"), b"").unwrap()).collect();
+        // With an empty log.
+        volume.close().unwrap();
+        let volume = open_weak(&disk, &pool, weakness).unwrap();
+        let set = |ino: Ino, mode| volume.setattr(ino, &SetAttr { mode: Some(mode), ..SetAttr::default() }).map(drop);
+        for ino in files.iter().step_by(40) {
+            set(*ino, 0o611).unwrap();
+        }
+        pv::Host::remove_file(&disk.host(), std::path::Path::new("/p0.db.d/reserve")).unwrap();
+        disk.set_free(free);
+        full += u32::from(volume.sync().is_err());
+        disk.set_free(8 * MIB);
+        set(files[1], 0o622).unwrap();
+        volume.sync().unwrap_or_else(|error| panic!("{free} bytes were free: {error}"));
+        volume.abandon();
+        let there = open(&disk, &pool).is_ok_and(|volume| {
+            let mode = |ino: &Ino| volume.getattr(*ino).map(|attr| attr.mode).ok();
+            files.iter().step_by(40).all(|ino| mode(ino) == Some(0o611)) && mode(&files[1]) == Some(0o622)
+        });
+        lost += u32::from(!there);
+    }
+    (full, lost)
+}
+
+#[test]
+fn a_commit_that_found_no_room_is_finished_with_room_before_any_other() {
+    let (full, lost) = scattered(Weakness::None);
+    assert!(full > 2 && lost == 0, "{full} found no room, {lost} lost something");
+}
+
+#[test]
+fn a_commit_before_one_that_found_no_room_is_found() {
+    let (full, lost) = scattered(Weakness::Without(Rule::UnfinishedFirst));
+    assert!(full > 2 && lost > 0, "{full} found no room, {lost} lost something");
 }
 
 /// Fills the volume and makes it durable; how many files, or what became of it.

@@ -33,7 +33,7 @@ pub enum Weakness {
 }
 
 /// The engine's own rules by what is done instead.
-const RULES: [(&str, Rule); 14] = [
+const RULES: [(&str, Rule); 15] = [
     ("reuse-at-once", Rule::DeferredReuse),
     ("no-catalogue-fence", Rule::CatalogueFence),
     ("blind-takeover", Rule::UnchangedCatalogue),
@@ -47,6 +47,7 @@ const RULES: [(&str, Rule); 14] = [
     ("trust-log", Rule::DurableLog),
     ("unequal-copies", Rule::EqualCopies),
     ("blind-host", Rule::HostRoom),
+    ("unfinished", Rule::UnfinishedFirst),
     ("no-reserve", Rule::Reserve),
 ];
 
