@@ -41,6 +41,7 @@ pub(super) enum Change {
     GiveName,
     Release,
     Grow,
+    Shrink,
 }
 
 choices!(Look {
@@ -76,7 +77,8 @@ choices!(Change {
     CreateNameless,
     GiveName,
     Release,
-    Grow
+    Grow,
+    Shrink
 });
 
 /// An operation of a volume.

@@ -34,6 +34,7 @@ mod read;
 mod rename;
 mod replace;
 mod rules;
+mod shrink;
 mod space;
 mod state;
 mod to_read;

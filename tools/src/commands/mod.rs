@@ -28,6 +28,7 @@ mod lvchange;
 mod lvconvert;
 mod lvcreate;
 mod lvextend;
+mod lvreduce;
 mod lvremove;
 mod lvrename;
 mod lvs;
@@ -87,6 +88,7 @@ pub(crate) static ALL: &[Entry] = &[
     lvchange::ENTRY,
     lvconvert::ENTRY,
     lvextend::ENTRY,
+    lvreduce::ENTRY,
     lvremove::ENTRY,
     lvrename::ENTRY,
     lvs::ENTRY,

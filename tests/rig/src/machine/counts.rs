@@ -44,6 +44,8 @@ counts! {
     remounts: "remounts";
     /// Times that the volume grew.
     extends: "extends";
+    /// Times that it became smaller.
+    reductions: "reductions";
     /// PVs added and removed.
     pvs: "PVs added or removed";
     /// Times that a PV was taken away.
