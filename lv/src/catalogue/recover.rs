@@ -162,8 +162,9 @@ impl CopySet {
         }
         let (keep, again) = (self.copies.len() > 1, self.unfinished.take().is_some());
         let run = |copy: &mut Copy| {
-            let lacks = !again || copy.state()?.txg < commit.txg;
-            if lacks { copy.commit(commit, keep, fence) } else { Ok(()) }
+            // Another owner's commit of the same number is not this one: the fence refuses it.
+            let has = again && copy.state().is_ok_and(|now| (now.epoch, now.txg) == (commit.epoch, commit.txg));
+            if has { Ok(()) } else { copy.commit(commit, keep, fence) }
         };
         let done: Vec<Result<()>> = if !self.threads || !keep {
             self.copies.iter_mut().map(run).collect()
@@ -265,11 +266,38 @@ mod tests {
         (dir, env, family, places)
     }
 
-    fn commit(copies: &mut CopySet, state: CopyState, epoch: Epoch, txg: u64) -> Result<()> {
+    fn frozen(state: CopyState, epoch: Epoch, txg: u64) -> Arc<Commit> {
         let CopyState { family, next_slice, running, totals, .. } = state;
         let mut commit = Commit { family, epoch, txg: pv::Txg(txg), next_slice, running, totals, ops: Vec::new() };
         commit.seal();
-        copies.commit(&Arc::new(commit), true)
+        Arc::new(commit)
+    }
+
+    fn commit(copies: &mut CopySet, state: CopyState, epoch: Epoch, txg: u64) -> Result<()> {
+        copies.commit(&frozen(state, epoch, txg), true)
+    }
+
+    #[test]
+    fn what_found_no_room_is_finished_where_it_is_missing_and_refused_after_a_takeover() {
+        let (_dir, env, family, places) = catalogue();
+        let one = activate_copies(&env, family, &places, RULES).unwrap();
+        let (mut owner, state) = (one.copies, one.state);
+        assert!(owner.take(&state, Epoch(1), RULES).unwrap());
+        // The first copy has it, the second found no room.
+        let first = frozen(state, Epoch(1), 1);
+        owner.copies[0].commit(&first, true, true).unwrap();
+        owner.unfinished = Some(Arc::clone(&first));
+        owner.commit(&first, true).unwrap();
+        assert!(owner.unfinished().is_none());
+        assert!(owner.copies.iter().all(|copy| copy.state().unwrap().txg == pv::Txg(1)));
+        let second = frozen(state, Epoch(1), 2);
+        owner.unfinished = Some(Arc::clone(&second));
+        let two = activate_copies(&env, family, &places, RULES).unwrap();
+        let (mut taker, seen) = (two.copies, two.state);
+        assert!(taker.take(&seen, Epoch(2), RULES).unwrap());
+        commit(&mut taker, seen, Epoch(2), 2).unwrap();
+        commit(&mut taker, seen, Epoch(2), 3).unwrap();
+        assert!(matches!(owner.commit(&second, true), Err(LvError::Fenced { .. })));
     }
 
     #[test]
