@@ -22,8 +22,8 @@ impl Core {
     pub(crate) fn shrink(&self, count: LeCount) -> Result<()> {
         self.writable()?;
         let extents = self.extents();
-        if count.0 == 0 || count > extents.count() {
-            return Err(LvError::Invalid { what: "a volume that becomes smaller has fewer extents, and at least one" });
+        if count > extents.count() {
+            return Err(LvError::Invalid { what: "a volume does not become smaller by more extents" });
         }
         let segments = cut(&extents.segments, count);
         let count = LeCount(segments.last().and_then(Segment::end).map_or(0, |end| end.0));

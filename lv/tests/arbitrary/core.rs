@@ -79,7 +79,6 @@ calls! {
     transaction: |volume, a| volume.transaction(|tx| together(tx, a));
     add_copy: |volume, a| volume.add_copy(&nowhere(a), &mut |_| Ok(()));
     grow: |volume, a| volume.grow(&map(volume, a));
-    shrink: |volume, a| volume.shrink(LeCount(count(volume, a)));
 }
 
 /// The volume's own map, or one with a segment of any length at a place of its own, or somewhere else, or of another volume.
@@ -94,13 +93,6 @@ fn map(volume: &Volume, a: &Arguments) -> VolumeExtents {
         2 => VolumeExtents { lv: pv::LvUuid::from_bytes([number; 16]), ..own },
         _ => own,
     }
-}
-
-/// Any number of extents, or about as many as the volume has.
-fn count(volume: &Volume, a: &Arguments) -> u32 {
-    let [near, low @ ..] = a.number.to_le_bytes();
-    let any = u32::from_le_bytes([low[0], low[1], low[2], low[3]]);
-    if a.flag() { any } else { volume.extents().count().0.saturating_sub(u32::from(near % 4)) }
 }
 
 /// A place where no copy can be made.
