@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pv::{Bytes, Epoch, Holder, LeCount, LeIndex, PeIndex, ProcessState, PvError};
+use pv::{Epoch, Holder, LeIndex, ProcessState, PvError};
 
 use crate::Ino;
 use crate::catalogue::CopyPlace;
@@ -124,28 +124,6 @@ pub enum LvError {
         free: u64,
         /// Bytes the write needs.
         needed: u64,
-    },
-    /// What the volume holds has no room in so few extents.
-    #[error("{asked} extents are too few for the {used} bytes that the volume holds; {least} are enough ({} bytes)", extent.get().saturating_mul(u64::from(least.0)))]
-    TooSmall {
-        /// The size that was asked for.
-        asked: LeCount,
-        /// The smallest size that is possible.
-        least: LeCount,
-        /// Bytes of an extent.
-        extent: Bytes,
-        /// Bytes that files hold.
-        used: u64,
-    },
-    /// What an extent holds has to move and cannot be read.
-    #[error("{}: extent {pe} (of the volume {le}) cannot be read, so that what it holds cannot be moved", pv.display())]
-    CannotMove {
-        /// The PV.
-        pv: PathBuf,
-        /// The extent on it.
-        pe: PeIndex,
-        /// The extent of the volume.
-        le: LeIndex,
     },
     /// The volume holds as much as it may.
     #[error("the logical volume's quota is used up ({usage} of {limit} {what}, {requested} more needed)")]
@@ -335,7 +313,7 @@ impl LvError {
             Self::IsDirectory { .. } => 21,
             Self::Invalid { .. } => 22,
             Self::TooLarge { .. } => 27,
-            Self::NoSpace { .. } | Self::TooSmall { .. } => 28,
+            Self::NoSpace { .. } => 28,
             error if error.host_is_full() => 28,
             Self::ReadOnly => 30,
             Self::TooManyLinks { .. } => 31,
@@ -364,10 +342,6 @@ impl LvError {
                 "make room on the host filesystem, then open the volume again; nothing is lost that was synced"
             }
             Self::Pv(error) => return error.hint(),
-            Self::TooSmall { .. } => "remove files, or make it less small",
-            Self::CannotMove { .. } => {
-                "check --data says which files are hurt; remove them, or bring an intact copy of the PV back"
-            }
             Self::Quota { .. } => "remove files, or raise the quota",
             Self::InUse { owner } if owner.is_stopped() => {
                 "continue or end that process, or take the volume over (lvchange -ay --takeover)"

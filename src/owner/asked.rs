@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 
 use lv::{Attr, DirEntry, Ino, LvError, NewNode, Rename, Result, Seek, SetAttr, SetXattr, Volume};
-use pv::LeCount;
 
 use super::beside::{Beside, Changed};
 use super::failure::EIO;
@@ -166,11 +165,6 @@ impl<'a> Asked<'a> {
             }),
             Change::Release => reply(arguments, |ino| self.release(ino)),
             Change::Grow => reply(arguments, |()| crate::grow(volume).map_err(of_group)),
-            Change::Shrink => reply(arguments, |count| {
-                // What the kernel still holds needs room, too.
-                self.beside.write_out_all();
-                volume.shrink(LeCount(count))
-            }),
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use lv::{LvError, Meters, StatFs, Usage};
-use pv::{FamilyUuid, LeCount};
+use pv::FamilyUuid;
 use rustix::io::Errno;
 
 use super::error::{OwnerError, Result};
@@ -61,6 +61,7 @@ impl Client {
         if served.family != family || served.pid != owner {
             return Err(OwnerError::Stranger { path: path.to_owned() });
         }
+        stream.set_read_timeout(Some(LONG)).map_err(failed)?;
         Ok(Self { served, line: Mutex::new(Some(stream)) })
     }
 
@@ -94,15 +95,6 @@ impl Client {
         self.call(Change::Grow, &())
     }
 
-    /// Has the owner empty all extents but the first `count` and use them no more. That takes as long as moving what lies in
-    /// them; an owner that ends meanwhile is noticed.
-    ///
-    /// # Errors
-    /// As [`Volume::shrink`](lv::Volume::shrink); [`LvError::Told`] when the owner cannot be asked.
-    pub fn shrink(&self, count: LeCount) -> Result<(), LvError> {
-        self.call_within(Change::Shrink, &count.get(), None)
-    }
-
     /// What the owner sends makes no sense.
     pub(super) fn garbled(&self) -> LvError {
         OwnerError::Garbled { pid: self.served.pid }.into()
@@ -113,21 +105,9 @@ impl Client {
     /// # Errors
     /// What the owner's volume says; [`LvError::Told`] when the owner cannot be asked: whether it has done it is not known.
     pub(super) fn call<T: Take>(&self, op: impl Into<Op>, arguments: &impl Put) -> Result<T, LvError> {
-        self.call_within(op, arguments, Some(LONG))
-    }
-
-    /// The same, with another time to wait for the answer.
-    fn call_within<T: Take>(
-        &self,
-        op: impl Into<Op>,
-        arguments: &impl Put,
-        wait: Option<Duration>,
-    ) -> Result<T, LvError> {
         let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
         // What comes after a failure would be the answer to another question.
         let mut stream = line.take().ok_or(OwnerError::Ended { pid: self.served.pid })?;
-        let failed = |error| lost(&error, self.served.pid, LONG);
-        stream.set_read_timeout(wait).map_err(failed)?;
         let answer = self.exchange(&mut stream, op.into(), arguments)?;
         *line = Some(stream);
         answer

@@ -41,7 +41,6 @@ pub(super) enum Change {
     GiveName,
     Release,
     Grow,
-    Shrink,
 }
 
 choices!(Look {
@@ -77,8 +76,7 @@ choices!(Change {
     CreateNameless,
     GiveName,
     Release,
-    Grow,
-    Shrink
+    Grow
 });
 
 /// An operation of a volume.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use lv::{Attr, DirEntry, Ino, NewNode, Parent, Rename, Result, Seek, SetAttr, SetXattr, StatFs, Volume};
-use pv::LeCount;
 
 use super::asked::MOST_LISTED;
 use super::client::Client;
@@ -54,28 +53,6 @@ impl Reach {
         match self {
             Self::Own(volume) => volume.close(),
             Self::Through(_) => Ok(()),
-        }
-    }
-
-    /// Lets the volume use the extents that the volume group has given it.
-    ///
-    /// # Errors
-    /// As [`grow`](crate::grow()).
-    pub fn grow(&self) -> crate::Result<()> {
-        match self {
-            Self::Own(volume) => crate::grow(volume),
-            Self::Through(client) => Ok(client.grow()?),
-        }
-    }
-
-    /// As [`Volume::shrink`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn shrink(&self, count: LeCount) -> Result<()> {
-        match self {
-            Self::Own(volume) => volume.shrink(count),
-            Self::Through(client) => client.shrink(count),
         }
     }
 

@@ -22,8 +22,6 @@ mod interrupted;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
-mod lvreduce;
-#[cfg(test)]
 mod metadata_copies;
 #[cfg(test)]
 mod missing;

@@ -258,33 +258,6 @@ fn a_mounted_volume_that_is_extended_has_the_room_at_once() {
     }
 }
 
-#[test]
-fn a_mounted_volume_becomes_smaller_while_programs_write_to_it() {
-    let Some(ground) = Ground::unmounted("64m") else { return };
-    ground.mount("rw");
-    let sum = ground.shell("head -c 9000000 /dev/urandom > kept && cat kept | md5sum").ok();
-    ground.shell("for n in 1 2 3 4; do head -c 4000000 /dev/urandom > gone$n; done; sync; rm gone*").ok();
-    let size = || rustix::fs::statvfs(ground.at("")).unwrap().f_blocks;
-    let before = size();
-    // Not all of this is out of the kernel's hands yet.
-    let busy = ground.shell("for n in $(seq 40); do head -c 200000 /dev/urandom > w$n; done; cat w* | md5sum").ok();
-    let refused = ground.run("lvreduce -L 8m v/home");
-    assert!(refused.code == 5 && refused.err.contains("too few"), "{refused:?}");
-    let said = ground.run("lvreduce -L 32m v/home").ok();
-    assert!(said.contains("successfully resized"), "{said}");
-    assert!(size() < before / 2 + 1, "{} {before}", size());
-    assert_eq!(ground.shell("cat w* | md5sum").ok(), busy);
-    assert_eq!(ground.shell("cat kept | md5sum").ok(), sum);
-    assert_eq!(ground.shell("head -c 40000000 /dev/zero > full").code, 1, "it is smaller");
-    ground.run("rm v/home:/full").ok();
-    ground.umount();
-    let said = ground.run("check --data v/home").ok();
-    assert!(said.contains("clean"), "{said}");
-    ground.run("mount v/home mnt").ok();
-    assert_eq!(ground.shell("cat w* | md5sum").ok(), busy);
-    assert_eq!(ground.shell("cat kept | md5sum").ok(), sum);
-}
-
 /// What another user hears who greets the owner behind a socket as a client does.
 fn heard(socket: &Path, user: u32) -> String {
     let script = format!(

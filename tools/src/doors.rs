@@ -28,8 +28,8 @@ pub type Parser = fn(&[u8]) -> Result<String, Vec<String>>;
 
 /// The parsers.
 pub const PARSERS: &[(&str, Parser)] = &[
-    ("size", |text| said(args::size("-L", &lossy(text), Unit::Mebi, args::Signs::Plus))),
-    ("extents", |text| said(args::extents("lvcreate", &lossy(text), args::Signs::Plus))),
+    ("size", |text| said(args::size("-L", &lossy(text), Unit::Mebi, true))),
+    ("extents", |text| said(args::extents("lvcreate", &lossy(text), true))),
     ("length", |text| said(args::length(&lossy(text)).map(|length| [0, 1, u64::MAX].map(|old| length.of(old))))),
     ("mode", |text| {
         said(args::mode(&lossy(text), 0o022).map(|mode| [0, 0o7777, 0o644].map(|old| mode.apply(old, old == 0))))

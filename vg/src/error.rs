@@ -235,14 +235,6 @@ pub enum VgError {
         /// Extents there are.
         old: u32,
     },
-    /// A reduction that does not reduce, or to nothing.
-    #[error("New size given ({new} extents) not less than existing size ({old} extents)")]
-    NotSmaller {
-        /// Extents asked for.
-        new: u32,
-        /// Extents there are.
-        old: u32,
-    },
     /// The last metadata copy of an LV, or one that is not there.
     #[error("logical volume {vg}/{lv}: {what}")]
     Copies {

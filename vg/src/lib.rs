@@ -49,7 +49,7 @@ pub use pool::{OpenOptions, PoolFiles};
 pub use pv_range::{PvArg, PvArgError, PvRange};
 pub use quorum::{Choice, Generation, Replica, Undecided, choose};
 pub use scan::{InterruptedPv, Scan, ScannedPv, scan};
-pub use segment::{Segment, SegmentKind, StripeLeg, cut};
+pub use segment::{Segment, SegmentKind, StripeLeg};
 pub use validate::Fault;
 pub use vg_ops::VgOptions;
 pub use volume_extents::{PvSlot, VolumeExtents};

@@ -9,7 +9,7 @@ use crate::lock::VgLock;
 use crate::metadata_copies::copy_places;
 use crate::{
     AllocError, AllocPolicy, AllocRequest, Descriptor, FreeMap, LvKind, LvName, LvRecord, MetadataCopy, PvRange,
-    Result, SegmentKind, Tag, VgError, VolumeGroup, allocate, cut, join, whole_rows,
+    Result, SegmentKind, Tag, VgError, VolumeGroup, allocate, join, whole_rows,
 };
 
 /// What a caller's part of a change may fail with.
@@ -212,31 +212,6 @@ impl VolumeGroup {
         self.lv(name).cloned()
     }
 
-    /// The LV as [`VolumeGroup::lv_reduce`] would leave it. Changes nothing.
-    ///
-    /// # Errors
-    /// [`VgError::LvNotFound`], [`VgError::NotSmaller`], [`VgError::MissingPvs`], [`VgError::Exported`].
-    pub fn plan_lv_reduce(&self, name: &LvName, count: LeCount) -> Result<LvRecord> {
-        self.writable()?;
-        reduced(&self.descriptor, name, count)
-    }
-
-    /// Takes extents from the end of an LV, down to `count` (of striped ones whole rows). From then on others may have
-    /// them, so that whoever has the LV active must have emptied them and use them no more, and an LV that nobody has
-    /// active must be kept from being activated meanwhile: see `Volume::shrink` of the crate `anyfs-lvm-lv`.
-    ///
-    /// # Errors
-    /// As [`VolumeGroup::plan_lv_reduce`] and [`VolumeGroup::change`].
-    pub fn lv_reduce(&mut self, lock: &VgLock, name: &LvName, count: LeCount) -> Result<LvRecord> {
-        self.writable()?;
-        self.change(lock, |descriptor| {
-            let lv = reduced(descriptor, name, count)?;
-            descriptor.lvs.iter_mut().filter(|old| old.uuid == lv.uuid).for_each(|old| *old = lv.clone());
-            Ok(())
-        })?;
-        self.lv(name).cloned()
-    }
-
     /// Renames an LV.
     ///
     /// # Errors
@@ -252,16 +227,6 @@ impl VolumeGroup {
             Ok(())
         })
     }
-}
-
-fn reduced(descriptor: &Descriptor, name: &LvName, count: LeCount) -> Result<LvRecord> {
-    let mut lv = find_lv(descriptor, name)?.clone();
-    let old = lv.count().0;
-    lv.segments = cut(&lv.segments, count);
-    if count.0 == 0 || lv.count().0 >= old {
-        return Err(VgError::NotSmaller { new: count.0, old });
-    }
-    Ok(lv)
 }
 
 fn extended(descriptor: &Descriptor, name: &LvName, extension: &LvExtension) -> Result<LvRecord> {

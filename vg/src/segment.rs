@@ -46,20 +46,6 @@ impl SegmentKind {
     }
 }
 
-/// The segments of the first `count` LEs. Of a striped segment whole rows stay, which may be some LEs more.
-pub fn cut(segments: &[Segment], count: LeCount) -> Vec<Segment> {
-    let kept = |segment: &Segment| {
-        let kept = count.0.checked_sub(segment.start.0).filter(|kept| *kept > 0)?;
-        let width = match &segment.kind {
-            SegmentKind::Striped(legs) => u32::try_from(legs.len()).unwrap_or(u32::MAX).max(1),
-            SegmentKind::Linear(_) | SegmentKind::Raid1(_) => 1,
-        };
-        let rows = kept.div_ceil(width).saturating_mul(width);
-        Some(Segment { count: LeCount(rows.min(segment.count.0)), ..segment.clone() })
-    };
-    segments.iter().filter_map(kept).collect()
-}
-
 impl Segment {
     /// The legs, in stripe order.
     pub fn legs(&self) -> &[StripeLeg] {

@@ -24,7 +24,7 @@ const ROWS: usize = 4;
 
 /// Bytes to move, with where they are now.
 #[derive(Debug)]
-pub(crate) struct Find {
+struct Find {
     ino: Ino,
     off: u64,
     row: SliceRow,
@@ -109,7 +109,7 @@ impl Core {
     }
 
     /// Moves the live bytes of the cheapest extents together; `false` when no extent would be gained.
-    pub(crate) fn compact(&self, token: &mut FlushToken<'_>) -> Result<bool> {
+    fn compact(&self, token: &mut FlushToken<'_>) -> Result<bool> {
         // Each piece changes some rows of metadata, all in one commit, which must find room beside what is filled.
         let rows = self.rows_beside_extents(ROUND)?;
         let finds = self.state()?.plan_round(&rows)?;
@@ -122,7 +122,7 @@ impl Core {
     }
 
     /// Copies what was found to fresh extents and lets maps or slice rows name the copies.
-    pub(crate) fn move_finds(&self, token: &mut FlushToken<'_>, finds: &[Find], need: Need) -> Result<bool> {
+    fn move_finds(&self, token: &mut FlushToken<'_>, finds: &[Find], need: Need) -> Result<bool> {
         let mut state = self.state()?;
         for find in finds {
             state.hold_slice(find.row.id)?;
@@ -187,22 +187,11 @@ impl State {
     /// What one round of compaction moves, with so many rows of metadata beside the first extent that is filled, so many
     /// beside the second and so on; nothing when no extent would be gained.
     fn plan_round(&mut self, rows: &[usize]) -> Result<Vec<Find>> {
-        let victims = self.space.cheapest(self.committed, VICTIMS);
-        let (plan, finds) = self.plan_moves(&victims, rows, true)?;
-        Ok(if plan.gains() { finds } else { Vec::new() })
-    }
-
-    /// What moves out of these extents in one round; out of whole ones only where nothing has to be `gained`.
-    pub(crate) fn plan_moves(
-        &mut self,
-        victims: &[LeIndex],
-        rows: &[usize],
-        gained: bool,
-    ) -> Result<(Plan, Vec<Find>)> {
-        let extent = u32::try_from(self.space.extent()).unwrap_or(u32::MAX);
-        let mut plan = Plan::new(extent, self.space.free_count().min(rows.len()));
+        let mut plan =
+            Plan::new(u32::try_from(self.space.extent()).unwrap_or(u32::MAX), self.space.free_count().min(rows.len()));
+        let committed = self.committed;
         let (mut finds, mut entries) = (Vec::new(), 0usize);
-        for le in victims.iter().copied() {
+        for le in self.space.cheapest(committed, VICTIMS) {
             if plan.is_full() {
                 break;
             }
@@ -214,7 +203,7 @@ impl State {
             }
             // What moves, not what is live: some slices move whole.
             let pieces: Vec<Piece> = finds_here.iter().map(Find::piece).collect();
-            if gained && !plan.may_gain(&pieces) {
+            if !plan.may_gain(&pieces) {
                 self.space.set_solid(le);
                 continue;
             }
@@ -223,7 +212,10 @@ impl State {
             let some = finds_here.into_iter().zip(lens).filter(|(_, len)| *len > 0);
             finds.extend(some.map(|(find, len)| Find { len, ..find }));
         }
-        Ok((plan, finds))
+        if !plan.gains() {
+            finds.clear();
+        }
+        Ok(finds)
     }
 
     /// Keeps a committed slice in memory.

@@ -34,7 +34,6 @@ mod read;
 mod rename;
 mod replace;
 mod rules;
-mod shrink;
 mod space;
 mod state;
 mod to_read;

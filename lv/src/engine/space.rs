@@ -6,8 +6,6 @@
 //!   PV transaction; it is filled again by a later one.
 //! * `live` of an LE is the sum of the live bytes of its slices; `live_total` the sum over LEs.
 
-mod leaving;
-
 use std::collections::{BTreeMap, VecDeque};
 
 use pv::{Epoch, FlushNo, LeIndex, Txg};
@@ -89,8 +87,6 @@ pub(crate) struct Space {
     /// Dead LEs, longest dead first.
     dead: VecDeque<LeIndex>,
     next_pv: usize,
-    /// How many LEs, from the first, may be filled. Those above are leaving.
-    usable: u32,
     /// LEs that were dead when this activation began: the last one may have deleted their extents and not said so.
     found_dead: Vec<LeIndex>,
     live_total: u64,
@@ -154,7 +150,6 @@ impl Space {
             free: BTreeMap::new(),
             dead: VecDeque::new(),
             next_pv: 0,
-            usable: count,
             found_dead: Vec::new(),
             live_total: 0,
             away: 0,
@@ -214,12 +209,8 @@ impl Space {
 
     /// Adds the LEs that a longer map has at its end.
     pub(crate) fn grow(&mut self, extents: &VolumeExtents) -> Result<()> {
-        let (old, new) = (self.usable, extents.count().0);
-        if self.is_leaving(LeIndex(old)) {
-            return Err(LvError::Invalid { what: "the volume is being made smaller" });
-        }
+        let (old, new) = (self.count(), extents.count().0);
         make_room(&mut self.les, new)?;
-        self.usable = old.max(new);
         for index in (old..new).map(LeIndex) {
             let le = Le::unused(extents, index);
             match le.state {
@@ -239,19 +230,14 @@ impl Space {
         self.les.get_mut(usize::try_from(le.0).ok()?)
     }
 
-    /// LEs that may be filled.
-    pub(crate) fn count(&self) -> u32 {
-        self.usable
+    fn count(&self) -> u32 {
+        u32::try_from(self.les.len()).unwrap_or(u32::MAX)
     }
 
     /// Bytes that files can hold in all.
     pub(crate) fn total(&self) -> u64 {
-        self.total_of(self.count())
-    }
-
-    /// Bytes that files could hold in so many LEs.
-    pub(crate) fn total_of(&self, count: u32) -> u64 {
-        self.extent.saturating_mul(u64::from(count.saturating_sub(hidden_reserve(count))))
+        let usable = self.count().saturating_sub(hidden_reserve(self.count()));
+        self.extent.saturating_mul(u64::from(usable))
     }
 
     /// Bytes without live data that nobody can write to while their PVs are missing.
@@ -262,11 +248,6 @@ impl Space {
     /// Bytes per extent.
     pub(crate) fn extent(&self) -> usize {
         usize::try_from(self.extent).unwrap_or(usize::MAX)
-    }
-
-    /// The same as a number of bytes.
-    pub(crate) fn extent_bytes(&self) -> pv::Bytes {
-        pv::Bytes(self.extent)
     }
 
     pub(crate) fn live_total(&self) -> u64 {
@@ -335,9 +316,7 @@ impl Space {
         let Some(entry) = self.get_mut(le) else { return };
         entry.state = LeState::Free;
         let pv = entry.pv;
-        if !self.is_leaving(le) {
-            self.free.entry(pv).or_default().push_front(le);
-        }
+        self.free.entry(pv).or_default().push_front(le);
     }
 
     /// Adds live bytes to an LE.
@@ -407,9 +386,7 @@ impl Space {
         entry.state = LeState::Free;
         entry.fill = 0;
         let pv = entry.pv;
-        if !self.is_leaving(le) {
-            self.free.entry(pv).or_default().push_back(le);
-        }
+        self.free.entry(pv).or_default().push_back(le);
     }
 
     /// Whether a commit is all that some dead LE waits for (given enough pressure).

@@ -1,6 +1,6 @@
-//! Becoming larger or smaller while active.
+//! Becoming larger while active.
 
-use pv::{Env, LeCount};
+use pv::Env;
 use vg::VolumeExtents;
 
 use super::Volume;
@@ -29,28 +29,5 @@ impl Volume {
     /// What must be placed waits meanwhile.
     pub fn grow(&self, extents: &VolumeExtents) -> Result<()> {
         self.core.grow(extents)
-    }
-
-    /// Gives up all extents but the first `count` (of striped ones whole rows): what the others hold moves. When this
-    /// returns they are empty, no commit names them, and this activation uses them no more; the volume group may give them
-    /// to others. Until it does the next activation has them again, and so has this one after a [`grow`](Self::grow).
-    ///
-    /// # Errors
-    /// [`LvError::TooSmall`](crate::LvError::TooSmall): what files hold has no room in so few extents; it says how few are
-    /// enough. [`LvError::CannotMove`](crate::LvError::CannotMove): an extent cannot be read.
-    /// [`LvError::HostFull`](crate::LvError::HostFull), [`LvError::NoSpace`](crate::LvError::NoSpace): there is no room to
-    /// move anything. [`LvError::Invalid`](crate::LvError::Invalid): there are fewer extents than `count`, a PV is missing,
-    /// or this goes on already. [`LvError::ReadOnly`](crate::LvError::ReadOnly). After any of them the volume is what it was.
-    ///
-    /// # Durability
-    /// That the extents are empty is durable when this returns. A crash before leaves everything as it was.
-    ///
-    /// # Concurrency
-    /// Everything else goes on; data is placed between two steps of about 32 extents.
-    ///
-    /// # Cost
-    /// Reads and writes what lies in the extents that go, and a few commits.
-    pub fn shrink(&self, count: LeCount) -> Result<()> {
-        self.core.shrink(count)
     }
 }

@@ -187,9 +187,9 @@ fn with_a_pv_away_intact_files_read_and_damaged_ones_name_path_and_pv() {
 
 /// A PV that returns the bytes of one extent for those of another.
 #[derive(Debug, Default)]
-pub(crate) struct Misdirected {
+struct Misdirected {
     inner: MemStore,
-    pub(crate) read_instead: Mutex<Option<(PeIndex, PeIndex)>>,
+    read_instead: Mutex<Option<(PeIndex, PeIndex)>>,
 }
 
 impl ExtentStore for Misdirected {

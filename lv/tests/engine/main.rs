@@ -15,7 +15,6 @@ mod meters;
 mod ranges;
 mod read_only;
 mod scale;
-mod shrink;
 mod space;
 mod support;
 mod transactions;

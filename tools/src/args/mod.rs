@@ -17,7 +17,7 @@ pub(crate) use mode::{ModeArg, mode};
 pub(crate) use name_pattern::NamePattern;
 pub(crate) use owner::{Owner, owner};
 pub(crate) use report::ReportArgs;
-pub(crate) use size::{Extents, ExtentsOf, Sign, Signs, extents, size};
+pub(crate) use size::{Extents, ExtentsOf, Sign, extents, size};
 pub(crate) use target::{FilePath, LvName, file_path, lv_name};
 pub(crate) use time::{date, stamp};
 

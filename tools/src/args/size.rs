@@ -11,19 +11,6 @@ pub(crate) enum Sign {
     Absolute,
     /// `+10g`
     Plus,
-    /// `-10g`
-    Minus,
-}
-
-/// What may stand before a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Signs {
-    /// Nothing.
-    None,
-    /// A `+`: what is to be added.
-    Plus,
-    /// A `-`: what is to be taken off.
-    Minus,
 }
 
 /// A size in bytes.
@@ -63,9 +50,9 @@ pub(crate) enum ExtentsOf {
 ///
 /// # Errors
 /// In LVM's words, exit code 3.
-pub(crate) fn size(option: &str, text: &str, unit: Unit, signs: Signs) -> Done<SizeArg> {
+pub(crate) fn size(option: &str, text: &str, unit: Unit, plus: bool) -> Done<SizeArg> {
     let bad = |reason: &str| Failure::argument(option, text, reason);
-    let (sign, rest) = sign(text, signs).map_err(bad)?;
+    let (sign, rest) = sign(text, plus).map_err(bad)?;
     // "10GiB" and "10GB" are what people type.
     let lower = rest.to_ascii_lowercase();
     let short =
@@ -78,23 +65,24 @@ pub(crate) fn size(option: &str, text: &str, unit: Unit, signs: Signs) -> Done<S
     Ok(SizeArg { sign, bytes: bytes.get() })
 }
 
-fn sign(text: &str, signs: Signs) -> Result<(Sign, &str), &'static str> {
-    match (text.strip_prefix('+'), text.strip_prefix('-')) {
-        (Some(rest), _) if signs == Signs::Plus => Ok((Sign::Plus, rest)),
-        (Some(_), _) => Err("A + makes no sense here."),
-        (_, Some(rest)) if signs == Signs::Minus => Ok((Sign::Minus, rest)),
-        (_, Some(_)) => Err("Size may not be negative."),
-        (None, None) => Ok((Sign::Absolute, text)),
+fn sign(text: &str, plus: bool) -> Result<(Sign, &str), &'static str> {
+    if text.starts_with('-') {
+        return Err("Size may not be negative.");
+    }
+    match text.strip_prefix('+') {
+        Some(rest) if plus => Ok((Sign::Plus, rest)),
+        Some(_) => Err("A + makes no sense here."),
+        None => Ok((Sign::Absolute, text)),
     }
 }
 
-/// Reads `-l`: `N`, `N%VG`, `N%FREE`, `N%PVS`, with a sign where allowed.
+/// Reads `-l`: `N`, `N%VG`, `N%FREE`, `N%PVS`, with `+` where allowed.
 ///
 /// # Errors
 /// In LVM's words, exit code 3.
-pub(crate) fn extents(command: &str, text: &str, signs: Signs) -> Done<Extents> {
+pub(crate) fn extents(command: &str, text: &str, plus: bool) -> Done<Extents> {
     let bad = |reason: &str| Failure::argument("--extents", text, reason);
-    let (sign, rest) = sign(text, signs).map_err(bad)?;
+    let (sign, rest) = sign(text, plus).map_err(bad)?;
     let (number, of) = match rest.split_once('%') {
         None => (rest, ExtentsOf::Count),
         Some((number, share)) => match share.to_ascii_uppercase().as_str() {
@@ -116,7 +104,7 @@ mod tests {
     use super::*;
 
     fn bytes(text: &str) -> u64 {
-        size("--size", text, Unit::Mebi, Signs::Plus).unwrap().bytes
+        size("--size", text, Unit::Mebi, true).unwrap().bytes
     }
 
     #[test]
@@ -132,7 +120,7 @@ mod tests {
 
     #[test]
     fn bad_sizes_get_lvms_words() {
-        let lines = |text| size("--size", text, Unit::Mebi, Signs::None).unwrap_err().lines;
+        let lines = |text| size("--size", text, Unit::Mebi, false).unwrap_err().lines;
         assert_eq!(
             lines("1x"),
             ["Can't parse size argument.", "Invalid argument for --size: 1x", "Error during parsing of command line."]
@@ -141,18 +129,18 @@ mod tests {
         assert_eq!(lines("99999999999e")[0], "Size is too large.");
         assert_eq!(lines("17e")[0], "Size is too large.");
         for bad in ["", "m", "1.2.3m", "1mm", "0x10", "++1", "é", "."] {
-            assert_eq!(size("--size", bad, Unit::Mebi, Signs::Plus).unwrap_err().code, 3, "{bad}");
+            assert_eq!(size("--size", bad, Unit::Mebi, true).unwrap_err().code, 3, "{bad}");
         }
     }
 
     #[test]
     fn extents_are_counts_or_shares() {
-        let of = |text| extents("lvcreate", text, Signs::Plus).unwrap();
+        let of = |text| extents("lvcreate", text, true).unwrap();
         assert_eq!(of("10"), Extents { sign: Sign::Absolute, number: 10, of: ExtentsOf::Count });
         assert_eq!(of("+50%free"), Extents { sign: Sign::Plus, number: 50, of: ExtentsOf::Free });
         assert_eq!(of("30%VG").of, ExtentsOf::Vg);
         assert_eq!(of("100%PVS").of, ExtentsOf::Pvs);
-        let error = |text| extents("lvcreate", text, Signs::None).unwrap_err().lines;
+        let error = |text| extents("lvcreate", text, false).unwrap_err().lines;
         assert_eq!(error("10%BAD")[0], "Specified %BAD is unknown.");
         assert_eq!(error("0"), ["--extents may not be zero.", "Run `lvcreate --help' for more information."]);
         assert_eq!(error("x")[1], "Invalid argument for --extents: x");

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget};
 use measure::{Contender, Extra, Host, Machine, Runner, Scale, Stop as Flag, WORKS, Wanted, Work};
 
 use super::{Entry, filing};
-use crate::args::{Common, Signs, lv_name, size};
+use crate::args::{Common, lv_name, size};
 use crate::bench::{
     Child, CurveKind, Existing, GUARDS, LvMaker, Paint, Report, Role, Settings, Shape, child, curve, extras, guard,
     table,
@@ -154,7 +154,7 @@ impl Bench {
             _ => Scale::usual(),
         };
         if let Some(text) = &self.size {
-            scale.bytes = size("--size", text, Unit::Mebi, Signs::None)?.bytes;
+            scale.bytes = size("--size", text, Unit::Mebi, false)?.bytes;
             if scale.bytes < measure::MIB {
                 return Err(Failure::argument("--size", text, "At least 1 MiB is needed."));
             }
@@ -167,7 +167,7 @@ impl Bench {
     fn shape(&self) -> Done<Shape> {
         let mut shape = Shape { pvs: self.pvs, ..Shape::default() };
         if let Some(text) = &self.extent {
-            let bytes = size("--extent", text, Unit::Kibi, Signs::None)?.bytes;
+            let bytes = size("--extent", text, Unit::Kibi, false)?.bytes;
             let reason = "Extents have 64 KiB to 1 MiB, a power of 2.";
             shape.extent = ExtentSize::new(bytes).ok_or_else(|| Failure::argument("--extent", text, reason))?;
         }

@@ -4,7 +4,7 @@ use anyfs_lvm::pv::units::Unit;
 use anyfs_lvm::pv::{LeCount, PeCount};
 use anyfs_lvm::vg::{PvArg, PvRange, VgError, VolumeGroup};
 
-use crate::args::{Extents, ExtentsOf, Sign, Signs, extents, size};
+use crate::args::{Extents, ExtentsOf, Sign, extents, size};
 use crate::failure::{Done, Failure, code};
 use crate::sight::vg_failure;
 use crate::sizes::long;
@@ -43,7 +43,7 @@ impl SizeArgs {
     /// Reads the options, before anything is opened.
     pub(crate) fn read(&self, command: &str, plus: bool) -> Done<Wanted> {
         if let Some(text) = &self.stripesize {
-            let bytes = size("--stripesize", text, Unit::Kibi, Signs::None)?.bytes;
+            let bytes = size("--stripesize", text, Unit::Kibi, false)?.bytes;
             if !bytes.is_power_of_two() || bytes < 4096 {
                 return Err(Failure::usage(command, format!("Invalid stripe size {}.", long(bytes))));
             }
@@ -51,18 +51,21 @@ impl SizeArgs {
         if self.stripes == Some(0) {
             return Err(Failure::argument("--stripes", "0", ""));
         }
-        let signs = if plus { Signs::Plus } else { Signs::None };
         match (&self.size, &self.extents) {
             (Some(text), _) => {
-                let read = size("--size", text, Unit::Mebi, signs)?;
+                let read = size("--size", text, Unit::Mebi, plus)?;
                 if read.bytes == 0 {
                     return Err(Failure::usage(command, "--size may not be zero."));
                 }
                 Ok(Wanted::Bytes(read.sign, read.bytes))
             }
-            (None, Some(text)) => Ok(Wanted::Extents(extents(command, text, signs)?)),
+            (None, Some(text)) => Ok(Wanted::Extents(extents(command, text, plus)?)),
             (None, None) => {
-                Err(no_size(command).hint("give a size: -L SIZE, or -l EXTENTS, as in -L 10g or -l 100%FREE"))
+                let line = format!(
+                    "No command with matching syntax recognised.  Run '{command} --help' for more information."
+                );
+                let failure = Failure { code: code::USAGE, lines: vec![line], hint: None };
+                Err(failure.hint("give a size: -L SIZE, or -l EXTENTS, as in -L 10g or -l 100%FREE"))
             }
         }
     }
@@ -76,7 +79,7 @@ impl SizeArgs {
         match &self.stripesize {
             None => ui.say(&format!("Using default stripesize {}.", long(extent))),
             Some(text) => {
-                let asked = size("--stripesize", text, Unit::Kibi, Signs::None)?.bytes;
+                let asked = size("--stripesize", text, Unit::Kibi, false)?.bytes;
                 if asked > extent {
                     let line = format!("Stripe size {} is larger than an extent ({}).", long(asked), long(extent));
                     return Err(Failure::new(line));
@@ -88,12 +91,6 @@ impl SizeArgs {
         }
         Ok(())
     }
-}
-
-/// That neither `-L` nor `-l` was given.
-pub(crate) fn no_size(command: &str) -> Failure {
-    let line = format!("No command with matching syntax recognised.  Run '{command} --help' for more information.");
-    Failure { code: code::USAGE, lines: vec![line], hint: None }
 }
 
 /// The PVs that may be used, none for all. An unknown one is named as LVM names it.
@@ -156,7 +153,7 @@ pub(crate) fn count(
         }
     };
     let total = match sign {
-        Sign::Absolute | Sign::Minus => number,
+        Sign::Absolute => number,
         Sign::Plus => old.checked_add(number).ok_or_else(too_large)?,
     };
     let more = total.saturating_sub(old);
@@ -167,7 +164,7 @@ pub(crate) fn count(
     if total <= old { Ok(LeCount(total)) } else { Ok(LeCount(old.checked_add(rows).ok_or_else(too_large)?)) }
 }
 
-pub(crate) fn share(group: &VolumeGroup, extents: Extents, pvs: Option<&[PvRange]>) -> u32 {
+fn share(group: &VolumeGroup, extents: Extents, pvs: Option<&[PvRange]>) -> u32 {
     let map = group.free_map();
     let whole: u64 = match extents.of {
         ExtentsOf::Count => return extents.number,

@@ -28,7 +28,6 @@ mod lvchange;
 mod lvconvert;
 mod lvcreate;
 mod lvextend;
-mod lvreduce;
 mod lvremove;
 mod lvrename;
 mod lvs;
@@ -88,7 +87,6 @@ pub(crate) static ALL: &[Entry] = &[
     lvchange::ENTRY,
     lvconvert::ENTRY,
     lvextend::ENTRY,
-    lvreduce::ENTRY,
     lvremove::ENTRY,
     lvrename::ENTRY,
     lvs::ENTRY,

@@ -7,7 +7,7 @@ use anyfs_lvm::pv::{Access, Bytes, ExtentSize, Pv, PvError, PvOptions, PvUuid};
 
 use super::Entry;
 use super::pvremove::delete;
-use crate::args::{Common, Signs, size};
+use crate::args::{Common, size};
 use crate::cli::Verb;
 use crate::failure::{Done, Failure, chain};
 use crate::in_use;
@@ -48,7 +48,7 @@ impl NewPv {
     pub(crate) fn options(&self) -> Done<PvOptions> {
         let mut options = PvOptions { preallocate: self.preallocate, ..PvOptions::default() };
         if let Some(text) = &self.setphysicalvolumesize {
-            options.capacity = Bytes(size("--setphysicalvolumesize", text, Unit::Mebi, Signs::None)?.bytes);
+            options.capacity = Bytes(size("--setphysicalvolumesize", text, Unit::Mebi, false)?.bytes);
         }
         Ok(options)
     }

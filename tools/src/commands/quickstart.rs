@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Entry;
-use crate::args::{Common, Signs, size};
+use crate::args::{Common, size};
 use crate::cli::Verb;
 use crate::failure::{Done, Failure, chain};
 use crate::quickstart::{Demo, input};
@@ -41,7 +41,7 @@ impl Verb for Quickstart {
     }
 
     fn run(self, ui: &mut Ui<'_>) -> Done {
-        let limit = size("--limit", &self.limit, Unit::Mebi, Signs::None)?.bytes;
+        let limit = size("--limit", &self.limit, Unit::Mebi, false)?.bytes;
         let input = input::choose(self.input.as_deref(), limit)?;
         let dir = match &self.dir {
             Some(dir) => empty(dir)?,

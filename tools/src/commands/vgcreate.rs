@@ -8,7 +8,7 @@ use anyfs_lvm::vg::{AllocPolicy, NameError, Tag, VgError, VgName, VgOptions, Vol
 
 use super::Entry;
 use super::pvcreate::{NewPv, prepare, take_back};
-use crate::args::{Common, Signs, size};
+use crate::args::{Common, size};
 use crate::cli::Verb;
 use crate::failure::{Done, Failure};
 use crate::session::Session;
@@ -83,7 +83,7 @@ impl VgCreate {
     fn options(&self, session: &Session) -> Done<VgOptions> {
         let mut options = VgOptions { open: session.options(anyfs_lvm::pv::Access::ReadWrite), ..VgOptions::default() };
         if let Some(text) = &self.physicalextentsize {
-            let bytes = size("--physicalextentsize", text, Unit::Mebi, Signs::None)?.bytes;
+            let bytes = size("--physicalextentsize", text, Unit::Mebi, false)?.bytes;
             options.extent_size = ExtentSize::new(bytes).ok_or_else(|| {
                 let line = format!("Physical extent size {} is invalid.", crate::sizes::long(bytes));
                 Failure::usage(Self::NAME, line).hint("an extent is a power of two from 64 KiB to 1 MiB, as in -s 256k")

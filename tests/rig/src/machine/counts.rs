@@ -44,8 +44,6 @@ counts! {
     remounts: "remounts";
     /// Times that the volume grew.
     extends: "extends";
-    /// Times that it became smaller.
-    reductions: "reductions";
     /// PVs added and removed.
     pvs: "PVs added or removed";
     /// Times that a PV was taken away.

@@ -138,7 +138,6 @@ fn world() -> impl Strategy<Value = World> {
         3 => Just(World::Kill),
         10 => (back, any::<u8>(), any::<u64>()).prop_map(|(back, mode, seed)| World::PowerLoss { back, mode, seed }),
         2 => (1u8..20, elsewhere).prop_map(|(more, elsewhere)| World::Grow { more, elsewhere }),
-        2 => (1u8..24, elsewhere).prop_map(|(less, elsewhere)| World::Shrink { less, elsewhere }),
         1 => elsewhere.prop_map(|elsewhere| World::AddPv { elsewhere }),
         1 => (pv, elsewhere).prop_map(|(pv, elsewhere)| World::RemovePv { pv, elsewhere }),
         2 => (pv, any::<bool>()).prop_map(|(pv, folder)| World::TakeAway { pv, folder }),

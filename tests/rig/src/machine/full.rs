@@ -14,7 +14,7 @@ const MOST: u64 = 300;
 const LONGEST: u64 = 120_000;
 
 impl Machine {
-    /// Bytes that files can have, by the extents that the volume was opened with, or has kept since.
+    /// Bytes that files can have, by the extents that were there when the volume was opened.
     pub(super) fn usable(&self) -> u64 {
         let extents = self.opened_with;
         self.ground.setup().extent() * u64::from(extents - lv::hidden_reserve(extents))

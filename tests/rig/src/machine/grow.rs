@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use lv::LvError;
 use pv::{LeCount, PvUuid};
 use vg::{LvExtension, VgError};
 
@@ -40,37 +39,6 @@ impl Machine {
             Err(error) => panic!("lvextend by {more}: {error}"),
         }
         self.regroup(|group, done| group.extents += if done { rows } else { 0 });
-    }
-
-    /// Fewer extents for the volume, which moves what they hold first.
-    pub(super) fn shrink(&mut self, less: u8, elsewhere: bool) {
-        if self.squeezed || self.away.is_some() {
-            return;
-        }
-        let name = volume_name();
-        // What the group has added by now the owner may not know.
-        let known = self.volume().extents().count().0;
-        let wanted = LeCount(known.saturating_sub(less.into()).max(1));
-        let Ok(planned) = self.ground.group().plan_lv_reduce(&name, wanted) else { return };
-        let count = planned.count();
-        if count.0 >= known {
-            return;
-        }
-        let files = self.volume().statfs().expect("it is open").files;
-        match self.volume().shrink(count) {
-            Ok(()) => self.opened_with = count.0,
-            Err(LvError::TooSmall { least, .. }) => {
-                assert!(least > count && least.0 <= known, "{least} of {known} are enough, and {count} are not");
-                return;
-            }
-            Err(error) => panic!("it becomes smaller by {less}: {error}"),
-        }
-        assert_eq!(self.volume().statfs().expect("it is open").files, files);
-        self.ground
-            .change(elsewhere, |_, group, lock| group.lv_reduce(lock, &name, count))
-            .unwrap_or_else(|error| panic!("lvreduce by {less}: {error}"));
-        self.counts.reductions += 1;
-        self.regroup(|group, done| group.extents = if done { count.0 } else { group.extents });
     }
 
     /// Compares the group with what it should be, after a change that was made or not.

@@ -155,8 +155,6 @@ pub(crate) enum World {
     PowerLoss { back: u16, mode: u8, seed: u64 },
     /// The LV gets more extents, through the group that the owner has open or through another process.
     Grow { more: u8, elsewhere: bool },
-    /// The LV gives up extents, through the group that the owner has open or through another process.
-    Shrink { less: u8, elsewhere: bool },
     /// A new PV joins.
     AddPv { elsewhere: bool },
     /// A PV is to leave.

@@ -26,7 +26,6 @@ impl Machine {
                 self.crash(&cut);
             }
             World::Grow { more, elsewhere } => self.grow(*more, *elsewhere),
-            World::Shrink { less, elsewhere } => self.shrink(*less, *elsewhere),
             World::AddPv { elsewhere } => self.add_pv(*elsewhere),
             World::RemovePv { pv, elsewhere } => self.remove_pv(*pv, *elsewhere),
             World::TakeAway { pv, folder } => self.take_away(*pv, *folder),
