@@ -5,8 +5,8 @@
 //! commit to go into it writes a new one into the table `log`, beside the number of the log before. The file alone, read
 //! without its log, must have one or the other, and no commit that it does not have with its log.
 //!
-//! A new number is written only when the file is known to have the last one durably. Otherwise it could be two behind, and a
-//! sound pair be refused.
+//! A new number is written only when the file is known to have the last one durably, which it has after a checkpoint beside
+//! which no commit ran. Otherwise it could be two behind, and a sound pair be refused.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -139,7 +139,7 @@ pub(super) fn check_log(env: &Env, path: &Path, connection: &Connection) -> Resu
         return Ok(());
     } else if file.number != log.number && file.number != log.before {
         "the file and its log are not of the same moment: one of the two was put in another's place"
-    } else if file_state.epoch > state.epoch || file_state.txg > state.txg {
+    } else if (file_state.epoch, file_state.txg) > (state.epoch, state.txg) {
         "its log ends before what was moved from it into the file"
     } else {
         return Ok(());

@@ -196,9 +196,9 @@ impl CopySet {
         late.iter().try_for_each(|late| others.iter_mut().try_for_each(|copy| copy.commit(late, true, fence)))
     }
 
-    /// Moves the logs of all copies into their files; `true` when nothing stood in the way.
+    /// Moves the logs of all copies into their files, with commits held; `true` when nothing stood in the way.
     pub(crate) fn checkpoint(&self, truncate: bool) -> Result<bool> {
-        let mode = if truncate { Checkpoint::Truncate } else { Checkpoint::Passive };
+        let mode = if truncate { Checkpoint::Truncate } else { Checkpoint::Held };
         let mut complete = true;
         for copy in &self.copies {
             complete &= !copy.checkpoint(mode)?.busy;

@@ -274,7 +274,7 @@ impl Core {
         }
         self.move_logs(&copies, Checkpoint::Passive)?;
         let held = lock(&self.copies);
-        self.move_logs(&copies, Checkpoint::Passive)?;
+        self.move_logs(&copies, Checkpoint::Held)?;
         drop(held);
         Ok(())
     }

@@ -37,7 +37,11 @@ impl Core {
                 // What others write meanwhile is pending again.
                 Err(LvError::HostFull { .. }) if settled < SETTLES && (pending || self.longest_log() > 0) => {
                     settled += 1;
-                    self.settle_host(pending)?;
+                    match self.settle_host(pending) {
+                        // What follows may make the room that it did not find.
+                        Ok(()) | Err(LvError::HostFull { .. }) => {}
+                        Err(error) => return Err(error),
+                    }
                 }
                 Err(LvError::HostFull { .. }) if self.give_pages_back()? => {}
                 Err(LvError::HostFull { .. }) if len > 0 && self.give_rows_back()? => {}
