@@ -219,8 +219,9 @@ step 'kill -9 on real files' finish_rig killloop
 meanwhile fsx fsx "$FRESH_SEED"
 step 'commands that race' with_command races --seconds "$RACE_SECONDS" --at-least 60
 step 'kill -9 of the owner of a mount' with_command mountkills --seconds "$MOUNT_SECONDS" --at-least 10
-step 'full disks' with_command fill --seed 1 --cycles "$FILL_CYCLES" --at-least "$FILL_CYCLES"
+# Before disks are filled in mount namespaces of their own, which keep what is mounted while they are there.
 step "fsx on a mount, fresh seed $FRESH_SEED" finish_rig fsx
+step 'full disks' with_command fill --seed 1 --cycles "$FILL_CYCLES" --at-least "$FILL_CYCLES"
 step 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --all-features
 msrv
 skipped+=('measurements (speed, cold reads, 10 GiB, 200,000 files): run by hand, see tools/; they need time, room and root')
