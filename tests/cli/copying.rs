@@ -111,6 +111,27 @@ fn a_closed_pipe_ends_quietly() {
 }
 
 #[test]
+fn a_failure_is_one_also_when_nobody_reads_the_output() {
+    let place = Place::with_home();
+    place.input("put vg0/home:/f", &vec![b'x'; 1 << 20]).ok();
+    let code = |line: &str| {
+        let mut child = place.start(line);
+        drop(child.stdout.take());
+        child.wait().unwrap().code()
+    };
+    assert_eq!(code("lvremove -y vg0/none"), Some(5));
+    assert_eq!(code("pvcreate --setphysicalvolumesize 8m new.db a.db"), Some(5));
+    assert_eq!(code("check --data vg0"), Some(0));
+    assert_eq!(code("export vg0/home:/"), Some(0));
+    let file = place.path("a.db");
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[100_000..].fill(0x5a);
+    fs::write(&file, bytes).unwrap();
+    assert_eq!(code("check --data vg0"), Some(5));
+    assert_eq!(code("check --data --json vg0"), Some(5));
+}
+
+#[test]
 fn a_second_owner_is_refused_and_reports_go_on() {
     let place = Place::with_home();
     let mut child = place.start("put vg0/home:/slow");

@@ -40,8 +40,6 @@ pub(crate) fn main(arguments: &[OsString], ui: &mut Ui<'_>) -> u8 {
 fn finish(result: Done, ui: &mut Ui<'_>) -> u8 {
     match result {
         Ok(()) => code::OK,
-        // Whoever closed the pipe has seen enough; this is how ripgrep ends, too.
-        Err(_) if ui.closed() => code::OK,
         Err(failure) => {
             ui.failure(&failure);
             failure.code

@@ -107,11 +107,12 @@ fn write(ui: &mut Ui<'_>, mount: &Mount, what: What, file: Option<&Path>) -> Don
     for failure in &told.failures {
         ui.failure(failure);
     }
-    // What happened to standard output is told once, by whoever owns it.
-    if ui.broken() {
+    // What happened to standard output is told once, by whoever owns it; who closed it has seen enough.
+    if !ui.broken() {
+        done?;
+    } else if !ui.closed() {
         return Err(Failure::silent(code::FAILED));
     }
-    done?;
     if !told.failures.is_empty() {
         return Err(Failure::silent(code::FAILED));
     }
