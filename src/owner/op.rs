@@ -2,82 +2,61 @@
 
 use super::wire::{Choice, Put, Take, choices};
 
-/// What changes nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Look {
-    Lookup,
-    Resolve,
-    ResolveParent,
-    GetAttr,
-    ReadLink,
-    ReadDir,
-    ReadDirPlus,
-    Read,
-    Seek,
-    ListXattr,
-    GetXattr,
-    StatFs,
-    Counts,
-    Sync,
-    Fsync,
-    Meters,
+/// Declares operations, numbered in the order in which they are named.
+macro_rules! operations {
+    ($(#[$doc:meta])* $type:ident { $($name:ident),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) enum $type {
+            $($name),*
+        }
+
+        choices!($type { $($name),* });
+    };
 }
 
-/// What changes the volume.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Change {
-    SetAttr,
-    Create,
-    MkDir,
-    SymLink,
-    Link,
-    Unlink,
-    RmDir,
-    Rename,
-    Write,
-    SetXattr,
-    RemoveXattr,
-    CreateNameless,
-    GiveName,
-    Release,
-    Grow,
+operations! {
+    /// What changes nothing.
+    Look {
+        Lookup,
+        Resolve,
+        ResolveParent,
+        GetAttr,
+        ReadLink,
+        ReadDir,
+        ReadDirPlus,
+        Read,
+        Seek,
+        ListXattr,
+        GetXattr,
+        StatFs,
+        Counts,
+        Sync,
+        Fsync,
+        Meters,
+    }
 }
 
-choices!(Look {
-    Lookup,
-    Resolve,
-    ResolveParent,
-    GetAttr,
-    ReadLink,
-    ReadDir,
-    ReadDirPlus,
-    Read,
-    Seek,
-    ListXattr,
-    GetXattr,
-    StatFs,
-    Counts,
-    Sync,
-    Fsync,
-    Meters
-});
-choices!(Change {
-    SetAttr,
-    Create,
-    MkDir,
-    SymLink,
-    Link,
-    Unlink,
-    RmDir,
-    Rename,
-    Write,
-    SetXattr,
-    RemoveXattr,
-    CreateNameless,
-    GiveName,
-    Release,
-    Grow
-});
+operations! {
+    /// What changes the volume.
+    Change {
+        SetAttr,
+        Create,
+        MkDir,
+        SymLink,
+        Link,
+        Unlink,
+        RmDir,
+        Rename,
+        Write,
+        SetXattr,
+        RemoveXattr,
+        CreateNameless,
+        GiveName,
+        Release,
+        Grow,
+    }
+}
 
 /// An operation of a volume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
