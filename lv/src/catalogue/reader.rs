@@ -203,7 +203,7 @@ impl CatalogueReader {
     }
 
     /// From now on rows of commits up to `txg` are expected.
-    pub(crate) fn expect(&self, txg: Txg) {
+    pub(crate) fn expect_until(&self, txg: Txg) {
         self.newest.store(txg.0, Ordering::Relaxed);
     }
 

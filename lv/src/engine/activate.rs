@@ -292,7 +292,7 @@ impl Activation<'_> {
     fn look(&self, copies: &CopySet, state: &CopyState) -> Result<Look> {
         let first = copies.places().first().map(|place| place.path.clone()).unwrap_or_default();
         let reader = CatalogueReader::open(self.env, first)?;
-        reader.expect(state.txg);
+        reader.expect_until(state.txg);
         self.look_through(reader, state)
     }
 

@@ -19,7 +19,7 @@ impl Activation<'_> {
         let Newest { view, unread } = newest_to_read(self.env, self.extents.family, self.copies)?;
         let state = view.state;
         let reader = CatalogueReader::of_view(view);
-        reader.expect(state.txg);
+        reader.expect_until(state.txg);
         let Look { reader, pvs, .. } = self.look_through(reader, &state)?;
         let passed_over = |(copy, why): (crate::CopyPlace, String)| VolumeNotice::CopyNotRead { file: copy.path, why };
         let notices = unread.into_iter().map(passed_over).collect();

@@ -147,7 +147,7 @@ impl State {
             take_over(&mut self.totals, &op, &mut self.fs.sum);
             ops.push(op);
         }
-        self.reader.expect(txg);
+        self.reader.expect_until(txg);
         self.txg = Txg(txg.0.saturating_add(1));
         let mut commit = Commit {
             family: self.family,
