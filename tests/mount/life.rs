@@ -3,10 +3,11 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::process::Stdio;
+use std::sync::PoisonError;
 
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
-use super::support::{Ground, Started, has, is_alive, is_root, skipped, state, until};
+use super::support::{Ground, NAMESPACES, Started, has, is_alive, is_root, skipped, state, until};
 
 /// A user who has a name, as fusermount3 wants.
 const NOBODY: u32 = 65534;
@@ -194,19 +195,21 @@ fn who_still_has_it_in_another_mount_namespace_is_named() {
     if !is_root() || !has("unshare") {
         return skipped("no mount namespace can be made");
     }
+    let alone = NAMESPACES.write().unwrap_or_else(PoisonError::into_inner);
     let mut command = std::process::Command::new("unshare");
     let elsewhere = command.args(["-m", "--propagation", "private", "cat"]).stdin(Stdio::piped()).stdout(Stdio::null());
     let mut elsewhere = Started(elsewhere.spawn().unwrap());
     let own = fs::read_link("/proc/self/ns/mnt").unwrap();
     let theirs = format!("/proc/{}/ns/mnt", elsewhere.0.id());
     until("it has its own mounts", || fs::read_link(&theirs).is_ok_and(|theirs| theirs != own));
-    let (pid, away) = (ground.owner(), ground.run("umount mnt"));
+    let (pid, away) = (ground.owner(), ground.run_beside_namespaces("umount mnt"));
     // Which process that is, another that was started meanwhile may say.
     let told = away.err.contains("is still mounted for process ") && away.err.contains("in another mount namespace");
     assert!(away.code == 0 && told && away.err.contains("hint: end that process"), "{away:?}");
     assert!(!ground.is_mounted() && is_alive(pid));
     drop(elsewhere.0.stdin.take());
     until("it ends with the namespace", || !is_alive(pid));
+    drop(alone);
     ground.check();
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 /// Longest time anything may take that must end.
@@ -74,6 +75,9 @@ pub(crate) fn can_mount() -> bool {
     }
     is_root() || has("fusermount3")
 }
+
+/// Held to write by a test while it has a mount namespace: that keeps the mounts of all other tests, too.
+pub(crate) static NAMESPACES: RwLock<()> = RwLock::new(());
 
 /// A folder with a pool in `pool`, a mount point `mnt` and room for more.
 #[derive(Debug)]
@@ -152,6 +156,14 @@ impl Ground {
 
     /// Runs a command line of `anyfs-lvm`; words are split at blanks.
     pub(crate) fn run(&self, line: &str) -> Ran {
+        // What it says of an unmount depends on who else has the mount.
+        let _nobody_else =
+            line.starts_with("umount").then(|| NAMESPACES.read().unwrap_or_else(PoisonError::into_inner));
+        self.run_beside_namespaces(line)
+    }
+
+    /// The same by whoever holds [`NAMESPACES`].
+    pub(crate) fn run_beside_namespaces(&self, line: &str) -> Ran {
         Ran::of(&self.command().args(line.split_whitespace()).output().unwrap())
     }
 
