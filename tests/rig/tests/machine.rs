@@ -36,7 +36,7 @@ fn a_volume_is_what_the_reference_says_whatever_happens_around_it() {
         ("other reads meanwhile", counts.read_partial, 20),
         ("volumes filled", counts.full, 20),
         ("full disks", counts.squeezed, 40),
-        ("stops of a volume", counts.stopped, 1),
+        ("stops of a volume", counts.stopped, 3),
         ("refused calls", counts.refused, 30),
         ("transactions", counts.transactions, 100),
     ];

@@ -72,30 +72,37 @@ impl Group {
 
     /// Checks the volume, which nobody has active, to the last byte.
     pub(super) fn check(&self, env: &Env) -> Result<(), String> {
-        let open = OpenOptions::default();
-        let group =
-            VolumeGroup::open(env, &PoolFiles::Dir(self.dir.clone()), &open).map_err(|error| said("open")(&error))?;
-        match check(env, &group, &home()?, CheckOptions::ALL) {
-            Ok(mut report) => {
-                if group.lv(&home()?).map_err(|error| said("open")(&error))?.copies.len() < self.copies.len() {
-                    // Copies were given up, and it has to say so.
-                    let all = report.problems.len();
-                    report.problems.retain(|finding| finding.object != Object::Volume);
-                    if report.problems.len() + 1 != all {
-                        return Err("check: it does not say that copies of the metadata were given up".to_owned());
-                    }
-                }
-                clean(&report)
-            }
-            // A change of the group that is still to be completed: the next activation does that first.
-            Err(anyfs_lvm::Error::Vg(VgError::Unsettled { .. })) => Ok(()),
-            Err(error) => Err(said("check")(&error)),
-        }
+        let copies = u32::try_from(self.copies.len()).map_err(|error| error.to_string())?;
+        check_volume(env, &self.dir, &home()?, copies)
     }
 
     /// Where the metadata copy with this number lies.
     pub(super) fn copy(&self, number: u8) -> &Path {
         &self.copies[usize::from(number)].1
+    }
+}
+
+/// Checks a volume of the group in `dir`, which nobody has active, to the last byte. It was made with so many copies of
+/// its metadata.
+pub(crate) fn check_volume(env: &Env, dir: &Path, name: &LvName, copies: u32) -> Result<(), String> {
+    let open = OpenOptions::default();
+    let group = VolumeGroup::open(env, &PoolFiles::Dir(dir.to_owned()), &open).map_err(|error| said("open")(&error))?;
+    match check(env, &group, name, CheckOptions::ALL) {
+        Ok(mut report) => {
+            let kept = group.lv(name).map_err(|error| said("open")(&error))?.copies.len();
+            if u32::try_from(kept).is_ok_and(|kept| kept < copies) {
+                // Copies were given up, and it has to say so.
+                let all = report.problems.len();
+                report.problems.retain(|finding| finding.object != Object::Volume);
+                if report.problems.len() + 1 != all {
+                    return Err("check: it does not say that copies of the metadata were given up".to_owned());
+                }
+            }
+            clean(&report)
+        }
+        // A change of the group that is still to be completed: the next activation does that first.
+        Err(anyfs_lvm::Error::Vg(VgError::Unsettled { .. })) => Ok(()),
+        Err(error) => Err(said("check")(&error)),
     }
 }
 

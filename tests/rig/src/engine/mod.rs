@@ -12,6 +12,7 @@ mod weak;
 mod workload;
 
 pub use descriptor::{Descriptor, VgOp, VgTold};
+pub(crate) use group::check_volume;
 pub use pool::{Pool, Shape};
 pub use run::Run;
 pub use seq::{Sequences, SequencesReport};

@@ -128,7 +128,12 @@ impl Judge {
             return self.go_on(live, disk, (volume, &found)).map_err(|why| format!("going on: {why}"));
         }
         volume.abandon();
-        Ok(())
+        self.check(live, disk, then)
+    }
+
+    /// The volume's files contradict themselves nowhere. Copies of the metadata that are away would be named.
+    fn check(&self, live: &Live, disk: &Disk, then: Then) -> Result<(), String> {
+        if then == Then::OneCopy || self.lenient { Ok(()) } else { live.stage.check(&disk.env()) }
     }
 
     fn activate(&self, live: &Live, disk: &Disk, then: Then) -> Result<Volume, String> {
@@ -158,6 +163,7 @@ impl Judge {
         let volume = self.activate(live, &after, Then::Nothing)?;
         let shown = Snapshot::read(&volume)?;
         volume.abandon();
-        history.judge_live(&shown)
+        history.judge_live(&shown)?;
+        self.check(live, &after, Then::Work)
     }
 }

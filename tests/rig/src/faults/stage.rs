@@ -6,7 +6,7 @@ use lv::{CopyPlace, LvError, Volume, VolumeOptions, create_catalogue};
 use pv::{Bytes, Env, ExtentSize, LeCount, Pv, PvOptions, PvUuid};
 use vg::{LvExtension, LvName, LvRecord, LvRequest, OpenOptions, PoolFiles, VgError, VgName, VgOptions, VolumeGroup};
 
-use crate::engine::{Pool, Shape, Weakness};
+use crate::engine::{Pool, Shape, Weakness, check_volume};
 
 /// Any failure of the engine.
 pub(super) type Trouble = Box<dyn std::error::Error + Send + Sync>;
@@ -16,6 +16,8 @@ const ROOT: &str = "/";
 /// Bytes of an extent of the volume group, and extents per PV.
 const EXTENT: u64 = 4096;
 const EXTENTS: u64 = 64;
+/// Copies of its volume's metadata.
+const COPIES: u32 = 2;
 /// Extents of its volume at first, and how many it gets each time.
 pub(super) const STEP: u32 = 24;
 
@@ -53,7 +55,7 @@ impl Stage {
             Layout::Group => {
                 let paths: Vec<PathBuf> = (0..2).map(|number| make_pv(env, number)).collect::<Result<_, _>>()?;
                 let extent_size = ExtentSize::for_tests(EXTENT).ok_or("no such extent size")?;
-                let options = VgOptions { extent_size, metadata_copies: 2, ..VgOptions::default() };
+                let options = VgOptions { extent_size, metadata_copies: COPIES, ..VgOptions::default() };
                 let mut group = VolumeGroup::create(env, &VgName::new("vg")?, &paths, &options)?;
                 let lock = group.lock()?;
                 let request = LvRequest::new(Some(name()?), LeCount(STEP));
@@ -80,6 +82,17 @@ impl Stage {
         let Layout::Plain(shape) = self.layout else { return Ok(self.activate(env)?.0) };
         let pool = Pool::at(Path::new(ROOT), shape);
         Ok(pool.activate_without(env, self.options, self.weakness, &mut |_, _| Ok(()))?)
+    }
+
+    /// Checks the volume, which nobody has active, to the last byte.
+    pub(super) fn check(&self, env: &Env) -> Result<(), String> {
+        match self.layout {
+            Layout::Plain(shape) => Pool::at(Path::new(ROOT), shape).check(env),
+            Layout::Group => {
+                let name = name().map_err(|error| error.to_string())?;
+                check_volume(env, Path::new(ROOT), &name, COPIES)
+            }
+        }
     }
 
     /// The copies of the metadata, where the rig knows them.

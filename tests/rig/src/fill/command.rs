@@ -65,6 +65,7 @@ impl Cycle<'_> {
             self.remove(reserved)?;
             self.ground.lift()?;
             self.compare()?;
+            self.works(&["check", "--data", "pool"])?;
         }
         Ok(())
     }

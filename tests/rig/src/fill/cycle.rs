@@ -107,7 +107,8 @@ impl Cycle<'_> {
         self.model.acknowledge_all();
         let volume = self.open()?;
         self.model.judge(&volume)?;
-        self.must(volume.close(), "close with space")
+        self.must(volume.close(), "close with space")?;
+        pool::check(self.ground, &self.plan)
     }
 
     fn open(&mut self) -> Result<Volume, String> {

@@ -7,6 +7,7 @@ use vg::{LvName, LvRequest, OpenOptions, PoolFiles, VgName, VgOptions, VolumeGro
 
 use super::ground::Ground;
 use super::plan::Plan;
+use crate::engine::check_volume;
 
 /// What every PV promises.
 const PROMISED: u64 = 256 << 20;
@@ -29,6 +30,11 @@ pub(crate) fn home() -> Result<LvName, String> {
     LvName::new("home").map_err(|error| error.to_string())
 }
 
+/// Copies of the volume's metadata.
+fn copies(plan: &Plan) -> u32 {
+    plan.copies.min(plan.pvs.into())
+}
+
 /// Makes the pool `pool` with the volume `home`.
 pub(crate) fn create(ground: &Ground, plan: &Plan) -> Result<(), String> {
     let mut paths = Vec::new();
@@ -40,13 +46,18 @@ pub(crate) fn create(ground: &Ground, plan: &Plan) -> Result<(), String> {
     }
     let name = VgName::new("pool").map_err(|error| error.to_string())?;
     let extent_size = ExtentSize::new(plan.extent).ok_or("no such size of an extent")?;
-    let options = VgOptions { extent_size, metadata_copies: plan.copies.min(plan.pvs.into()), ..VgOptions::default() };
+    let options = VgOptions { extent_size, metadata_copies: copies(plan), ..VgOptions::default() };
     let mut group = VolumeGroup::create(&ground.env, &name, &paths, &options).map_err(|error| words(&error))?;
     let lock = group.lock().map_err(|error| words(&error))?;
     let extents = u64::from(plan.pvs) * (PROMISED / plan.extent - 2);
     let request = LvRequest::new(Some(home()?), LeCount(u32::try_from(extents).unwrap_or(u32::MAX)));
     let made = group.lv_create(&lock, &request, |group, lv| make_catalogues(&ground.env, group, lv));
     made.map(drop).map_err(|error| words(&error))
+}
+
+/// Checks the volume, which nobody has open, to the last byte.
+pub(crate) fn check(ground: &Ground, plan: &Plan) -> Result<(), String> {
+    check_volume(&ground.env, &ground.dir, &home()?, copies(plan))
 }
 
 /// Opens the volume as a new process would.

@@ -121,7 +121,7 @@ impl KillLoop {
                 volume.abandon();
             }
         }
-        Ok(())
+        self.victims.iter().try_for_each(|victim| victim.pool.check(&Env::system()))
     }
 
     fn start(&mut self, number: usize, mut command: Command) -> Result<Running, String> {

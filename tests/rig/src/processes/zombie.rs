@@ -184,6 +184,7 @@ impl Zombies {
         let done = self.history.step();
         self.history.judge(&found, done, done).map_err(|message| format!("at the end: {message}"))?;
         self.history = History::new(&found);
-        volume.close().map_err(|error| format!("close: {error}"))
+        volume.close().map_err(|error| format!("close: {error}"))?;
+        self.pool.check(&Env::system())
     }
 }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use self::command::{Runner, Tally};
+use self::command::Runner;
 use self::model::{GROWING, Shared};
 use self::racer::Racer;
 
@@ -53,7 +53,8 @@ pub struct Races {
     name: Arc<Name>,
     racers: Vec<Racer>,
     shared: Shared,
-    tally: Tally,
+    /// Runs what nobody races with.
+    own: Runner,
 }
 
 impl Races {
@@ -65,30 +66,30 @@ impl Races {
         let pool = dir.join("pool");
         std::fs::create_dir(&pool).map_err(|error| format!("{}: {error}", pool.display()))?;
         let name = Arc::new(Name::default());
-        let mut first = Runner::new(dir, command, RACERS);
+        let mut own = Runner::new(dir, command, RACERS);
         let pvs: Vec<String> = (0..PVS).map(|n| pool.join(format!("p{n}.db")).display().to_string()).collect();
-        let made = first.run(&["vgcreate", "--setphysicalvolumesize", "16m", name.get()], &pvs)?;
+        let made = own.run(&["vgcreate", "--setphysicalvolumesize", "16m", name.get()], &pvs)?;
         if !made.ok() {
             return Err(format!("vgcreate: {}", made.err));
         }
-        let grows = first.run(&["lvcreate", "-n", GROWING, "-l", "1"], &[name.get().to_owned()])?;
+        let grows = own.run(&["lvcreate", "-n", GROWING, "-l", "1"], &[name.get().to_owned()])?;
         if !grows.ok() {
             return Err(format!("lvcreate: {}", grows.err));
         }
         let shared = Shared::default();
         shared.grew(1);
         let racer = |n| Racer::new(n, seed, Runner::new(dir, command, n), Arc::clone(&name));
-        Ok(Self { pool, racers: (0..RACERS).map(racer).collect(), name, shared, tally: first.tally })
+        Ok(Self { pool, racers: (0..RACERS).map(racer).collect(), name, shared, own })
     }
 
     /// Commands so far.
     pub fn commands(&self) -> u64 {
-        self.tally.commands()
+        self.own.tally.commands()
     }
 
     /// Those of them that were not refused.
     pub fn done(&self) -> u64 {
-        self.tally.done()
+        self.own.tally.done()
     }
 
     /// Everybody runs some commands, then the group is checked.
@@ -103,7 +104,7 @@ impl Races {
             running.into_iter().map(|thread| thread.join().unwrap_or(Err("a racer died".to_owned()))).collect()
         });
         for racer in &mut self.racers {
-            self.tally.add(&mut racer.runner.tally);
+            self.own.tally.add(&mut racer.runner.tally);
         }
         results.into_iter().collect::<Result<(), String>>()?;
         let mut expected = BTreeMap::new();
@@ -111,12 +112,22 @@ impl Races {
             expected.extend(racer.volumes());
         }
         let spares = self.racers.iter().filter_map(Racer::spare).collect();
-        check::group(&self.pool, self.name.get(), &check::Expected { volumes: expected, shared: &self.shared, spares })
+        check::group(
+            &self.pool,
+            self.name.get(),
+            &check::Expected { volumes: expected, shared: &self.shared, spares },
+        )?;
+        let checked = self.own.run(&["check", "--data"], &[self.name.get().to_owned()])?;
+        if checked.ok() {
+            Ok(())
+        } else {
+            Err(format!("check: {}{}", String::from_utf8_lossy(&checked.out), checked.err))
+        }
     }
 
     /// What was run, and how often it was refused.
     pub fn summary(&self) -> String {
-        self.tally.to_string()
+        self.own.tally.to_string()
     }
 }
 
