@@ -147,6 +147,26 @@ fn what_is_lost_is_removed_beside_what_cannot_be_opened_elsewhere() {
     assert!(ran.code == 0 && ran.out.contains("Wrote out consistent volume group vg0."), "{ran:?}");
 }
 
+/// Its label is gone; what else it holds may be whole.
+#[test]
+fn a_pv_that_is_damaged_in_its_place_is_removed_only_when_it_was_moved_away() {
+    for damage in [&[0x5a; 4096][..], &[0; 100][..]] {
+        let place = filled();
+        let path = place.path("two/c.db");
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[..damage.len()].copy_from_slice(damage);
+        fs::write(&path, bytes).unwrap();
+        for line in ["--removemissing vg0", "--removemissing --force vg0", "--test --removemissing --force vg0"] {
+            refused(&place.run(&format!("vgreduce {line}")), "two/c.db");
+        }
+        let refused = place.run("cat vg0/home:/f");
+        assert!(refused.code == 5 && refused.err.contains("c.db"), "{refused:?}");
+        fs::rename(&path, place.path("kept")).unwrap();
+        let ran = place.run("vgreduce --removemissing --force vg0");
+        assert!(ran.code == 0 && ran.out.contains("Wrote out consistent volume group vg0."), "{ran:?}");
+    }
+}
+
 #[test]
 fn who_may_open_too_few_files_is_told_so_and_gives_nothing_up() {
     let place = filled();

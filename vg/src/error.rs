@@ -294,7 +294,7 @@ impl VgError {
             }
             Self::MissingPvs { there, .. } => format!("they are not lost: {}", there.join("; ")),
             Self::NotLost { .. } => {
-                "make these files usable for this user; what is lost for good is given up once its file is moved away"
+                "make these files usable again; what is lost for good is given up once its file is moved away"
                     .to_owned()
             }
             Self::Unacknowledged { .. } | Self::Unsettled { .. } => {

@@ -105,8 +105,8 @@ fn look(env: &Env, found: &Scan, path: &Path, uuid: PvUuid) -> Option<Unopened> 
 
 impl VolumeGroup {
     /// Fails when one of these PVs passes for missing and is not known to be lost: it cannot be opened, it waits for a
-    /// rollback, several files claim to be it, or a file in sight that cannot be opened may be it. Those that were given up
-    /// before are.
+    /// rollback, several files claim to be it, a file that is no PV lies where it was last seen, or a file in sight that
+    /// cannot be opened may be it. Those that were given up before are.
     ///
     /// # Errors
     /// [`VgError::NotLost`] with all of them.
@@ -135,7 +135,18 @@ impl VolumeGroup {
         if let Some(why) = member.unopened() {
             return vec![why.to_owned()];
         }
-        self.unidentified.iter().map(|file| format!("{} (it may be PV {uuid})", file.why)).collect()
+        let unidentified = self.unidentified.iter().map(|file| format!("{} (it may be PV {uuid})", file.why));
+        self.damaged_in_place(uuid).into_iter().chain(unidentified).collect()
+    }
+
+    /// What is wrong with the file that lies where a PV was last seen, if that is no PV any more: what else it holds may be
+    /// whole.
+    fn damaged_in_place(&self, uuid: PvUuid) -> Option<String> {
+        let path = self.last_known_path(uuid)?;
+        match Pv::open(&self.env, &path, Access::ReadOnly).err()? {
+            PvError::Io { .. } => None,
+            error => Some(format!("{} (PV {uuid} was last seen there)", chain(&error))),
+        }
     }
 
     /// Where a PV was last seen, as seen from those that are there; `None` when the descriptor does not say.
