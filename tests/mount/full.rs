@@ -25,10 +25,10 @@ fn fill(ground: &Ground, name: &str) -> io::Error {
 /// Longer than a mount remembers whether its volume is nearly full.
 const REMEMBERED: Duration = Duration::from_millis(100);
 
-/// The part of a volume that is free.
-fn free(ground: &Ground) -> f64 {
+/// How much of a volume is free, in percent.
+fn free(ground: &Ground) -> u64 {
     let space = rustix::fs::statvfs(ground.at("")).unwrap();
-    space.f_bavail as f64 / space.f_blocks as f64
+    space.f_bavail * 100 / space.f_blocks
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn who_only_writes_is_told_by_write() {
         ground.again(options);
         for name in ["there", "new"] {
             // What the last round removed is free a little later; until then it is as in the next test.
-            until("the volume is empty", || free(&ground) > 0.9);
+            until("the volume is empty", || free(&ground) > 90);
             std::thread::sleep(REMEMBERED);
             let mut file = File::options().create(true).append(true).open(ground.at(name)).unwrap();
             let reader = File::open(ground.at(name)).unwrap();
@@ -86,7 +86,7 @@ fn who_only_writes_is_told_by_write() {
 fn who_opens_a_file_in_a_volume_that_is_nearly_full_is_told_by_each_write() {
     let Some(ground) = Ground::new() else { return };
     fs::write(ground.at("big"), vec![9; 45 << 20]).unwrap();
-    until("it is nearly full", || free(&ground) < 0.25);
+    until("it is nearly full", || free(&ground) < 25);
     std::thread::sleep(REMEMBERED);
     let mut file = File::create(ground.at("f")).unwrap();
     let chunk = vec![5; 1 << 20];
