@@ -64,6 +64,8 @@ impl Les {
 pub(super) struct Extents<'a> {
     map: &'a VolumeExtents,
     source: &'a Source,
+    /// The copies that are not the newest.
+    others: &'a [Source],
     options: CheckOptions,
     les: HashMap<LeIndex, LeRow>,
     /// Last flush of each PV that a commit names.
@@ -82,7 +84,12 @@ fn beside(slot: &PvSlot, error: &LvError) -> bool {
 
 impl<'a> Extents<'a> {
     /// What is to be where.
-    pub(super) fn new((source, extents): (&'a Source, &'a VolumeExtents), options: CheckOptions, les: Les) -> Self {
+    pub(super) fn new(
+        (source, others): (&'a Source, &'a [Source]),
+        extents: &'a VolumeExtents,
+        options: CheckOptions,
+        les: Les,
+    ) -> Self {
         let pairs = (0..extents.count().0)
             .map(LeIndex)
             .flat_map(|le| extents.places(le).into_iter().map(move |place| ((place.pv, place.pe), le)));
@@ -90,6 +97,7 @@ impl<'a> Extents<'a> {
         Self {
             map: extents,
             source,
+            others,
             options,
             les: les.rows,
             marks: les.marks,
@@ -139,8 +147,10 @@ impl<'a> Extents<'a> {
                     report.problem(pv(), "it is older than the metadata: a copy from before");
                 }
                 if row.txg > state.txg || row.epoch > state.epoch {
-                    let file = self.source.path().display();
-                    report.problem(pv(), format!("it is newer than the metadata in {file}"));
+                    // The newest copy is older, and so is every other.
+                    let files = std::iter::once(self.source).chain(self.others).map(|copy| copy.path().display());
+                    let files = files.map(|file| file.to_string()).collect::<Vec<_>>().join(" and ");
+                    report.problem(pv(), format!("it is newer than the metadata in {files}"));
                 }
             }
         }

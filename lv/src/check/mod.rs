@@ -102,7 +102,7 @@ pub(crate) fn examine(
         return Ok(report);
     }
     let les = rows(newest, &mut report);
-    Extents::new((newest, extents), options, les).judge(&mut report);
+    Extents::new((newest, others), extents, options, les).judge(&mut report);
     for other in others {
         copies::compare(newest, other, &mut report);
     }

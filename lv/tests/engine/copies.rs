@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use anyfs_lvm_lv::{CopyPlace, Ino, LvError, NewNode, Volume, VolumeNotice, VolumeOptions, Work};
+use anyfs_lvm_lv::{
+    CheckOptions, CopyPlace, Ino, LvError, NewNode, Volume, VolumeNotice, VolumeOptions, Work, check,
+};
 
 use super::support::{Rig, contents};
 
@@ -122,12 +124,12 @@ fn copies_one_commit_apart_are_made_equal_by_the_commit_that_one_missed() {
 }
 
 #[test]
-fn metadata_restored_from_a_backup_is_refused() {
-    let rig = Rig::new(1, 64, 65536);
+fn metadata_restored_from_a_backup_is_refused_and_a_check_names_each_copy() {
+    let rig = Rig::with_copies(2, 64, 65536, 2);
     let volume = rig.open();
     write(&volume, b"a", b"first");
     volume.close().unwrap();
-    let old = std::fs::read(&rig.copies[0].path).unwrap();
+    let old: Vec<_> = rig.copies.iter().map(|copy| std::fs::read(&copy.path).unwrap()).collect();
     let volume = rig.open();
     for n in 0..4u8 {
         let file = volume.create(Ino::ROOT, &[b'n', n + 1], &NewNode::file(0o600)).unwrap().ino;
@@ -135,8 +137,12 @@ fn metadata_restored_from_a_backup_is_refused() {
         volume.sync().unwrap();
     }
     volume.close().unwrap();
-    std::fs::write(&rig.copies[0].path, old).unwrap();
+    rig.copies.iter().zip(old).for_each(|(copy, old)| std::fs::write(&copy.path, old).unwrap());
     assert!(matches!(rig.try_open(), Err(LvError::OldMetadata { .. })));
+    let report = check(&rig.env, &rig.extents, &rig.copies, CheckOptions::ALL).unwrap();
+    let told: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
+    let names = |text: &String, copy: &CopyPlace| text.contains(&copy.path.display().to_string());
+    assert!(told.iter().any(|text| rig.copies.iter().all(|copy| names(text, copy))), "{told:?}");
 }
 
 /// What happens to a copy, and whether it is lost then.
@@ -308,7 +314,7 @@ fn a_link_is_no_copy_and_neither_is_a_second_name_of_one() {
             volume.close().unwrap();
             spoil(&rig.copies[bad].path, &rig.copies[good].path);
             let report =
-                anyfs_lvm_lv::check(&rig.env, &rig.extents, &rig.copies, anyfs_lvm_lv::CheckOptions::default())
+                check(&rig.env, &rig.extents, &rig.copies, anyfs_lvm_lv::CheckOptions::default())
                     .unwrap();
             assert!(!report.is_clean(), "case {number}, {bad}: {report:?}");
             assert_eq!(report.checked.copies, 1, "case {number}, {bad}");
