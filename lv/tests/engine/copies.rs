@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use anyfs_lvm_lv::{
-    CheckOptions, CopyPlace, Ino, LvError, NewNode, Volume, VolumeNotice, VolumeOptions, Work, check,
-};
+use anyfs_lvm_lv::{CheckOptions, CopyPlace, Ino, LvError, NewNode, Volume, VolumeNotice, VolumeOptions, Work, check};
 
 use super::support::{Rig, contents};
 
@@ -313,9 +311,7 @@ fn a_link_is_no_copy_and_neither_is_a_second_name_of_one() {
             write(&volume, b"a", b"before");
             volume.close().unwrap();
             spoil(&rig.copies[bad].path, &rig.copies[good].path);
-            let report =
-                check(&rig.env, &rig.extents, &rig.copies, anyfs_lvm_lv::CheckOptions::default())
-                    .unwrap();
+            let report = check(&rig.env, &rig.extents, &rig.copies, anyfs_lvm_lv::CheckOptions::default()).unwrap();
             assert!(!report.is_clean(), "case {number}, {bad}: {report:?}");
             assert_eq!(report.checked.copies, 1, "case {number}, {bad}");
             let mut told = Vec::new();

@@ -42,6 +42,7 @@ mod support {
             VgOp::Fs(FsOp::Sync),
             VgOp::Close,
             VgOp::Rename(1),
+            VgOp::LvRemove(0),
         ];
         ops.into_iter().map(|op| VgTold { op, made: None }).collect()
     }
@@ -101,6 +102,12 @@ fn a_descriptor_that_names_metadata_before_it_is_made_is_found() {
 fn extents_that_are_used_before_their_descriptor_is_durable_are_found() {
     let message = found(Weakness::LazyDescriptor, 4);
     assert!(message.contains("acknowledged"), "{message}");
+}
+
+#[test]
+fn extents_that_are_released_before_their_pvs_have_forgotten_them_are_found() {
+    let message = found(Weakness::ReleaseBeforeSweep, 10);
+    assert!(message.contains("holds LE"), "{message}");
 }
 
 #[test]

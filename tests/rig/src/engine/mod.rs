@@ -1,5 +1,6 @@
 //! The real engine on a disk in memory, or on real files: pools, weakened parts, explorations.
 
+mod claims;
 mod copies;
 mod descriptor;
 mod group;
@@ -11,6 +12,7 @@ mod step;
 mod weak;
 mod workload;
 
+pub(crate) use claims::every_extent_is_its_owners;
 pub use descriptor::{Descriptor, VgOp, VgTold};
 pub(crate) use group::check_volume;
 pub use pool::{Pool, Shape};

@@ -28,6 +28,8 @@ pub enum Weakness {
     NameBeforeFiles,
     /// lvextend returns before the descriptor says so: that happens with the next operation (R5).
     LazyDescriptor,
+    /// lvremove gives the extents back before the PVs have forgotten what they held (R5).
+    ReleaseBeforeSweep,
     /// A new PV or metadata volume is named while its name is not durable in its folder (R7).
     UnsyncedNames,
 }
@@ -53,12 +55,13 @@ const RULES: [(&str, Rule); 15] = [
 
 impl Weakness {
     /// All, with their names.
-    const NAMES: [(&'static str, Self); 6] = [
+    const NAMES: [(&'static str, Self); 7] = [
         ("none", Self::None),
         ("lazy-pv", Self::LazyPv),
         ("no-pv-fence", Self::NoPvFence),
         ("name-before-files", Self::NameBeforeFiles),
         ("lazy-descriptor", Self::LazyDescriptor),
+        ("release-before-sweep", Self::ReleaseBeforeSweep),
         ("unsynced-names", Self::UnsyncedNames),
     ];
 

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyfs_lvm::{activate, make_catalogues};
 use lv::{Volume, VolumeOptions};
-use pv::{Env, LeCount, PvUuid};
+use pv::{Env, ExtentStore, LeCount, PvUuid};
 use vg::{LvExtension, LvName, LvRequest, OpenOptions, PoolFiles, VgError, VgName, VgOptions, VolumeGroup};
 
 use super::super::group::{extent_size, make_pv};
+use super::super::weak::Weakness;
 use super::op::{LvState, VgOp, VgState, lv_name, vg_name};
 
 /// Bytes of an extent.
@@ -72,9 +73,8 @@ fn outcome<T>(result: Result<T, VgError>) -> Result<Done, String> {
     }
 }
 
-/// Carries out what needs no active volume. `files_late`: names metadata volumes in the descriptor before it makes
-/// them.
-pub(super) fn act(env: &Env, op: &VgOp, files_late: bool) -> Result<Done, String> {
+/// Carries out what needs no active volume, with the rules about the descriptor off that `weakness` is about.
+pub(super) fn act(env: &Env, op: &VgOp, weakness: Weakness) -> Result<Done, String> {
     let text = |error: VgError| error.to_string();
     match op {
         VgOp::MakePv(number) => return make_pv(env, dir(), *number, PV).map(|_| Done::Yes),
@@ -102,7 +102,7 @@ pub(super) fn act(env: &Env, op: &VgOp, files_late: bool) -> Result<Done, String
         VgOp::LvCreate { lv: number, count, copies, stripes } => {
             let name = Some(lv(&lv_name(*number))?);
             let request = LvRequest { copies: *copies, stripes: *stripes, ..LvRequest::new(name, LeCount(*count)) };
-            if !files_late {
+            if weakness != Weakness::NameBeforeFiles {
                 return outcome(group.lv_create(&lock, &request, |group, lv| make_catalogues(env, group, lv)));
             }
             match group.lv_create(&lock, &request, |_, _| Ok(())) {
@@ -117,6 +117,17 @@ pub(super) fn act(env: &Env, op: &VgOp, files_late: bool) -> Result<Done, String
             outcome(group.lv_extend(&lock, &name, &extension))
         }
         VgOp::LvRename(number, to) => outcome(group.lv_rename(&lock, &lv(&lv_name(*number))?, &lv(&lv_name(*to))?)),
+        VgOp::LvRemove(number) if weakness == Weakness::ReleaseBeforeSweep => {
+            let family = group.lv(&lv(&lv_name(*number))?).map_err(text)?.family;
+            let released = group.change(&lock, |descriptor| {
+                descriptor.lvs.retain(|lv| lv.family != family);
+                Ok(())
+            });
+            for pv in group.pvs().iter().filter_map(vg::Member::pv) {
+                pv.store().and_then(|store| store.forget(family)).map_err(|error| error.to_string())?;
+            }
+            outcome(released)
+        }
         VgOp::LvRemove(number) => outcome(group.lv_remove(&lock, &lv(&lv_name(*number))?)),
         _ => Err(format!("{op:?} is not about the group")),
     }

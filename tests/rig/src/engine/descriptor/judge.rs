@@ -10,6 +10,8 @@ use lv::Volume;
 use pv::{Access, Env, Pv};
 use vg::{PoolFiles, VolumeGroup};
 
+use super::super::claims::every_extent_is_its_owners;
+use super::super::weak::Weakness;
 use super::act::{Done, act, activated, dir, open, pv_path, state};
 use super::generate::VgGenerator;
 use super::op::{VgOp, VgState, World};
@@ -106,6 +108,7 @@ impl Run {
         if group.partial() || !group.settled() || !group.descriptor().removals.is_empty() {
             return Err(format!("it is not settled: {:?} {:?}", group.descriptor(), group.notices()));
         }
+        every_extent_is_its_owners(&group)?;
         Ok(Some(group))
     }
 
@@ -127,7 +130,7 @@ impl Run {
         let (is, to_be) = (&self.at(now).group, &self.at(moment.begun).group);
         let Some(op) = self.interrupted(moment).filter(|_| is != to_be) else { return Ok(is.clone()) };
         self.saw("interrupted changes done again");
-        act(env, op, false).map_err(|error| format!("{op:?} again: {error}"))?;
+        act(env, op, Weakness::None).map_err(|error| format!("{op:?} again: {error}"))?;
         let group = open(env, &PoolFiles::Dir(dir().to_owned()))?.ok_or("the group is gone")?;
         let found = state(&group);
         if found.alike(to_be) { Ok(found) } else { Err(format!("{op:?} again led to {found:?}")) }
@@ -141,7 +144,7 @@ impl Run {
         for _ in 0..AFTER {
             let op = generator.draw_closed(&world);
             let failed = |error: String| format!("{op:?}: {error}");
-            if let Done::Refused = act(&env, &op, false).map_err(failed)? {
+            if let Done::Refused = act(&env, &op, Weakness::None).map_err(failed)? {
                 continue;
             }
             if let VgOp::MakePv(pv) = op {

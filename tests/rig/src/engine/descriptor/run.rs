@@ -177,7 +177,7 @@ impl Run {
         disk.mark(2 * number + 1);
         let failed = |error: String| format!("{op:?}: {error}");
         if let Some(late) = self.late.take() {
-            act(&disk.env(), &late, false).map_err(failed)?;
+            act(&disk.env(), &late, Weakness::None).map_err(failed)?;
         }
         let made = match &op {
             None => None,
@@ -197,7 +197,7 @@ impl Run {
                 None
             }
             Some(VgOp::MakePv(pv)) => {
-                act(&self.weakness.env(disk), &VgOp::MakePv(*pv), false).map_err(failed)?;
+                act(&self.weakness.env(disk), &VgOp::MakePv(*pv), self.weakness).map_err(failed)?;
                 next.made.insert(*pv);
                 None
             }
@@ -236,7 +236,7 @@ impl Run {
             after.lvs.entry(lv_name(*lv)).and_modify(|lv| lv.count += more);
             return Ok(after);
         }
-        let done = act(&self.weakness.env(disk), op, self.weakness == Weakness::NameBeforeFiles);
+        let done = act(&self.weakness.env(disk), op, self.weakness);
         if let Done::Refused = done? {
             return Ok(before);
         }

@@ -1,12 +1,13 @@
 //! The volume group when nobody changes it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use pv::{Access, Env, ExtentStore, FamilyUuid, LeIndex, PeIndex, PvUuid};
-use vg::{Descriptor, Member, OpenOptions, PoolFiles, SegmentKind, VolumeGroup};
+use pv::{Access, Env};
+use vg::{Descriptor, OpenOptions, PoolFiles, VolumeGroup};
 
 use super::model::{GROWING, SHARED, Shared};
+use crate::engine::every_extent_is_its_owners;
 
 /// What was acknowledged.
 pub(super) struct Expected<'a> {
@@ -16,9 +17,6 @@ pub(super) struct Expected<'a> {
     /// Spare PVs, and whether the group has them.
     pub(super) spares: Vec<(PathBuf, bool)>,
 }
-
-/// Whose a physical extent is.
-type Owners = BTreeMap<(PvUuid, PeIndex), (FamilyUuid, LeIndex)>;
 
 /// Compares the group with what was acknowledged, and what its PVs hold with the group.
 pub(super) fn group(pool: &Path, name: &str, expected: &Expected<'_>) -> Result<(), String> {
@@ -39,13 +37,7 @@ pub(super) fn group(pool: &Path, name: &str, expected: &Expected<'_>) -> Result<
             return Err(format!("{}: that it is in the group should be {joined}", path.display()));
         }
     }
-    let owners = owners(descriptor)?;
-    let used = |removal: &vg::Removal| removal.family;
-    let leaving: BTreeSet<FamilyUuid> = descriptor.removals.iter().map(used).collect();
-    for member in group.pvs() {
-        extents(member, &owners, &leaving)?;
-    }
-    Ok(())
+    every_extent_is_its_owners(&group)
 }
 
 fn volumes(descriptor: &Descriptor, expected: &Expected<'_>) -> Result<(), String> {
@@ -67,46 +59,6 @@ fn volumes(descriptor: &Descriptor, expected: &Expected<'_>) -> Result<(), Strin
         let (there, standing) = (i64::from(found.contains_key(*name)), expected.shared.standing(number));
         if there != standing {
             return Err(format!("{name}: made {standing} times more often than removed, but {there} there"));
-        }
-    }
-    Ok(())
-}
-
-/// Whose each extent is, by the descriptor; none may have two owners.
-fn owners(descriptor: &Descriptor) -> Result<Owners, String> {
-    let mut owners = Owners::new();
-    for lv in &descriptor.lvs {
-        for segment in &lv.segments {
-            let legs = segment.legs();
-            let striped = matches!(segment.kind, SegmentKind::Striped(_));
-            let width = if striped { u32::try_from(legs.len()).unwrap_or(1) } else { 1 };
-            for (at, leg) in legs.iter().enumerate() {
-                for row in 0..segment.rows().0 {
-                    let shift = if striped { u32::try_from(at).unwrap_or(0) } else { 0 };
-                    let le = LeIndex(segment.start.0 + row * width + shift);
-                    let place = (leg.pv, PeIndex(leg.pe.0 + row));
-                    if let Some((other, _)) = owners.insert(place, (lv.family, le)) {
-                        return Err(format!("extent {place:?} belongs to {other} and to {} ({})", lv.family, lv.name));
-                    }
-                }
-            }
-        }
-    }
-    Ok(owners)
-}
-
-/// What a PV holds is its owner's, at the place that the descriptor says.
-fn extents(member: &Member, owners: &Owners, leaving: &BTreeSet<FamilyUuid>) -> Result<(), String> {
-    let failed = |error: pv::PvError| format!("{}: {error}", member.path.display());
-    let Some(pv) = member.pv() else { return Ok(()) };
-    let store = pv.store().map_err(failed)?;
-    let count = pv.label().membership.as_ref().map_or(0, |membership| membership.extent_count.0);
-    for pe in (0..count).map(PeIndex) {
-        let Some((header, _)) = store.header(pe).map_err(failed)? else { continue };
-        let owner = owners.get(&(member.uuid, pe));
-        if owner != Some(&(header.family, header.le)) && !leaving.contains(&header.family) {
-            let path = member.path.display();
-            return Err(format!("{path}: extent {pe} holds LE {} of {}, but is {owner:?}", header.le, header.family));
         }
     }
     Ok(())
