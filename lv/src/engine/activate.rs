@@ -173,6 +173,7 @@ fn first_state(
         poison: None,
         phase: super::state::Phase::Running,
         committing: false,
+        unfinished: 0,
         gathering: Gathering::default(),
         entries: 0,
         evict_above: 0,

@@ -9,6 +9,7 @@ use super::core::{Core, lock};
 use super::flush::FlushToken;
 use super::gather::gather;
 use super::host_reserve::Emptied;
+use super::host_space::rows_of;
 use super::inode::Inode;
 use super::rules::Rule;
 use super::state::State;
@@ -48,7 +49,7 @@ impl Core {
         }
         let txg = state.txg;
         drop(state);
-        self.commit_through(txg)
+        self.commit_changes(txg)
     }
 
     /// Makes everything done before the call durable.
@@ -174,9 +175,16 @@ impl Core {
         }
         drop(state);
         let done = self.commit_now();
-        lock(&self.state).committing = false;
+        let mut state = lock(&self.state);
+        state.committing = false;
+        let through = state.committed >= txg;
+        drop(state);
         self.changed.notify_all();
-        done
+        match done {
+            // It was this one that had to be finished first; there is no room for the next.
+            Err(LvError::HostFull { .. }) if through => Ok(()),
+            done => done,
+        }
     }
 
     /// Freezes the open transaction group and commits it. One at a time.
@@ -219,6 +227,7 @@ impl Core {
         match done {
             Ok(()) => {}
             Err(_) if copies.unfinished().is_some() => {
+                lock(&self.state).unfinished = rows_of(commit);
                 self.empty_logs_of(copies)?;
                 return Err(self.no_room_for_logs()?);
             }
@@ -317,6 +326,7 @@ impl State {
     fn committed(&mut self, commit: &Commit) {
         let txg = commit.txg;
         self.committed = txg;
+        self.unfinished = 0;
         self.inodes.retain(|_, inode| !(inode.gone && inode.stamp <= txg));
         if commit.ops.iter().any(|op| op.delete && op.table == crate::catalogue::Table::Slice) {
             self.slices.retain(|_, slice| slice.row.refs > 0 || slice.stamp > txg);

@@ -15,6 +15,7 @@ use super::core::{Core, lock};
 use super::host_reserve::{held, reserve};
 use super::rules::Rule;
 use super::state::State;
+use crate::catalogue::{Commit, Value};
 use crate::{LvError, Result};
 
 pub(super) const MIB: u64 = 1024 * 1024;
@@ -144,12 +145,20 @@ impl Waiting {
 }
 
 impl State {
-    /// Rows of the next commit, about.
+    /// Rows of the next commit, and of one before it that found no room, about.
     pub(super) fn waiting_rows(&self) -> usize {
         // A file with data in memory will have some more, and every extent that its data goes to.
         let extents = usize::try_from(self.pending).unwrap_or(usize::MAX) / self.space.extent().max(1);
-        self.waiting.len().saturating_add(extents).saturating_mul(3).saturating_add(self.dirty.rows())
+        let next = self.waiting.len().saturating_add(extents).saturating_mul(3).saturating_add(self.dirty.rows());
+        next.saturating_add(self.unfinished)
     }
+}
+
+/// Rows of a commit, with data in the metadata as so many as take its place.
+pub(super) fn rows_of(commit: &Commit) -> usize {
+    let blob = |value: &Value| if let Value::Blob(bytes) = value { bytes.len() } else { 0 };
+    let bytes = commit.ops.iter().flat_map(|op| &op.values).map(blob).fold(0, usize::saturating_add);
+    commit.ops.len().saturating_add(bytes / usize::try_from(ROW).unwrap_or(usize::MAX))
 }
 
 fn folder(path: &Path) -> &Path {

@@ -152,6 +152,8 @@ pub(crate) struct State {
     pub(crate) phase: Phase,
     /// Somebody runs a commit.
     pub(crate) committing: bool,
+    /// Rows of a commit that found no room, about: none where there is none.
+    pub(crate) unfinished: usize,
     pub(crate) gathering: Gathering,
     pub(crate) reader: CatalogueReader,
     /// Rows in memory, about, and the number above which the next eviction pass runs.
