@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use pv::{Env, Txg};
 
-use super::core::{Core, lock};
+use super::core::{Core, lock, try_lock};
 use super::flush::FlushToken;
 use super::gather::gather;
 use super::host_reserve::Emptied;
@@ -180,6 +180,9 @@ impl Core {
         let through = state.committed >= txg;
         drop(state);
         self.changed.notify_all();
+        if done.is_ok() && !self.env.threads {
+            self.checkpoint()?;
+        }
         match done {
             // It was this one that had to be finished first; there is no room for the next.
             Err(LvError::HostFull { .. }) if through => Ok(()),
@@ -204,12 +207,7 @@ impl Core {
         let commit = Arc::new(state.freeze());
         state.gathering.frozen(Instant::now());
         drop(state);
-        self.try_commit(&mut copies, &commit)?;
-        drop(copies);
-        if !self.env.threads {
-            self.checkpoint()?;
-        }
-        Ok(())
+        self.try_commit(&mut copies, &commit)
     }
 
     /// Commits what was frozen. Where that finds no room it stays frozen, and nothing else is committed before it: part of it
@@ -277,7 +275,8 @@ impl Core {
     /// begins anew at its start, and writing over blocks that the log already has is what keeps a small fsync fast.
     pub(crate) fn checkpoint(&self) -> Result<()> {
         let turn = LOG_TURN.min(self.options.wal_bytes / 4 / u64::from(TUNING.page_size));
-        let copies = lock(&self.checkpointer);
+        // Whoever has it moves the log.
+        let Some(copies) = try_lock(&self.checkpointer) else { return Ok(()) };
         if self.move_logs(&copies, Checkpoint::Look)? < turn {
             return Ok(());
         }

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 pub use fault::{Fault, FaultKind, FileKind, ParseFaultError};
 pub(crate) use locks::Level;
 pub(crate) use shm::Shm;
-pub(crate) use state::{State, apply_name_op};
+pub(crate) use state::{Interjection, State, apply_name_op};
 
 use crate::clock::TestClock;
 use crate::host::MemHost;
@@ -155,6 +155,17 @@ impl Disk {
     /// The operations logged since the last call.
     pub fn take_log(&self) -> Vec<Op> {
         self.shared.state().take_log()
+    }
+
+    /// Does something once, before the next write of SQLite to the file `path`, as another thread might. It must not need
+    /// what the writer holds.
+    pub fn interject(&self, path: &str, what: impl FnOnce() + Send + 'static) {
+        self.shared.state().interjections.push((path.into(), Interjection(Box::new(what))));
+    }
+
+    /// Forgets what is to be done so and was not.
+    pub fn interject_nothing(&self) {
+        self.shared.state().interjections.clear();
     }
 
     /// Puts a mark of the workload into the log.

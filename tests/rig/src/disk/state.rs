@@ -48,6 +48,17 @@ pub(crate) struct State {
     /// Lock files held, and by whom.
     pub(crate) host_locks: BTreeMap<Name, crate::host::Holder>,
     pub(crate) next_token: u64,
+    /// What is done before the next write to a file.
+    pub(crate) interjections: Vec<(Name, Interjection)>,
+}
+
+/// Something to do between two operations of SQLite.
+pub(crate) struct Interjection(pub(crate) Box<dyn FnOnce() + Send>);
+
+impl std::fmt::Debug for Interjection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Interjection")
+    }
 }
 
 impl State {
@@ -66,6 +77,7 @@ impl State {
             failing: BTreeSet::new(),
             host_locks: BTreeMap::new(),
             next_token: 1,
+            interjections: Vec::new(),
         };
         for (inode, content) in image.files() {
             state.used += content.len();
@@ -95,6 +107,13 @@ impl State {
         if let Some(file) = self.files.get_mut(&inode) {
             file.kind = Some(FileKind::of(name));
         }
+    }
+
+    /// What is to be done before a write to a file.
+    pub(crate) fn interject(&mut self, inode: Inode) -> Option<Interjection> {
+        let names = &self.names;
+        let at = self.interjections.iter().position(|(name, _)| names.get(name) == Some(&Node::File(inode)))?;
+        Some(self.interjections.remove(at).1)
     }
 
     /// Whether the plan lets this operation on a file fail, and how. Files without names never fail.

@@ -149,6 +149,10 @@ unsafe extern "C" fn read(file: *mut ffi::sqlite3_file, buf: *mut c_void, len: c
 unsafe extern "C" fn write(file: *mut ffi::sqlite3_file, data: *const c_void, len: c_int, at: i64) -> c_int {
     // SAFETY: the file is open, `data` holds `len` bytes.
     let (open, data) = unsafe { (open_file(file), std::slice::from_raw_parts(data.cast::<u8>(), length(len))) };
+    let interjection = open.disk.state().interject(open.inode);
+    if let Some(interjection) = interjection {
+        interjection.0();
+    }
     code(open.disk.state().write(open.inode, unsigned(at), data), ffi::SQLITE_IOERR_WRITE)
 }
 
