@@ -213,8 +213,8 @@ step 'faults of the disk' rig faults --seconds "$FAULT_SECONDS" --at-least 500
 step 'damaged files' rig damage --seconds "$DAMAGE_SECONDS" --at-least 200
 step 'model of a volume' rig machine --seconds "$MODEL_SECONDS" --at-least 60
 # These wait more than they work: two at a time.
-meanwhile killloop program killloop --seconds "$KILL_SECONDS" --at-least 60
-step 'owners that are stopped and taken over' rig zombies --seconds "$RACE_SECONDS" --at-least 2
+meanwhile killloop program killloop --owners 2 --seconds "$KILL_SECONDS" --at-least 60
+step 'owners that are stopped and taken over' rig zombies --seconds "$RACE_SECONDS" --at-least 4
 step 'kill -9 on real files' finish_rig killloop
 meanwhile fsx fsx "$FRESH_SEED"
 step 'commands that race' with_command races --seconds "$RACE_SECONDS" --at-least 60

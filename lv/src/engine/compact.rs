@@ -196,19 +196,20 @@ impl State {
                 break;
             }
             let finds_here = self.live_in(le)?;
-            let most = rows.get(plan.filled()).or(rows.last()).map_or(0, |rows| rows / ROWS);
-            let entries_here = entries.saturating_add(finds_here.iter().map(|find| find.entries).sum());
-            if entries_here > most {
-                continue;
-            }
             // What moves, not what is live: some slices move whole.
             let pieces: Vec<Piece> = finds_here.iter().map(Find::piece).collect();
             if !plan.may_gain(&pieces) {
                 self.space.set_solid(le);
                 continue;
             }
-            let Some(lens) = plan.add(&pieces) else { continue };
-            entries = entries_here;
+            let mut next = plan.clone();
+            let Some(lens) = next.add(&pieces) else { continue };
+            let most = rows.get(next.filled().saturating_sub(1)).map_or(0, |rows| rows / ROWS);
+            let entries_here = entries.saturating_add(finds_here.iter().map(|find| find.entries).sum());
+            if entries_here > most {
+                continue;
+            }
+            (plan, entries) = (next, entries_here);
             let some = finds_here.into_iter().zip(lens).filter(|(_, len)| *len > 0);
             finds.extend(some.map(|(find, len)| Find { len, ..find }));
         }

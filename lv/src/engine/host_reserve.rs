@@ -8,6 +8,7 @@ use std::sync::MutexGuard;
 use pv::{Bytes, Env, HostSpace};
 use vg::VolumeExtents;
 
+use super::commit_cost::{COMMIT, Cost};
 use super::core::Core;
 use super::host_space::{HostNeed, MIB, margin};
 use super::rules::Rule;
@@ -15,12 +16,6 @@ use super::state::State;
 use crate::catalogue::CopySet;
 use crate::{Ino, LvError, Result};
 
-/// What SQLite takes for a commit whatever it holds.
-const COMMIT: u64 = 128 * 1024;
-/// A row of metadata in a log, when rows of the same page come together.
-const PACKED_ROW: u64 = 512;
-/// A row of metadata in a log, when it is alone in its page.
-const LONE_ROW: u64 = 4096 + 24;
 /// Left beside a reserve that cannot be taken whole from the last bytes.
 const SPARE: u64 = 64 * 1024;
 /// What the deletion of one extent puts into a journal, at most.
@@ -91,14 +86,6 @@ fn take_reserve(env: &Env, extents: &VolumeExtents, size_of: impl Fn(HostSpace, 
     }
 }
 
-/// Bytes that a commit takes for rows of so many bytes, and for data: that goes into the logs and into the files, which
-/// must be able to take what the logs hold or nobody can open the volume. Several copies keep it for each other, too.
-fn commit_cost(copies: usize, rows: u64, inline: u64) -> u64 {
-    let kept = if copies > 1 { 2 } else { 1 };
-    let all = rows.saturating_add(inline.saturating_mul(2)).saturating_mul(kept).saturating_add(COMMIT);
-    all.saturating_mul(u64::try_from(copies).unwrap_or(1))
-}
-
 /// How many deletions a transaction may hold on a device with so many bytes free.
 pub(super) fn deletions(free: u64) -> usize {
     usize::try_from(free / DELETION).unwrap_or(usize::MAX).max(1)
@@ -137,8 +124,9 @@ impl Core {
     /// others require from here on is in the commit after this one.
     pub(crate) fn secure_commit(&self, copies: &CopySet) -> Result<MutexGuard<'_, State>> {
         let state = self.state()?;
-        let most = self.next_commit(&state, LONE_ROW);
-        if self.least_free() >= most.saturating_add(self.longest_log()) {
+        let (rows, inline) = state.next_commit();
+        let cost = Cost::anywhere(self.wals.len());
+        if self.least_free() >= cost.most(rows, inline).saturating_add(self.longest_log()) {
             return Ok(state);
         }
         drop(state);
@@ -146,25 +134,19 @@ impl Core {
             // A log that was moved into its file keeps its length otherwise.
             self.empty_logs_of(copies)?;
         }
+        let cost = Cost::of_copies(&self.env, &self.wals);
         let state = self.state()?;
-        if self.least_free() >= self.next_commit(&state, LONE_ROW) {
+        let (rows, inline) = state.next_commit();
+        if self.least_free() >= cost.most(rows, inline) {
             return Ok(state);
         }
-        let likely = self.next_commit(&state, PACKED_ROW);
+        let likely = cost.likely(rows, inline);
         self.release_reserve(likely);
         let least = self.least_free();
         if least < likely {
             return Err(self.host_full(least, likely));
         }
         Ok(state)
-    }
-
-    /// Bytes that the next commit takes, with so many for each row.
-    fn next_commit(&self, state: &State, row: u64) -> u64 {
-        let inline = |ino: &Ino| state.inodes.get(ino).map_or(0, super::inode::Inode::pending_bytes);
-        let bytes = state.required.iter().map(inline).fold(0, u64::saturating_add);
-        let rows = u64::try_from(state.waiting_rows()).unwrap_or(u64::MAX);
-        commit_cost(self.wals.len(), rows.saturating_mul(row), bytes)
     }
 
     /// Bytes free where the fullest copy of the metadata lies.
@@ -179,7 +161,7 @@ impl Core {
     /// Rows that can be added to the next commit, with what is free, and as much left.
     pub(crate) fn rows_room(&self) -> Result<usize> {
         let state = self.state()?;
-        Ok(self.rows_within(self.hosts(&state)?.free_for_rows(), &state))
+        Ok(self.rows_beside(self.hosts(&state)?.free_for_rows(), &state))
     }
 
     /// The same once one extent more was written, once two were, and so on: as many as the hosts have room for, up to
@@ -191,21 +173,19 @@ impl Core {
         let mut rooms = Vec::new();
         for pv in 0..self.extents().pvs.len() {
             while rooms.len() < limit && hosts.take(pv, cost, HostNeed::Compaction) {
-                rooms.push(self.rows_within(hosts.free_for_rows(), &state));
+                rooms.push(self.rows_beside(hosts.free_for_rows(), &state));
             }
         }
         Ok(rooms)
     }
 
-    fn rows_within(&self, free: u64, state: &State) -> usize {
+    fn rows_beside(&self, free: u64, state: &State) -> usize {
         (self.rows_that_fit(free) / 2).saturating_sub(state.waiting_rows())
     }
 
     /// Rows that one commit can hold with so many bytes free.
     pub(super) fn rows_that_fit(&self, free: u64) -> usize {
-        let copies = self.wals.len();
-        let row = commit_cost(copies, LONE_ROW, 0).saturating_sub(commit_cost(copies, 0, 0)).max(1);
-        usize::try_from(free.saturating_sub(commit_cost(copies, 0, 0)) / row).unwrap_or(usize::MAX)
+        usize::try_from(Cost::of_copies(&self.env, &self.wals).rows_within(free)).unwrap_or(usize::MAX)
     }
 
     /// Bytes free where the fullest copy of the metadata lies, with the reserve that a commit may take.
@@ -244,5 +224,14 @@ impl Core {
         let free = self.hosts(&*self.state()?)?.least_free();
         self.release_reserve(COMMIT);
         Ok(deletions(free))
+    }
+}
+
+impl State {
+    /// Rows of the next commit, and bytes of data that go into the metadata with it.
+    fn next_commit(&self) -> (u64, u64) {
+        let inline = |ino: &Ino| self.inodes.get(ino).map_or(0, super::inode::Inode::pending_bytes);
+        let bytes = self.required.iter().map(inline).fold(0, u64::saturating_add);
+        (u64::try_from(self.waiting_rows()).unwrap_or(u64::MAX), bytes)
     }
 }

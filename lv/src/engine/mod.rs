@@ -7,6 +7,7 @@
 mod activate;
 mod background;
 mod commit;
+mod commit_cost;
 mod compact;
 mod core;
 mod directory;

@@ -11,7 +11,7 @@ pub(crate) struct Piece {
 
 /// Extents to be filled, and what empties others into them, by the rule of [`Packer`](super::pack::Packer): each piece goes
 /// to the first extent that has room for it, or for a part of it when it splits.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Plan {
     extent: u32,
     free: usize,

@@ -126,6 +126,30 @@ fn what_was_deleted_on_a_full_disk_can_be_written_again() {
     }
 }
 
+/// The more files an extent holds the more rows its emptying changes, for which there must be room in each copy.
+#[test]
+fn half_empty_extents_of_many_files_are_compacted_on_a_full_disk() {
+    let (disk, pool) = disk_of(Shape { pvs: 2, extent: MIB, extents: 60, copies: 2 });
+    let volume = open(&disk, &pool).unwrap();
+    let fill = |names: &str| {
+        let mut count = 0u64;
+        while put(&volume, &format!("{names}{count}"), &bytes(count, 12_000)).is_ok() {
+            count += 1;
+        }
+        volume.sync().unwrap();
+        count
+    };
+    let first = fill("a");
+    assert!(first > 400, "full after {first} files");
+    for n in (0..first).filter(|n| n % 5 < 3) {
+        volume.unlink(Ino::ROOT, format!("a{n}").as_bytes()).unwrap();
+    }
+    volume.sync().unwrap();
+    let again = fill("b") + first - first.div_ceil(5) * 3;
+    assert!(again >= first * 8 / 10, "{again} files, {first} the first time");
+    volume.close().unwrap();
+}
+
 #[test]
 fn a_disk_that_fills_up_at_any_byte_under_a_sync_loses_nothing_that_was_acknowledged() {
     let (mut worked, mut refused) = (0, 0);
