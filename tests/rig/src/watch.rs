@@ -44,6 +44,15 @@ pub(crate) fn watched(what: impl FnOnce() -> String) -> Watched {
     Watched(number)
 }
 
+impl Watched {
+    /// Another step of it was done: the time begins anew.
+    pub(crate) fn goes_on(&self) {
+        if let Some((since, _)) = running().get_mut(&self.0) {
+            *since = Instant::now();
+        }
+    }
+}
+
 impl Drop for Watched {
     fn drop(&mut self) {
         running().remove(&self.0);

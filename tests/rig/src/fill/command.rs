@@ -10,6 +10,7 @@ use super::plan::Plan;
 use super::{Tally, pool, refusal};
 use crate::fs::bytes;
 use crate::prng::Prng;
+use crate::watch::Watched;
 
 /// What a command did.
 struct Ran {
@@ -27,13 +28,20 @@ struct Cycle<'a> {
     files: BTreeMap<String, Vec<u8>>,
     next: u64,
     tally: &'a mut Tally,
+    watched: &'a Watched,
 }
 
-pub(super) fn run(seed: u64, plan: &Plan, place: (&Path, &Path), tally: &mut Tally) -> Result<(), String> {
+pub(super) fn run(
+    seed: u64,
+    plan: &Plan,
+    place: (&Path, &Path),
+    (tally, watched): (&mut Tally, &Watched),
+) -> Result<(), String> {
     let (base, command) = place;
     let ground = Ground::new(plan.kind, base, plan.host)?;
     let rng = Prng::derived(seed, &[3]);
-    let mut cycle = Cycle { plan, ground: &ground, command, base, rng, files: BTreeMap::new(), next: 0, tally };
+    let mut cycle =
+        Cycle { plan, ground: &ground, command, base, rng, files: BTreeMap::new(), next: 0, tally, watched };
     let done = cycle.turns();
     done.map_err(|why| format!("by command: {why}\n  {plan:?}\n  {}", ground.save(&base.with_extension("kept"))))
 }
@@ -71,6 +79,7 @@ impl Cycle<'_> {
     }
 
     fn run(&mut self, words: &[&str], input: Option<&[u8]>) -> Result<Ran, String> {
+        self.watched.goes_on();
         let Some((verb, rest)) = words.split_first() else { return Err("no command".to_owned()) };
         let mut command = Command::new(self.command);
         command

@@ -10,6 +10,7 @@ use super::plan::Plan;
 use super::{Tally, pool, refusal};
 use crate::fs::bytes;
 use crate::prng::Prng;
+use crate::watch::Watched;
 
 /// Bytes of one write.
 const PIECE: u64 = 100_000;
@@ -26,6 +27,7 @@ pub(super) struct Cycle<'a> {
     model: Model,
     next: u64,
     tally: &'a mut Tally,
+    watched: &'a Watched,
     /// The other program holds space.
     loaded: bool,
     /// The reserve was there when it took it.
@@ -42,11 +44,11 @@ enum Filled {
     Stopped,
 }
 
-pub(super) fn run(seed: u64, plan: Plan, base: &Path, tally: &mut Tally) -> Result<(), String> {
+pub(super) fn run(seed: u64, plan: Plan, base: &Path, (tally, watched): (&mut Tally, &Watched)) -> Result<(), String> {
     let ground = Ground::new(plan.kind, base, plan.host)?;
     let (rng, model) = (Prng::derived(seed, &[2]), Model::default());
     let mut cycle =
-        Cycle { plan, ground: &ground, rng, model, next: 0, tally, loaded: false, reserved: false, lie: None };
+        Cycle { plan, ground: &ground, rng, model, next: 0, tally, watched, loaded: false, reserved: false, lie: None };
     let done = cycle.turns();
     done.map_err(|why| {
         let kept = base.with_extension("kept");
@@ -113,6 +115,7 @@ impl Cycle<'_> {
 
     fn open(&mut self) -> Result<Volume, String> {
         self.tally.opened += 1;
+        self.watched.goes_on();
         pool::open(self.ground, self.plan.threads).map_err(|why| format!("opening: {why}"))
     }
 
@@ -213,6 +216,7 @@ impl Cycle<'_> {
     }
 
     fn write(&mut self, volume: &Volume, file: (&str, Ino), off: u64, len: u64) -> Result<(), (String, LvError)> {
+        self.watched.goes_on();
         let data = bytes(self.rng.draw(), usize::try_from(len).unwrap_or(0));
         let shown = volume.statfs().map_err(|error| ("statfs".to_owned(), error))?.free;
         match volume.write(file.1, off, &data) {
@@ -336,6 +340,7 @@ impl Cycle<'_> {
             if !all && self.rng.one_in(3) {
                 continue;
             }
+            self.watched.goes_on();
             match volume.unlink(Ino::ROOT, name.as_bytes()) {
                 Ok(()) => self.model.unlink(&name),
                 Err(error) if self.loaded && !self.secured() => {

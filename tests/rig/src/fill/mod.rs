@@ -80,7 +80,7 @@ pub struct Place {
 /// # Errors
 /// What is wrong.
 pub fn fill_cycle(seed: u64, place: &Place, tally: &mut Tally) -> Result<(), String> {
-    let _watched = watched(|| format!("cycle with seed {seed}"));
+    let watched = watched(|| format!("a step of the cycle with seed {seed}"));
     let mut plan = plan::Plan::draw(seed, &place.kinds);
     let real: Vec<Kind> = place.kinds.iter().copied().filter(|kind| *kind != Kind::Memory).collect();
     match place.command.as_deref().filter(|_| !real.is_empty() && seed.is_multiple_of(4)) {
@@ -88,10 +88,10 @@ pub fn fill_cycle(seed: u64, place: &Place, tally: &mut Tally) -> Result<(), Str
             // A process for each handful of files: too slow for tiny ones.
             plan.sizes = if plan.sizes == plan::Sizes::Tiny { plan::Sizes::Mixed } else { plan.sizes };
             plan.kind = if real.contains(&plan.kind) { plan.kind } else { real[0] };
-            command::run(seed, &plan, (&place.base, command), tally)?;
+            command::run(seed, &plan, (&place.base, command), (tally, &watched))?;
             tally.by_command += 1;
         }
-        None => cycle::run(seed, plan, &place.base, tally)?,
+        None => cycle::run(seed, plan, &place.base, (tally, &watched))?,
     }
     *tally.cycles.entry(plan.kind).or_default() += 1;
     Ok(())
