@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::sync::MutexGuard;
 
 use super::core::{Core, lock};
+use super::host_space::Brings;
 use super::state::State;
 use super::write::regular;
 use crate::{Ino, LvError, Result};
@@ -85,11 +86,11 @@ impl Held<'_> {
         &mut self.guard
     }
 
-    /// The state, to be changed: there is room for `len` more bytes.
-    pub(crate) fn room(&mut self, len: usize) -> Result<&mut State> {
+    /// The state, to be changed: there is room for what the change brings.
+    pub(crate) fn room(&mut self, brings: Brings) -> Result<&mut State> {
         let (core, state) = (self.core, &mut *self.guard);
         core.writable()?;
-        let len = u64::try_from(len).unwrap_or(u64::MAX);
+        let len = brings.data;
         let (objects, before) = state.undo.as_ref().map_or((0, 0), |undo| (undo.len(), undo.pending()));
         if objects > OBJECTS_MAX {
             return Err(LvError::TooBig { what: "a transaction changes at most some 50,000 names and inodes" });
@@ -100,7 +101,7 @@ impl Held<'_> {
             });
         }
         state.fits(len)?;
-        core.host_room_held(state, len)?;
+        core.host_room_held(state, brings)?;
         Ok(state)
     }
 
@@ -109,7 +110,7 @@ impl Held<'_> {
         let core = self.core;
         core.writable()?;
         regular(self.state().inode(ino)?)?;
-        let state = self.room(len)?;
+        let state = self.room(Brings::data(u64::try_from(len).unwrap_or(u64::MAX)))?;
         let at = off.map_or_else(|| state.inode(ino).map(|inode| inode.attr.size), Ok)?;
         core.quota_for(state, ino, at, len)?;
         Ok(state)

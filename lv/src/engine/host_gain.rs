@@ -4,7 +4,7 @@
 use pv::Bytes;
 
 use super::core::{Core, lock};
-use super::host_space::{Device, HostNeed, ROW, SHRINK, SHRINK_TAKES, Waiting};
+use super::host_space::{Brings, Device, HostNeed, ROW, SHRINK, SHRINK_TAKES, Waiting};
 use super::namespace::UNMAP_AT_ONCE;
 use super::txg::INTENT_MAX;
 use super::write::DIRTY_ROWS;
@@ -25,11 +25,12 @@ const SETTLES: usize = 4;
 
 impl Core {
     /// Writes what is pending, gives back what nothing refers to, and looks again.
-    pub(super) fn make_host_room(&self, len: u64) -> Result<()> {
+    pub(super) fn make_host_room(&self, brings: Brings) -> Result<()> {
+        let len = brings.data;
         let mut settled = 0;
         for _ in 0..ROUNDS {
             let state = self.state()?;
-            let looked = self.look_for_room(&state, len);
+            let looked = self.look_for_room(&state, brings);
             let pending = state.pending > 0 || state.dirty.rows() > 0 || state.next_burial().is_some();
             let waste = state.space.waste();
             drop(state);
@@ -50,7 +51,7 @@ impl Core {
                 other => return other,
             }
         }
-        self.look_for_room(&*self.state()?, len)
+        self.look_for_room(&*self.state()?, brings)
     }
 
     /// Writes what is pending, and empties the logs.
@@ -133,9 +134,9 @@ impl Core {
     /// none: while the host is nearly full, few of these wait for a commit at the same time.
     pub(crate) fn small_room(&self) -> Result<()> {
         self.writable()?;
-        if !self.known_room(0) {
+        if !self.known_room(Brings::default()) {
             // How much may wait depends on it.
-            let _ = self.look_for_room(&*self.state()?, 0);
+            let _ = self.look_for_room(&*self.state()?, Brings::default());
         }
         let max = self.rows_max();
         let mut state = self.state()?;
@@ -145,14 +146,14 @@ impl Core {
         if rows > max {
             self.commit_through(txg)?;
         }
-        if self.known_room(0) {
+        if self.known_room(Brings::default()) {
             return Ok(());
         }
         let state = self.state()?;
         let (waiting, txg) = (Waiting::of(&state), state.txg);
         let hosts = self.hosts(&state)?;
         drop(state);
-        if let Some(left) = hosts.room(self, waiting).less(0) {
+        if let Some(left) = hosts.room(self, waiting).less(Brings::default()) {
             *lock(&self.host_known) = left.known();
         } else if waiting.rows.saturating_mul(ROW) > hosts.free_for_rows() / 2 {
             self.commit_through(txg)?;

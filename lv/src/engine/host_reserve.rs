@@ -231,7 +231,8 @@ impl State {
     /// Rows of the next commit, and bytes of data that go into the metadata with it.
     fn next_commit(&self) -> (u64, u64) {
         let inline = |ino: &Ino| self.inodes.get(ino).map_or(0, super::inode::Inode::pending_bytes);
-        let bytes = self.required.iter().map(inline).fold(0, u64::saturating_add);
+        let long = u64::try_from(self.dirty.long).unwrap_or(u64::MAX);
+        let bytes = self.required.iter().map(inline).fold(long, u64::saturating_add);
         (u64::try_from(self.waiting_rows()).unwrap_or(u64::MAX), bytes)
     }
 }

@@ -14,7 +14,7 @@ use pv::{LeIndex, PeIndex};
 use super::core::{Core, lock};
 use super::host_reserve::{held, reserve};
 use super::rules::Rule;
-use super::state::State;
+use super::state::{Dirty, State};
 use crate::catalogue::{Commit, Value};
 use crate::{LvError, Result};
 
@@ -53,12 +53,31 @@ pub(crate) struct HostRoom {
     pub(super) tight: bool,
 }
 
+/// What a change brings that needs room on the host, beside its rows.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Brings {
+    /// Bytes of files.
+    pub(crate) data: u64,
+    /// Bytes in long rows of metadata: values of attributes, targets of links.
+    pub(crate) long: u64,
+}
+
+impl Brings {
+    pub(crate) const fn data(bytes: u64) -> Self {
+        Self { data: bytes, long: 0 }
+    }
+
+    pub(crate) fn long(bytes: usize) -> Self {
+        Self { data: 0, long: u64::try_from(bytes).unwrap_or(u64::MAX) }
+    }
+}
+
 impl HostRoom {
     pub(super) const NONE: Self = Self { data: 0, rows: 0, tight: true };
 
     /// Takes the cost of a change off; `None` when it is not there.
-    pub(super) fn less(self, cost: u64) -> Option<Self> {
-        let operation = OPERATION_ROWS.saturating_mul(ROW);
+    pub(super) fn less(self, Brings { data: cost, long }: Brings) -> Option<Self> {
+        let operation = rows_needed(long);
         let rows = self.rows.checked_sub(operation)?;
         // Both come from the same bytes.
         let data = self.data.checked_sub(cost)?.saturating_sub(operation);
@@ -73,6 +92,12 @@ impl HostRoom {
             tight: self.data.min(self.rows) < STEP,
         }
     }
+}
+
+/// Bytes for rows that one operation takes, with so many bytes in long ones.
+fn rows_needed(long: u64) -> u64 {
+    let long = u64::try_from(rows_like(usize::try_from(long).unwrap_or(usize::MAX))).unwrap_or(u64::MAX);
+    OPERATION_ROWS.saturating_add(long).saturating_mul(ROW)
 }
 
 /// A host filesystem.
@@ -150,7 +175,7 @@ impl State {
         // A file with data in memory will have some more, and every extent that its data goes to.
         let extents = usize::try_from(self.pending).unwrap_or(usize::MAX) / self.space.extent().max(1);
         let next = self.waiting.len().saturating_add(extents).saturating_mul(3).saturating_add(self.dirty.rows());
-        next.saturating_add(self.unfinished)
+        next.saturating_add(self.unfinished).saturating_add(self.dirty.long_rows())
     }
 }
 
@@ -158,7 +183,18 @@ impl State {
 pub(super) fn rows_of(commit: &Commit) -> usize {
     let blob = |value: &Value| if let Value::Blob(bytes) = value { bytes.len() } else { 0 };
     let bytes = commit.ops.iter().flat_map(|op| &op.values).map(blob).fold(0, usize::saturating_add);
-    commit.ops.len().saturating_add(bytes / usize::try_from(ROW).unwrap_or(usize::MAX))
+    commit.ops.len().saturating_add(rows_like(bytes))
+}
+
+/// Rows that take as much of the file as so many bytes in a long one, of which each copy keeps a second one for the others.
+fn rows_like(bytes: usize) -> usize {
+    bytes.saturating_mul(2) / usize::try_from(GROWTH).unwrap_or(usize::MAX)
+}
+
+impl Dirty {
+    fn long_rows(&self) -> usize {
+        rows_like(self.long)
+    }
 }
 
 fn folder(path: &Path) -> &Path {
@@ -182,8 +218,10 @@ impl Hosts {
             let copies = self.logs.iter().filter(|(other, _)| other == number).count();
             let copies = u64::try_from(copies).unwrap_or(1).max(1);
             // The log may take of the reserve until it is emptied; the file grows into its free pages first.
-            let log = device.free.saturating_sub(device.reserve / 2) / copies;
-            let file = (device.usable(HostNeed::Small) / copies).saturating_add(self.rows_again);
+            // With less than that left, what is free inside the PVs could not be given back.
+            let log = device.free.saturating_sub(SHRINK_TAKES.max(device.reserve / 2)) / copies;
+            let again = self.rows_again.saturating_sub(waiting.rows.saturating_mul(GROWTH));
+            let file = (device.usable(HostNeed::Small) / copies).saturating_add(again);
             left = left.min(log).min(file.saturating_mul(ROW / GROWTH));
         }
         let with_pvs: BTreeSet<u64> = self.pvs.values().map(|(device, _)| *device).collect();
@@ -297,20 +335,20 @@ impl Core {
         bytes.saturating_add(EXTENT.saturating_mul(bytes.div_ceil(self.extent_size.bytes())))
     }
 
-    /// Returns when the host has room for `len` more bytes of data and an operation's rows of metadata.
-    pub(crate) fn host_room(&self, len: u64) -> Result<()> {
+    /// Returns when the host has room for what a change brings and an operation's rows of metadata.
+    pub(crate) fn host_room(&self, brings: Brings) -> Result<()> {
         if !self.options.switches.keep(Rule::HostRoom) {
             return Ok(());
         }
-        if self.known_room(len) || self.look_for_room(&*self.state()?, len).is_ok() {
+        if self.known_room(brings) || self.look_for_room(&*self.state()?, brings).is_ok() {
             return Ok(());
         }
-        self.make_host_room(len)
+        self.make_host_room(brings)
     }
 
     /// As [`host_room`](Self::host_room), for whoever holds the state and can do nothing about it.
-    pub(crate) fn host_room_held(&self, state: &State, len: u64) -> Result<()> {
-        if self.known_room(len) { Ok(()) } else { self.look_for_room(state, len) }
+    pub(crate) fn host_room_held(&self, state: &State, brings: Brings) -> Result<()> {
+        if self.known_room(brings) { Ok(()) } else { self.look_for_room(state, brings) }
     }
 
     /// Bytes of data that the host can take beside what is pending, extents included that only wait to be deleted.
@@ -351,7 +389,7 @@ impl Core {
         let room = hosts.room_with(self, Waiting::of(state), state.space.dead_bytes());
         let extent = self.extent_size.bytes();
         // Others write meanwhile; and when metadata has no room, pages go back to the host first.
-        let kept = match room.less(0) {
+        let kept = match room.less(Brings::default()) {
             Some(_) => SHRINK,
             None if hosts.pvs_can_help_rows(state.space.dead_bytes()) => SHRINK_TAKES,
             None => return Ok(0),
@@ -363,23 +401,25 @@ impl Core {
         Ok(whole.saturating_mul(extent).saturating_add(rest.saturating_sub(EXTENT)))
     }
 
-    /// Takes what `len` bytes may cost off what is known to be there.
-    pub(super) fn known_room(&self, len: u64) -> bool {
+    /// Takes what a change may cost off what is known to be there.
+    pub(super) fn known_room(&self, brings: Brings) -> bool {
+        let len = brings.data;
         // Its part of an extent: the last one of many was counted whole when the host was looked at.
         let part = u128::from(len).saturating_mul(u128::from(EXTENT)) / u128::from(self.extent_size.bytes().max(1));
         let cost = len.saturating_add(u64::try_from(part).unwrap_or(u64::MAX));
         let mut known = lock(&self.host_known);
-        let Some(left) = known.less(cost) else { return false };
+        let Some(left) = known.less(Brings { data: cost, ..brings }) else { return false };
         *known = left;
         true
     }
 
-    pub(super) fn look_for_room(&self, state: &State, len: u64) -> Result<()> {
+    pub(super) fn look_for_room(&self, state: &State, brings: Brings) -> Result<()> {
+        let len = brings.data;
         let room = self.hosts(state)?.room(self, Waiting::of(state));
-        let Some(left) = room.less(self.data_cost(len)) else {
+        let Some(left) = room.less(Brings { data: self.data_cost(len), ..brings }) else {
             *lock(&self.host_known) = HostRoom::NONE;
             let beside = self.data_cost(len).saturating_sub(len);
-            let rows = OPERATION_ROWS.saturating_mul(ROW);
+            let rows = rows_needed(brings.long);
             let data = (room.data.saturating_sub(beside), len);
             let metadata = self.wals.first().map(|wal| wal.with_extension("meta"));
             return Err(match metadata {

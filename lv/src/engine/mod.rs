@@ -50,6 +50,7 @@ pub(crate) use core::{Core, lock};
 pub use core::{Quota, VolumeOptions};
 pub(crate) use directory::{bucket_at, bucket_of};
 pub(crate) use held::Held;
+pub(crate) use host_space::Brings;
 pub(crate) use lock_table::Wanted;
 pub(crate) use own::own_to_read;
 pub use rules::{Rule, TestSwitches};

@@ -177,6 +177,7 @@ impl State {
         self.vacant(parent, name)?;
         let is_dir = node.kind == Kind::Directory;
         let node = self.inherited(parent, node)?;
+        self.dirty.long = self.dirty.long.saturating_add(target.as_ref().map_or(0, |target| target.len()));
         let attr = self.new_inode(parent, &node, if is_dir { 2 } else { 1 }, target, now);
         let ino = attr.ino;
         if is_dir {

@@ -46,6 +46,8 @@ pub(crate) struct Dirty {
     /// Windows after the first.
     pub(crate) windows: BTreeSet<(Ino, u64)>,
     pub(crate) fs: bool,
+    /// Bytes of long rows among them, at most.
+    pub(crate) long: usize,
 }
 
 impl Dirty {

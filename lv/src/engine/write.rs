@@ -3,6 +3,7 @@
 use std::sync::MutexGuard;
 
 use super::core::Core;
+use super::host_space::Brings;
 use super::inode::Inode;
 use super::namespace::{SIZE_MAX, UNMAP_AT_ONCE};
 use super::state::{State, TINY};
@@ -179,7 +180,7 @@ impl Core {
     pub(crate) fn make_room(&self, ino: Ino, off: Option<u64>, len: u64) -> Result<()> {
         self.wait_for_memory(ino, len)?;
         self.volume_room(len)?;
-        if self.known_room(len) {
+        if self.known_room(Brings::data(len)) {
             return Ok(());
         }
         let mut state = self.state()?;
@@ -187,13 +188,13 @@ impl Core {
         drop(state);
         let tiny = size.max(off.unwrap_or(size).saturating_add(len)) <= u64::from(TINY);
         // It goes where the rows go.
-        self.host_room(if tiny { 0 } else { len })
+        self.host_room(Brings::data(if tiny { 0 } else { len }))
     }
 
     /// Returns when the volume and the host have room for `len` more bytes.
     pub(crate) fn space_for(&self, len: u64) -> Result<()> {
         self.volume_room(len)?;
-        self.host_room(len)
+        self.host_room(Brings::data(len))
     }
 
     /// Returns when the volume has room for `len` more bytes.
@@ -238,9 +239,14 @@ impl Core {
 
     /// Returns when one more namespace operation can be taken.
     pub(crate) fn metadata_room(&self) -> Result<()> {
+        self.metadata_room_for(0)
+    }
+
+    /// The same for one that brings a long row with so many bytes.
+    pub(crate) fn metadata_room_for(&self, long: usize) -> Result<()> {
         self.writable()?;
         self.wait_for_memory(Ino::ROOT, 0)?;
-        self.host_room(0)
+        self.host_room(Brings::long(long))
     }
 
     /// Whoever filled the memory waits for it to be emptied; others may still take a little.

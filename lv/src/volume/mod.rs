@@ -224,7 +224,7 @@ impl Volume {
     fn make(&self, parent: Ino, name: &[u8], node: &NewNode, target: Option<Arc<[u8]>>) -> Result<Attr> {
         let _counted = self.core.meter.metadata.start();
         let now = self.now();
-        self.core.metadata_room()?;
+        self.core.metadata_room_for(target.as_ref().map_or(0, |target| target.len()))?;
         let mut state = self.core.state()?;
         self.core.one_more_file(&state)?;
         state.make(parent, name, node, target, now)

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::Volume;
-use crate::engine::{Core, Held};
+use crate::engine::{Brings, Core, Held};
 use crate::path::Parent;
 use crate::{Attr, DirEntry, Ino, Kind, LvError, Nanos, NewNode, Rename, Result, SetAttr, SetXattr};
 
@@ -98,7 +98,7 @@ impl Transaction<'_> {
     pub fn setattr(&mut self, ino: Ino, set: &SetAttr) -> Result<Attr> {
         let _counted = self.core.meter.metadata.start();
         let now = self.now;
-        self.held.room(0)?.set_attr(ino, set, now)
+        self.held.room(Brings::default())?.set_attr(ino, set, now)
     }
 
     /// As [`Volume::create`].
@@ -130,7 +130,7 @@ impl Transaction<'_> {
     fn make(&mut self, parent: Ino, name: &[u8], node: &NewNode, target: Option<&[u8]>) -> Result<Attr> {
         let _counted = self.core.meter.metadata.start();
         let now = self.now;
-        let state = self.held.room(0)?;
+        let state = self.held.room(Brings::long(target.map_or(0, <[u8]>::len)))?;
         self.core.one_more_file(state)?;
         state.make(parent, name, node, target.map(Into::into), now)
     }
@@ -151,7 +151,7 @@ impl Transaction<'_> {
     pub fn link(&mut self, ino: Ino, parent: Ino, name: &[u8]) -> Result<Attr> {
         let _counted = self.core.meter.metadata.start();
         let now = self.now;
-        self.held.room(0)?.link(ino, parent, name, now)
+        self.held.room(Brings::default())?.link(ino, parent, name, now)
     }
 
     /// As [`Volume::unlink`].
@@ -161,7 +161,7 @@ impl Transaction<'_> {
     pub fn unlink(&mut self, parent: Ino, name: &[u8]) -> Result<()> {
         let _counted = self.core.meter.metadata.start();
         let now = self.now;
-        self.held.room(0)?.unlink(parent, name, now)
+        self.held.room(Brings::default())?.unlink(parent, name, now)
     }
 
     /// As [`Volume::rmdir`].
@@ -171,7 +171,7 @@ impl Transaction<'_> {
     pub fn rmdir(&mut self, parent: Ino, name: &[u8]) -> Result<()> {
         let _counted = self.core.meter.metadata.start();
         let now = self.now;
-        self.held.room(0)?.rmdir(parent, name, now)
+        self.held.room(Brings::default())?.rmdir(parent, name, now)
     }
 
     /// As [`Volume::rename`].
@@ -181,7 +181,7 @@ impl Transaction<'_> {
     pub fn rename(&mut self, from: (Ino, &[u8]), to: (Ino, &[u8]), how: Rename) -> Result<()> {
         let _counted = self.core.meter.metadata.start();
         let now = self.now;
-        self.held.room(0)?.rename(from, to, how, now)
+        self.held.room(Brings::default())?.rename(from, to, how, now)
     }
 
     /// As [`Volume::readdir`].
@@ -238,7 +238,7 @@ impl Transaction<'_> {
     pub fn punch(&mut self, ino: Ino, start: u64, end: u64) -> Result<()> {
         let _counted = self.core.meter.metadata.start();
         let now = self.now;
-        self.held.room(0)?.punch(ino, start, end, now)
+        self.held.room(Brings::default())?.punch(ino, start, end, now)
     }
 
     /// As [`Volume::getxattr`].
@@ -266,7 +266,7 @@ impl Transaction<'_> {
     pub fn setxattr(&mut self, ino: Ino, name: &[u8], value: &[u8], how: SetXattr) -> Result<()> {
         let _counted = self.core.meter.metadata.start();
         let now = self.now;
-        self.held.room(0)?.set_xattr(ino, name, value, how, now)
+        self.held.room(Brings::long(value.len()))?.set_xattr(ino, name, value, how, now)
     }
 
     /// As [`Volume::removexattr`].
@@ -276,6 +276,6 @@ impl Transaction<'_> {
     pub fn removexattr(&mut self, ino: Ino, name: &[u8]) -> Result<()> {
         let _counted = self.core.meter.metadata.start();
         let now = self.now;
-        self.held.room(0)?.remove_xattr(ino, name, now)
+        self.held.room(Brings::default())?.remove_xattr(ino, name, now)
     }
 }

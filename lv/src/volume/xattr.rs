@@ -32,7 +32,7 @@ impl Volume {
     pub fn setxattr(&self, ino: Ino, name: &[u8], value: &[u8], how: SetXattr) -> Result<()> {
         let _counted = self.core.meter.metadata.start();
         let now = self.now();
-        self.core.metadata_room()?;
+        self.core.metadata_room_for(value.len())?;
         self.core.state()?.set_xattr(ino, name, value, how, now)
     }
 

@@ -126,6 +126,40 @@ fn what_was_deleted_on_a_full_disk_can_be_written_again() {
     }
 }
 
+/// They lie in the metadata, one row each, and may be as large as many rows.
+#[test]
+fn large_attributes_are_refused_on_a_full_disk_before_they_keep_others_from_being_committed() {
+    for value in [65_536, 20_000, 5_000] {
+        let (disk, pool) = disk();
+        let volume = open(&disk, &pool).unwrap();
+        let count = fill(&volume).unwrap();
+        let mut refused = 0;
+        for n in 0..20 * count {
+            let ino = volume.lookup(Ino::ROOT, format!("f{}", n % count).as_bytes()).unwrap().ino;
+            let name = format!("user.{}", n / count);
+            match volume.setxattr(ino, name.as_bytes(), &bytes(n, value), lv::SetXattr::Any) {
+                Ok(()) => {}
+                Err(error) => {
+                    assert!(matches!(error, LvError::HostFull { .. }), "{error}");
+                    refused += 1;
+                    if refused > 5 {
+                        break;
+                    }
+                }
+            }
+        }
+        assert!(refused > 5, "all attributes of {value} bytes were taken by a full disk");
+        volume.sync().unwrap_or_else(|error| panic!("with {value} bytes each: {error}"));
+        for n in 0..count {
+            let gone = volume.unlink(Ino::ROOT, format!("f{n}").as_bytes());
+            gone.unwrap_or_else(|error| panic!("f{n} with {value} bytes each: {error}"));
+        }
+        volume.sync().unwrap();
+        put(&volume, "again", &bytes(1, 5_000_000)).unwrap();
+        volume.close().unwrap();
+    }
+}
+
 /// The more files an extent holds the more rows its emptying changes, for which there must be room in each copy.
 #[test]
 fn half_empty_extents_of_many_files_are_compacted_on_a_full_disk() {
