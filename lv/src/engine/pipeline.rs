@@ -112,6 +112,12 @@ impl Pipeline {
         self.rounds.get_mut(usize::try_from(number.checked_sub(self.first)?).ok()?)
     }
 
+    /// Why a worker takes no more jobs: its last report says so, which may not have been read yet.
+    fn failure(&mut self) -> LvError {
+        self.running.clear();
+        self.reports.try_iter().find_map(|(_, written)| written.err()).unwrap_or_else(died)
+    }
+
     /// Forgets everything and waits until the PVs' workers have ended.
     pub(crate) fn stop(&mut self) {
         for (_, Worker { queue, thread }) in std::mem::take(&mut self.workers) {
@@ -159,7 +165,7 @@ impl Core {
             Some(worker) => worker.queue.send(job).is_ok(),
             None => report.send((job.flush, write(&*store, &job, &meter))).is_ok(),
         };
-        if sent { Ok(()) } else { Err(self.poison(died())) }
+        if sent { Ok(()) } else { Err(self.poison(token.failure())) }
     }
 
     /// Waits until everything on its way is durable and taken over.

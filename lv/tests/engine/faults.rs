@@ -51,6 +51,28 @@ fn a_failure_at_any_pv_commit_leaves_no_extent_that_nobody_names() {
     }
 }
 
+/// The worker of a PV ends with its first failure, while more is on its way to it.
+#[test]
+fn whoever_sends_a_worker_more_after_its_failure_is_told_of_that() {
+    for round in 0..12 {
+        let store = Arc::new(FaultStore::new(MemStore::default()));
+        let dir = tempfile::tempdir().unwrap();
+        let env = Env { threads: true, ..Env::system() };
+        let mut rig = Rig::on(dir, env, vec![store.clone() as Arc<dyn ExtentStore>], 1000, 65536, 1);
+        (rig.options.dirty_bytes, rig.options.flush_bytes) = (64 << 20, 64 << 20);
+        let volume = rig.open();
+        let file = volume.create(Ino::ROOT, b"f", &NewNode::file(0o600)).unwrap().ino;
+        volume.sync().unwrap();
+        volume.write(file, 0, &pattern(round, 40 << 20)).unwrap();
+        store.plan(Fault { op: FaultOp::Commit, at: 1, kind: FaultKind::Io, after: round % 2 == 0, lasting: true });
+        let failed = volume.sync().unwrap_err();
+        assert!(matches!(failed, LvError::Pv(_)), "{failed}");
+        let stopped = volume.sync().unwrap_err().to_string();
+        assert!(!stopped.contains("thread"), "{stopped}");
+        volume.abandon();
+    }
+}
+
 #[test]
 fn a_former_owner_that_wakes_up_is_refused_and_changes_nothing() {
     let rig = Rig::new(2, 32, 65536);
