@@ -11,6 +11,7 @@ use pv::{Access, Env, Pv};
 use vg::{PoolFiles, VolumeGroup};
 
 use super::super::claims::every_extent_is_its_owners;
+use super::super::group::check_volume;
 use super::super::weak::Weakness;
 use super::act::{Done, act, activated, dir, open, pv_path, state};
 use super::generate::VgGenerator;
@@ -113,7 +114,7 @@ impl Run {
     }
 
     /// Every volume can be activated, and its files are in a state that they may have.
-    fn volumes(&self, env: &Env, now: &VgState, moment: Moment) -> Result<(), String> {
+    fn volumes(&self, env: &Env, now: &VgState, moment: Moment, rng: &mut Prng) -> Result<(), String> {
         for (name, lv) in &now.lvs {
             let volume = activated(env, name, self.settings)?;
             let found = Snapshot::read(&volume).map_err(|error| format!("{name}: {error}"))?;
@@ -121,6 +122,9 @@ impl Run {
             let Some(files) = self.files.get(&lv.uuid) else { return Err(format!("{name} is nobody's")) };
             let (done, begun) = (files.until(moment.done), files.until(moment.begun));
             files.history.judge(&found, done, begun).map_err(|error| format!("{name}: {error}"))?;
+            if rng.one_in(4) {
+                check_volume(env, dir(), &super::act::lv(name)?, 0).map_err(|error| format!("{name}: {error}"))?;
+            }
         }
         Ok(())
     }
@@ -186,7 +190,7 @@ impl Check for Run {
                 now
             }
         };
-        self.volumes(&env, &self.at(now).group, moment)?;
+        self.volumes(&env, &self.at(now).group, moment, &mut rng)?;
         if rng.one_in(2) {
             let group = self.redo(&env, now, moment)?;
             if rng.one_in(2) {
