@@ -6,8 +6,10 @@ use pv::Env;
 
 use crate::catalogue::TUNING;
 
-/// What SQLite takes for a commit whatever it holds.
+/// What SQLite takes for a commit whatever it holds, at most.
 pub(super) const COMMIT: u64 = 128 * 1024;
+/// What it mostly takes: a header and a part of the log's index.
+pub(super) const SMALL_COMMIT: u64 = 48 * 1024;
 /// A row, when rows of the same page come together.
 const PACKED_ROW: u64 = 512;
 /// What a page takes in a log beside itself.
@@ -48,10 +50,14 @@ impl Cost {
     /// Bytes for rows that take so many bytes of a log, and for data: that goes into the logs and into the files, which must
     /// be able to take what the logs hold or nobody can open the volume.
     fn of(self, rows: u64, log: u64, inline: u64) -> u64 {
+        self.beside(COMMIT, (rows, log, inline))
+    }
+
+    fn beside(self, commit: u64, (rows, log, inline): (u64, u64, u64)) -> u64 {
         let twice = inline.saturating_mul(2);
         let kept = if self.copies > 1 { twice } else { 0 };
         let kept = kept.saturating_add(rows.saturating_mul(self.kept_row()));
-        log.saturating_add(twice).saturating_add(kept).saturating_add(COMMIT).saturating_mul(self.copies)
+        log.saturating_add(twice).saturating_add(kept).saturating_add(commit).saturating_mul(self.copies)
     }
 
     /// At most: each row is alone in its page, or all pages that there are change once, and rows fill new ones, in the log
@@ -64,7 +70,7 @@ impl Cost {
 
     /// When rows of the same page come together, as they mostly do.
     pub(super) fn likely(self, rows: u64, inline: u64) -> u64 {
-        self.of(rows, rows.saturating_mul(PACKED_ROW), inline)
+        self.beside(SMALL_COMMIT, (rows, rows.saturating_mul(PACKED_ROW), inline))
     }
 
     /// The rows of which [`most`](Self::most) is not more than so many bytes.

@@ -8,7 +8,7 @@ use std::sync::MutexGuard;
 use pv::{Bytes, Env, HostSpace};
 use vg::VolumeExtents;
 
-use super::commit_cost::{COMMIT, Cost};
+use super::commit_cost::{COMMIT, Cost, SMALL_COMMIT};
 use super::core::Core;
 use super::host_space::{HostNeed, MIB, margin};
 use super::rules::Rule;
@@ -130,7 +130,7 @@ impl Core {
             return Ok(state);
         }
         drop(state);
-        if self.longest_log() > COMMIT {
+        if self.longest_log() > SMALL_COMMIT {
             // A log that was moved into its file keeps its length otherwise.
             self.empty_logs_of(copies)?;
         }

@@ -126,6 +126,23 @@ fn what_was_deleted_on_a_full_disk_can_be_written_again() {
     }
 }
 
+#[test]
+fn a_small_deletion_needs_no_more_of_a_full_disk_than_it_takes() {
+    let (disk, pool) = disk_of(Shape { copies: 1, ..SHAPE });
+    let volume = open(&disk, &pool).unwrap();
+    for n in 0..20 {
+        put(&volume, &format!("f{n}"), &bytes(n, 30_000)).unwrap();
+    }
+    volume.sync().unwrap();
+    pv::Host::remove_file(&disk.host(), std::path::Path::new("/p0.db.d/reserve")).unwrap();
+    disk.set_free(100_000);
+    for n in 0..20 {
+        volume.unlink(Ino::ROOT, format!("f{n}").as_bytes()).unwrap();
+        volume.sync().unwrap();
+    }
+    volume.close().unwrap();
+}
+
 /// They lie in the metadata, one row each, and may be as large as many rows.
 #[test]
 fn large_attributes_are_refused_on_a_full_disk_before_they_keep_others_from_being_committed() {
