@@ -124,7 +124,7 @@ impl fmt::Display for Notice {
             }
             Self::Unusable { error } => write!(f, "{error}"),
             Self::DamagedCopies { path, count } => {
-                write!(f, "{}: {count} damaged copies of the descriptor", path.display())
+                write!(f, "{}: damaged copies of the descriptor: {count}", path.display())
             }
             Self::Recovered { path } => write!(f, "{}: an interrupted write was rolled back", path.display()),
             Self::Interrupted { path } => PvError::NeedsRecovery { path: path.clone() }.fmt(f),

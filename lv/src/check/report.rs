@@ -118,7 +118,7 @@ impl CheckReport {
     pub(super) fn structure(&mut self, object: Object, found: crate::Result<usize>) {
         match found {
             Ok(0) => {}
-            Ok(count) => self.problem(object, format!("its pages contradict each other ({count} places or more)")),
+            Ok(count) => self.problem(object, format!("its pages contradict each other (places: at least {count})")),
             Err(error) => self.failure(object, &error),
         }
     }

@@ -145,7 +145,7 @@ impl Check {
             for member in group.pvs().iter().filter(|member| whole || told.used.contains(&member.uuid)) {
                 let what = match member.contradictions() {
                     Ok(None | Some(0)) => continue,
-                    Ok(Some(count)) => format!("its pages contradict each other ({count} places or more)"),
+                    Ok(Some(count)) => format!("its pages contradict each other (places: at least {count})"),
                     Err(error) => chain(&error),
                 };
                 let line = format!("{}: {what}", shown(&member.path));
@@ -235,7 +235,7 @@ fn tell(ui: &mut Ui<'_>, name: &LvName, report: &CheckReport) {
         let seen = report.checked;
         let copies = if seen.copies == 1 { "one copy" } else { &format!("{} copies", seen.copies) };
         ui.say(&format!(
-            "{name}: clean ({} inodes, {} extents, {} rows in {copies} of the metadata, {} bytes of files)",
+            "{name}: clean ({} inodes, {} extents, {} rows in {copies} of the metadata, {} bytes of files read)",
             seen.inodes, seen.extents, seen.rows, seen.bytes
         ));
     }

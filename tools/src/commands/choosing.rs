@@ -1,5 +1,7 @@
 //! Which volumes the arguments name.
 
+use std::collections::BTreeSet;
+
 use anyfs_lvm::pv::Access;
 
 use crate::args::{LvName, lv_name};
@@ -26,7 +28,7 @@ impl Chosen {
     }
 }
 
-/// The volumes that `names` mean, a group's name all of its volumes, no name all there are.
+/// The volumes that `names` mean, a group's name all of its volumes, no name all there are; each once.
 pub(super) fn volumes(session: &Session, ui: &mut Ui<'_>, names: &[String], access: Access) -> Done<Chosen> {
     let model = session.model(ui, access)?;
     let mut chosen = Chosen::default();
@@ -51,5 +53,7 @@ pub(super) fn volumes(session: &Session, ui: &mut Ui<'_>, names: &[String], acce
             }
         }
     }
+    let mut seen = BTreeSet::new();
+    chosen.volumes.retain(|name| seen.insert(name.to_string()));
     Ok(chosen)
 }
