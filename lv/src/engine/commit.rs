@@ -280,7 +280,8 @@ impl Core {
         if self.move_logs(&copies, Checkpoint::Look)? < turn {
             return Ok(());
         }
-        self.move_logs(&copies, Checkpoint::Passive)?;
+        let says_nothing = self.options.switches.keep(Rule::HeldCheckpoint);
+        self.move_logs(&copies, if says_nothing { Checkpoint::Passive } else { Checkpoint::Held })?;
         let held = lock(&self.copies);
         self.move_logs(&copies, Checkpoint::Held)?;
         drop(held);

@@ -32,6 +32,8 @@ pub enum Rule {
     AllCopies,
     /// What a log holds at activation counts once it is in its file.
     DurableLog,
+    /// Only a checkpoint that no commit runs beside says what a file has of its log.
+    HeldCheckpoint,
     /// A copy of the catalogue that missed a commit is made equal before it counts.
     EqualCopies,
     /// A change is accepted only when the hosts have room for it.

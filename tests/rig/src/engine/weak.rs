@@ -35,7 +35,7 @@ pub enum Weakness {
 }
 
 /// The engine's own rules by what is done instead.
-const RULES: [(&str, Rule); 15] = [
+const RULES: [(&str, Rule); 16] = [
     ("reuse-at-once", Rule::DeferredReuse),
     ("no-catalogue-fence", Rule::CatalogueFence),
     ("blind-takeover", Rule::UnchangedCatalogue),
@@ -47,6 +47,7 @@ const RULES: [(&str, Rule); 15] = [
     ("go-on", Rule::StopAfterFailure),
     ("first-copy", Rule::AllCopies),
     ("trust-log", Rule::DurableLog),
+    ("checkpoint-beside", Rule::HeldCheckpoint),
     ("unequal-copies", Rule::EqualCopies),
     ("blind-host", Rule::HostRoom),
     ("unfinished", Rule::UnfinishedFirst),
