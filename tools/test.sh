@@ -163,7 +163,7 @@ explore() {
     for workload in "${workloads[@]}"; do
         # Changes of the descriptor take longer to judge: volumes are opened, and changes done again.
         least=300
-        if [ "$workload" = descriptor ]; then least=100; fi
+        if [ "$workload" = descriptor ]; then least=200; fi
         rig explore --workload "$workload" --seed "$1" --seconds "$seconds" --at-least "$least"
     done
 }

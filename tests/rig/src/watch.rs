@@ -9,11 +9,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
 
-static RUNNING: Mutex<BTreeMap<u64, (Instant, String)>> = Mutex::new(BTreeMap::new());
+/// What is watched: since when, how many times the limit it may take, and what it is.
+type Running = BTreeMap<u64, (Instant, u32, String)>;
+
+static RUNNING: Mutex<Running> = Mutex::new(BTreeMap::new());
 static NEXT: AtomicU64 = AtomicU64::new(0);
 static LIMIT: Once = Once::new();
 
-fn running() -> MutexGuard<'static, BTreeMap<u64, (Instant, String)>> {
+fn running() -> MutexGuard<'static, Running> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -23,8 +26,9 @@ pub fn watch(limit: Duration) {
         std::thread::spawn(move || {
             loop {
                 std::thread::sleep(Duration::from_millis(500));
-                let late = running().values().find(|(since, _)| since.elapsed() > limit).map(|(_, what)| what.clone());
-                if let Some(what) = late {
+                let late = |(since, times, _): &&(Instant, u32, String)| since.elapsed() > limit * *times;
+                let late = running().values().find(late).map(|(_, times, what)| (limit * *times, what.clone()));
+                if let Some((limit, what)) = late {
                     let _ = writeln!(std::io::stderr(), "after {limit:?} still running: {what}");
                     std::process::abort();
                 }
@@ -39,15 +43,20 @@ pub(crate) struct Watched(u64);
 
 /// Watches until the guard is dropped.
 pub(crate) fn watched(what: impl FnOnce() -> String) -> Watched {
+    watched_for(1, what)
+}
+
+/// The same for something of many steps, which may take so many times as long.
+pub(crate) fn watched_for(times: u32, what: impl FnOnce() -> String) -> Watched {
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    running().insert(number, (Instant::now(), what()));
+    running().insert(number, (Instant::now(), times, what()));
     Watched(number)
 }
 
 impl Watched {
     /// Another step of it was done: the time begins anew.
     pub(crate) fn goes_on(&self) {
-        if let Some((since, _)) = running().get_mut(&self.0) {
+        if let Some((since, ..)) = running().get_mut(&self.0) {
             *since = Instant::now();
         }
     }

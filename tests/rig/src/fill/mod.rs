@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 pub use ground::{Kind, ext4_works, namespace};
 
-use crate::watch::watched;
+use crate::watch::{watched, watched_for};
 
 /// What cycles did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,6 +80,7 @@ pub struct Place {
 /// # Errors
 /// What is wrong.
 pub fn fill_cycle(seed: u64, place: &Place, tally: &mut Tally) -> Result<(), String> {
+    let _cycle = watched_for(5, || format!("the cycle with seed {seed}"));
     let watched = watched(|| format!("a step of the cycle with seed {seed}"));
     let mut plan = plan::Plan::draw(seed, &place.kinds);
     let real: Vec<Kind> = place.kinds.iter().copied().filter(|kind| *kind != Kind::Memory).collect();
