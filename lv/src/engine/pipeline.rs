@@ -114,6 +114,7 @@ impl Pipeline {
 
     /// Why a worker takes no more jobs: its last report says so, which may not have been read yet.
     fn failure(&mut self) -> LvError {
+        // What others still write, nobody will ask for.
         self.running.clear();
         self.reports.try_iter().find_map(|(_, written)| written.err()).unwrap_or_else(died)
     }

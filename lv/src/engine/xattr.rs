@@ -92,8 +92,8 @@ impl State {
             let bytes = |n| u64::try_from(n).unwrap_or(u64::MAX);
             return Err(LvError::NoSpace { free: bytes(free), needed: bytes(needed) });
         }
+        let before = have.insert(name.into(), value.into()).map_or(0, |old| xattr_mark(name, &old));
         self.dirty.long = self.dirty.long.saturating_add(value.len());
-        let before = self.xattrs(ino)?.insert(name.into(), value.into()).map_or(0, |old| xattr_mark(name, &old));
         self.changed_xattr(ino, name, xattr_mark(name, value).wrapping_sub(before), now)
     }
 
