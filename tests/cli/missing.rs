@@ -82,6 +82,13 @@ fn a_moved_pool_opens_and_heals_the_list() {
     let lost = place.run("vgs");
     assert_eq!((lost.code, lost.out.as_str()), (0, ""));
     assert!(lost.err.contains("None of the 2 known physical volumes was found"), "{}", lost.err);
+    // Whatever looks for a volume says so, once.
+    for line in ["ls vg0/home:/", "cat vg0/home:/f", "lvextend -l +1 vg0/home", "check vg0", "df vg0"] {
+        let lost = place.run(line);
+        let told = ["None of the 2 known physical volumes", "hint: say where they are now", "\"vg0\" not found"];
+        let once = told.iter().all(|text| lost.err.matches(text).count() == 1);
+        assert!(lost.code == 5 && once, "{line}: {lost:?}");
+    }
     assert_eq!(place.run("--pool two cat vg0/home:/f").ok(), "here");
     assert_eq!(place.run("vgs --noheadings -o name").ok(), "  vg0\n");
     // One file alone that moved is found beside the others.

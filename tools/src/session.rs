@@ -8,7 +8,6 @@ use crate::args::Common;
 use crate::devices::Devices;
 use crate::failure::{Done, Failure, code};
 use crate::picture::shown;
-use crate::ui::Ui;
 
 /// Where PVs are looked for.
 #[derive(Debug)]
@@ -151,6 +150,18 @@ impl Session {
         Ok(())
     }
 
+    /// What to say when the list names PVs and none of them is where it was.
+    pub(crate) fn lost(&self) -> Done<Option<String>> {
+        if !self.is_listed() || !self.paths()?.is_empty() {
+            return Ok(None);
+        }
+        let list = Devices::from_env()?.read()?;
+        Ok(list.values().next().map(|one| {
+            let folder = shown(one.parent().unwrap_or(one));
+            format!("None of the {} known physical volumes was found (they were in {folder}).", list.len())
+        }))
+    }
+
     /// Free bytes of the host filesystem where `path` is or will be.
     pub(crate) fn host_free(&self, path: &Path) -> Option<u64> {
         let folder = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -158,21 +169,14 @@ impl Session {
     }
 }
 
+/// What to do when all known PVs are somewhere else.
+pub(crate) const SAY_WHERE: &str = "say where they are now, once: --pool DIR";
+
 /// A path as a word of a shell's command line.
 fn word(path: &Path) -> String {
     let name = shown(path);
     let plain = |c: char| c.is_alphanumeric() || "/._-+,:=@%".contains(c);
     if name.chars().all(plain) { name } else { format!("'{}'", name.replace('\'', r"'\''")) }
-}
-
-/// Says so when the list names PVs and none of them is where it was.
-pub(crate) fn tell_lost(ui: &mut Ui<'_>) -> Done {
-    let list = Devices::from_env()?.read()?;
-    let Some(one) = list.values().next() else { return Ok(()) };
-    let folder = shown(one.parent().unwrap_or(one));
-    ui.warn(&format!("None of the {} known physical volumes was found (they were in {folder}).", list.len()));
-    ui.complain("hint: say where they are now, once: --pool DIR");
-    Ok(())
 }
 
 /// What `--test` can check about a new PV.

@@ -10,7 +10,7 @@ use crate::in_use;
 use crate::mounting::locked_out;
 use crate::picture::{self, Files, Found};
 use crate::report::model::Model;
-use crate::session::{Session, group_not_found, tell_lost};
+use crate::session::{SAY_WHERE, Session, group_not_found};
 use crate::ui::Ui;
 
 /// A failure of the volume group layer in LVM's manner.
@@ -83,8 +83,9 @@ impl Session {
         if !access.writes() && scan.notices.iter().any(is_interrupted) {
             ui.complain(&format!("hint: a report changes nothing; roll it back with: {}", self.words("df")));
         }
-        if self.is_listed() && self.paths()?.is_empty() {
-            tell_lost(ui)?;
+        if let Some(lost) = self.lost()? {
+            ui.warn(&lost);
+            ui.complain(&format!("hint: {SAY_WHERE}"));
         }
         let mut model = Model::default();
         let mut seen: Vec<(PvUuid, PathBuf)> = Vec::new();
@@ -167,7 +168,11 @@ impl Session {
                 _ => None,
             };
             let lines = scan.notices.iter().filter_map(line);
-            return Err(lines.fold(group_not_found(name), Failure::line));
+            let failure = lines.fold(group_not_found(name), Failure::line);
+            return Err(match self.lost()? {
+                Some(lost) => failure.line(lost).hint(SAY_WHERE),
+                None => failure,
+            });
         };
         // A PV that cannot be opened passes for missing, and this says why.
         let why = |error: &PvError| group.partial() && matches!(error, PvError::Io { .. });

@@ -47,8 +47,9 @@ pub(super) fn volumes(session: &Session, ui: &mut Ui<'_>, names: &[String], acce
             (Some(target), _) => chosen.volumes.push(target),
             (None, Some(vg)) => chosen.volumes.extend(all(vg)),
             (None, None) => {
-                // The group's only files may be those that wait for a rollback.
-                let why = session.find_group(name, Access::ReadOnly).err();
+                // The group's only files may be those that wait for a rollback. That all are lost was told before.
+                let lost = session.lost()?.is_some();
+                let why = if lost { None } else { session.find_group(name, Access::ReadOnly).err() };
                 chosen.unknown.push((name.to_owned(), why.unwrap_or_else(|| group_not_found(name))));
             }
         }
