@@ -6,13 +6,14 @@
 //! over: raising the epoch checks in the same transaction that nobody has, and the activation starts over when somebody
 //! did.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 
+use foldhash::fast::FixedState;
 use pv::{Env, Epoch, ExtentBatch, ExtentStore, FlushNo, Holder, HostLock, PeIndex, ProcessState, PvUuid, Txg};
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, DefaultLifecycle};
 use vg::VolumeExtents;
 
 use super::core::{ByBytes, Core, VolumeOptions, lock};
@@ -24,6 +25,7 @@ use super::own::{Owned, lock_file, name_former, own};
 use super::rules::{Rule, TestSwitches};
 use super::space::Space;
 use super::state::{Dirty, FS, State, TINY};
+use super::table::{Table, hasher};
 use crate::catalogue::{CatalogueReader, CopyPlace, CopySet, CopyState, activate_copies, log_of};
 use crate::meter::Meter;
 use crate::{Ino, Kind, LvError, Result, VolumeNotice};
@@ -51,7 +53,7 @@ fn present(extents: &VolumeExtents) -> impl Iterator<Item = (PvUuid, &PathBuf, &
 fn check_ages(
     extents: &VolumeExtents,
     reader: &CatalogueReader,
-    known: &HashMap<PvUuid, (Epoch, FlushNo)>,
+    known: &BTreeMap<PvUuid, (Epoch, FlushNo)>,
     state: &CopyState,
 ) -> Result<Epoch> {
     let mut highest = Epoch(0);
@@ -123,7 +125,7 @@ fn first_state(
     state: &CopyState,
     reader: CatalogueReader,
     (known, pv_sums): Known,
-    next_slice: &Arc<AtomicU64>,
+    hasher: &FixedState,
 ) -> Result<State> {
     let mut space = Space::new(extents)?;
     let (les, fs) = (reader.les()?, reader.fs(FS)?);
@@ -144,20 +146,20 @@ fn first_state(
         epoch,
         txg: Txg(state.txg.0.saturating_add(1)),
         committed: state.txg,
-        next_slice: Arc::clone(next_slice),
+        next_slice: Arc::new(AtomicU64::new(state.next_slice.0)),
         next_flush: FlushNo(0),
         fs,
-        inodes: HashMap::new(),
-        dirs: HashMap::new(),
-        slices: HashMap::new(),
+        inodes: Table::with_hasher(hasher.clone()),
+        dirs: Table::with_hasher(hasher.clone()),
+        slices: Table::with_hasher(hasher.clone()),
         space,
         pvs: known,
         pv_sums,
         totals: state.totals,
         unnamed: BTreeSet::new(),
         dirty: Dirty::default(),
-        waiting: std::collections::BTreeMap::new(),
-        waiting_at: HashMap::new(),
+        waiting: BTreeMap::new(),
+        waiting_at: Table::with_hasher(hasher.clone()),
         next_wait: 0,
         pending: 0,
         sealed: 0,
@@ -185,7 +187,7 @@ fn first_state(
 type Dropped<'a> = dyn FnMut(&CopyPlace, &str) -> Result<()> + 'a;
 
 /// What the catalogue knows of each PV, and the checksums of these rows.
-type Known = (HashMap<PvUuid, (Epoch, FlushNo)>, HashMap<PvUuid, u64>);
+type Known = (BTreeMap<PvUuid, (Epoch, FlushNo)>, BTreeMap<PvUuid, u64>);
 
 /// A catalogue and PVs that fit together.
 #[derive(Debug)]
@@ -312,8 +314,8 @@ impl Activation<'_> {
         let Self { env, extents, options, copies: listed } = self;
         let Taken { copies, state, reader, pvs, epoch, notices } = taken;
         let places = copies.places();
-        let next_slice = Arc::new(AtomicU64::new(state.next_slice.0));
-        let mut state = first_state(&extents, epoch, &state, reader, pvs, &next_slice)?;
+        let hasher = hasher(env);
+        let mut state = first_state(&extents, epoch, &state, reader, pvs, &hasher)?;
         state.rules = options.switches;
         let checkpointer = copies.all().iter().map(|copy| copy.again(env)).collect::<Result<Vec<_>>>()?;
         let core = Core {
@@ -322,8 +324,14 @@ impl Activation<'_> {
             family: extents.family,
             epoch,
             activated: env.clock.running(),
-            next_slice,
-            cache: Cache::with_weighter(estimated_blocks(options.cache_bytes), options.cache_bytes, ByBytes),
+            next_slice: Arc::clone(&state.next_slice),
+            cache: Cache::with(
+                estimated_blocks(options.cache_bytes),
+                options.cache_bytes,
+                ByBytes,
+                hasher,
+                DefaultLifecycle::default(),
+            ),
             flush: Mutex::default(),
             copies: Mutex::new(copies),
             checkpointer: Mutex::new(checkpointer),

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 use std::time::Duration;
 
+use foldhash::fast::FixedState;
 use pv::{Env, Epoch, ExtentSize, FamilyUuid, Holder, HostLock, PvError};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -110,7 +111,7 @@ pub(crate) struct Core {
     pub(super) extents: RwLock<VolumeExtents>,
     pub(crate) extent_size: ExtentSize,
     pub(crate) next_slice: Arc<AtomicU64>,
-    pub(crate) cache: Cache<BlockKey, Arc<[u8]>, ByBytes>,
+    pub(crate) cache: Cache<BlockKey, Arc<[u8]>, ByBytes, FixedState>,
     pub(crate) flush: Mutex<super::pipeline::Pipeline>,
     pub(crate) copies: Mutex<CopySet>,
     /// Connections of their own for checkpoints, so that commits go on meanwhile.

@@ -1,6 +1,6 @@
 //! Taking over what a flush has placed: maps name the new slices, slice rows their new places.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pv::{FlushNo, LeIndex, SliceId};
@@ -26,7 +26,7 @@ impl Core {
     /// Makes placed layers part of their files' maps, all of a file at once.
     pub(crate) fn install(&self, layers: &[(Ino, Arc<Layer>)], filled: Vec<Filled>) -> Result<()> {
         let mut state = self.state()?;
-        let wanted: HashSet<Ino> = layers
+        let wanted: BTreeSet<Ino> = layers
             .iter()
             .filter(|(ino, layer)| {
                 let sealed = state.inodes.get(ino).filter(|inode| !inode.gone).and_then(|inode| inode.sealed.front());

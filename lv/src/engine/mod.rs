@@ -37,6 +37,7 @@ mod replace;
 mod rules;
 mod space;
 mod state;
+mod table;
 mod to_read;
 mod txg;
 mod undo;

@@ -3,7 +3,7 @@
 //! What is in memory is the truth; the catalogue is behind by the open transaction group. A changed entry carries the
 //! number of the last transaction group that changed it (`stamp`) and stays in memory until that is committed.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,6 +14,7 @@ use super::gather::Gathering;
 use super::inode::Inode;
 use super::rules::TestSwitches;
 use super::space::Space;
+use super::table::Table;
 use super::xattr::Xattrs;
 use crate::catalogue::{CatalogueReader, FsRow, SliceRow, Totals};
 use crate::{Ino, LvError, Result};
@@ -113,14 +114,14 @@ pub(crate) struct State {
     pub(crate) next_slice: Arc<AtomicU64>,
     pub(crate) next_flush: FlushNo,
     pub(crate) fs: FsRow,
-    pub(crate) inodes: HashMap<Ino, Inode>,
-    pub(crate) dirs: HashMap<Ino, Directory>,
-    pub(crate) slices: HashMap<SliceId, Slice>,
+    pub(crate) inodes: Table<Ino, Inode>,
+    pub(crate) dirs: Table<Ino, Directory>,
+    pub(crate) slices: Table<SliceId, Slice>,
     pub(crate) space: Space,
     /// Last flush of each PV that maps name.
-    pub(crate) pvs: HashMap<PvUuid, (Epoch, FlushNo)>,
+    pub(crate) pvs: BTreeMap<PvUuid, (Epoch, FlushNo)>,
     /// Checksums of their rows as the last frozen commit has them.
-    pub(crate) pv_sums: HashMap<PvUuid, u64>,
+    pub(crate) pv_sums: BTreeMap<PvUuid, u64>,
     /// What the rows of whole tables add up to, as of the last frozen commit.
     pub(crate) totals: Totals,
     /// Flushes whose extents are on PVs (or on their way) and not yet in the maps. A commit that happens meanwhile must
@@ -129,7 +130,7 @@ pub(crate) struct State {
     pub(crate) dirty: Dirty,
     /// Files with data to place, longest waiting first.
     pub(crate) waiting: BTreeMap<u64, Ino>,
-    pub(crate) waiting_at: HashMap<Ino, u64>,
+    pub(crate) waiting_at: Table<Ino, u64>,
     pub(crate) next_wait: u64,
     /// Bytes of data not yet placed.
     pub(crate) pending: u64,

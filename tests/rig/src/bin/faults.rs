@@ -7,7 +7,9 @@
 //!
 //! Every fault is run, with `--stride N` only at every Nth operation; with `--seconds` or `--runs` faults are drawn by
 //! lot, until the time is over, so many have been run, or something is wrong. `--at-least N`: fewer runs with a fault than that are a failure. `--fault`
-//! (with `--workload` and the same seed) repeats one run. `--weakness`: a rule of the engine switched off.
+//! (with `--workload` and the same seed) repeats one run. Counts repeat to the last call with `--threads 1`: SQLite draws what it
+//! marks its logs with from one source for all threads, and what is left of a read that is cut short depends on them.
+//! `--weakness`: a rule of the engine switched off.
 //!
 //! Without a seed it takes a fresh one; it always prints the seed. Exit code 0: nothing wrong; 1: something wrong;
 //! 2: wrong arguments.

@@ -6,8 +6,8 @@
 //!
 //! Ends after N cycles (20 unless seconds are given) or S seconds, whichever comes first. Cycle `i` has the seed
 //! `seed + i`; a failure names it, and `--cycles 1 --seed` with it runs the same plan again. With `--kind memory`
-//! nothing else is in the way of that, but what the engine forgets first is not decided by the seed, and a failure may
-//! take several runs. On a real filesystem most cycles have threads, and every fourth goes through the
+//! nothing else is in the way of that, but identifiers of volumes are drawn anew, and with them the order of names in
+//! their folders: a failure that rests on it may take several runs. On a real filesystem most cycles have threads, and every fourth goes through the
 //! command that was built beside this program (or PATH), which has processes: the plan is the same, the order of events is
 //! not, and a failure that rests on that order may take several runs. Small filesystems are mounted in a namespace of the
 //! program's own, which takes them along at its end; where that is refused, a line says so and a disk in memory stands
