@@ -268,7 +268,9 @@ impl Activation<'_> {
             copies.iter().filter(|copy| given_up.iter().all(|(gone, _)| gone != *copy)).cloned().collect();
         let recovered = activate_copies(env, extents.family, &copies, options.switches)?;
         for (place, why) in recovered.lost {
-            dropped(&place, &why)?;
+            if options.switches.keep(Rule::LostCopies) {
+                dropped(&place, &why)?;
+            }
             given_up.push((place, why));
         }
         let (mut copies, state) = (recovered.copies, recovered.state);
@@ -277,13 +279,17 @@ impl Activation<'_> {
             Err(_) if !copies.are_still(&state)? => return Ok(None),
             other => other?,
         };
-        let epoch = highest.next().ok_or(LvError::Invalid { what: "the volume has been activated too often" })?;
+        let next = if options.switches.keep(Rule::NewEpoch) { highest.next() } else { Some(highest.max(Epoch(1))) };
+        let epoch = next.ok_or(LvError::Invalid { what: "the volume has been activated too often" })?;
         owned.ensure_current(env)?;
         if !copies.take(&state, epoch, options.switches)? {
             return Ok(None);
         }
         for (_, _, store) in present(extents) {
-            store.take(extents.family, epoch, state.txg)?;
+            let was_away = || Ok::<_, LvError>(store.owner(extents.family)?.is_some_and(|row| row.epoch < state.epoch));
+            if options.switches.keep(Rule::EveryPv) || !was_away()? {
+                store.take(extents.family, epoch, state.txg)?;
+            }
         }
         let left = copies.places().len();
         let told = |(copy, why): (CopyPlace, String)| VolumeNotice::CopyGivenUp { file: copy.path, why, left };

@@ -43,6 +43,7 @@ mod txg;
 mod undo;
 mod victims;
 mod way_back;
+mod without;
 mod write;
 mod xattr;
 

@@ -6,6 +6,7 @@ use pv::{BLOCK, LeIndex, PvError, ReadMode, block_sum};
 
 use super::core::Core;
 use super::layer::{Layer, Piece};
+use super::rules::Rule;
 use super::state::State;
 use crate::catalogue::SliceRow;
 use crate::{Ino, LvError, Result};
@@ -53,7 +54,8 @@ impl Core {
             match self.fetch(&parts, target) {
                 Ok(()) => return Ok(target.len()),
                 Err((at, failure)) => {
-                    let changed = attempt < LOOKUPS && self.moved(ino, &parts)?;
+                    let again = attempt < LOOKUPS && self.options.switches.keep(Rule::SecondLook);
+                    let changed = again && self.moved(ino, &parts)?;
                     if !changed {
                         return Err(self.name_failure(ino, at, failure));
                     }

@@ -22,8 +22,18 @@ pub enum Rule {
     WholeTransactions,
     /// A commit takes all changes of names up to its moment.
     NamesInOrder,
+    /// A commit takes all of what has changed in a file, or none of it.
+    WholeFiles,
+    /// What moves leaves its old place in the commit that names the new one.
+    WholeMoves,
+    /// Each activation has an epoch of its own, in which flushes are counted anew.
+    NewEpoch,
+    /// An activation takes every PV that is there, also one that was away.
+    EveryPv,
     /// Extents that were written and not committed are deleted before anything new is written.
     Sweep,
+    /// A read looks again where its bytes are when it did not find them.
+    SecondLook,
     /// After a failure with an unknown outcome nothing more is promised until the volume is opened again.
     StopAfterFailure,
     /// A commit that found no room is finished before there is another.
@@ -36,6 +46,8 @@ pub enum Rule {
     HeldCheckpoint,
     /// A copy of the catalogue that missed a commit is made equal before it counts.
     EqualCopies,
+    /// A copy that cannot be read is given up, durably, before the first commit without it.
+    LostCopies,
     /// A change is accepted only when the hosts have room for it.
     HostRoom,
     /// Some of each host is kept for deleting, closing and opening.

@@ -46,6 +46,8 @@ impl State {
             let tiny = inode.attr.size <= u64::from(TINY) && inode.open.data() <= u64::from(TINY);
             if inode.sealed.is_empty() && (inode.open.data() == 0 || tiny) {
                 self.install_inline(ino)?;
+            } else if !self.rules.keep(Rule::WholeFiles) {
+                self.install_holes(ino)?;
             }
         }
         Ok(())
@@ -125,12 +127,7 @@ impl State {
         let txg = self.txg;
         let mut ops = Vec::with_capacity(self.dirty.rows().saturating_add(1));
         let mut dirty = std::mem::take(&mut self.dirty);
-        if !self.rules.keep(Rule::NamesInOrder) {
-            // Every other name waits for the next commit.
-            let waits = |(_, cookie): &(Ino, u64)| cookie & (1 << 12) != 0;
-            let (later, now) = std::mem::take(&mut dirty.dirents).into_iter().partition(|(key, _)| waits(key));
-            (self.dirty.dirents, dirty.dirents) = (later, now);
-        }
+        self.hold_back(&mut dirty);
         self.freeze_inodes(&dirty, txg, &mut ops);
         for ((parent, cookie), present) in &dirty.dirents {
             ops.extend(self.dirent_op(*parent, *cookie, *present, txg));

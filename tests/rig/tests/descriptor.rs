@@ -43,6 +43,7 @@ mod support {
             VgOp::Close,
             VgOp::Rename(1),
             VgOp::LvRemove(0),
+            VgOp::Reduce(1),
         ];
         ops.into_iter().map(|op| VgTold { op, made: None }).collect()
     }
@@ -108,6 +109,12 @@ fn extents_that_are_used_before_their_descriptor_is_durable_are_found() {
 fn extents_that_are_released_before_their_pvs_have_forgotten_them_are_found() {
     let message = found(Weakness::ReleaseBeforeSweep, 10);
     assert!(message.contains("holds LE"), "{message}");
+}
+
+#[test]
+fn a_pv_that_leaves_before_the_descriptor_says_so_is_found() {
+    let message = found(Weakness::LeaveBeforeDescriptor, 11);
+    assert!(!message.is_empty(), "{message}");
 }
 
 #[test]

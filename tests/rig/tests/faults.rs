@@ -84,11 +84,15 @@ fn metadata_that_finds_no_room_stops_no_volume_and_loses_nothing() {
 
 #[test]
 fn a_volume_that_goes_on_after_a_failed_commit_is_found() {
-    let report =
-        hunt("replace", FaultKind::Sync, Some(FileKind::MetadataLog), Weakness::Without(Rule::StopAfterFailure));
-    assert!(report.total().bad > 0, "not found: {report}");
-    let report = hunt("replace", FaultKind::Sync, Some(FileKind::MetadataLog), Weakness::None);
-    assert!(report.total().bad == 0, "{report}");
+    // A commit of the metadata, and one of a PV: its journal, then itself.
+    for (workload, file) in
+        [("replace", FileKind::MetadataLog), ("deleting", FileKind::PvJournal), ("deleting", FileKind::Pv)]
+    {
+        let report = hunt(workload, FaultKind::Sync, Some(file), Weakness::Without(Rule::StopAfterFailure));
+        assert!(report.total().bad > 0, "{file:?} is not found: {report}");
+        let report = hunt(workload, FaultKind::Sync, Some(file), Weakness::None);
+        assert!(report.total().bad == 0, "{file:?}: {report}");
+    }
 }
 
 #[test]

@@ -69,6 +69,13 @@ fn without_the_deferred_reuse_the_model_test_fails() {
     assert!(failed.is_some(), "not found: {counts}");
 }
 
+/// It was away when the epoch rose.
+#[test]
+fn a_pv_that_returns_and_is_not_taken_is_found() {
+    let (counts, failed) = run(1, 3000, Weakness::Without(lv::Rule::EveryPv));
+    assert!(failed.is_some(), "not found: {counts}");
+}
+
 #[test]
 fn without_the_pv_barrier_the_model_test_fails() {
     let (counts, failed) = run(1, 3000, Weakness::LazyPv);

@@ -92,6 +92,27 @@ fn names_that_miss_a_commit_are_found() {
 }
 
 #[test]
+fn holes_that_a_commit_takes_before_the_data_beside_them_are_found() {
+    must_find(without(Rule::WholeFiles), Workload::random());
+}
+
+/// What waited in the catalogue goes into an extent, and what compaction moves into another one.
+#[test]
+fn what_leaves_its_place_before_its_new_one_is_named_is_found() {
+    must_find(without(Rule::WholeMoves), Workload::random());
+}
+
+#[test]
+fn flush_numbers_that_come_again_in_the_same_epoch_are_found() {
+    must_find(without(Rule::NewEpoch), Workload::tight());
+}
+
+#[test]
+fn a_lost_copy_that_still_counts_when_it_returns_is_found() {
+    must_find(without(Rule::LostCopies), Workload::lost_copy());
+}
+
+#[test]
 fn what_was_never_committed_and_is_not_swept_is_found() {
     must_find(without(Rule::Sweep), Workload::random());
 }

@@ -10,6 +10,7 @@ mod seq;
 mod seq_op;
 mod step;
 mod weak;
+mod weak_store;
 mod workload;
 
 pub(crate) use claims::every_extent_is_its_owners;

@@ -1,15 +1,12 @@
 //! The engine with one of its rules switched off: what the rig must find, or it does not look.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use lv::{Rule, TestSwitches, VolumeOptions};
-use pv::{
-    Bytes, Env, Epoch, ExtentBatch, ExtentHeader, ExtentStore, FamilyUuid, FlushNo, FoundExtent, FreshExtent,
-    ListedExtent, OwnerRow, PeIndex, PvError, ReadMode, Result, StoreSpace, Txg,
-};
-use rusqlite::{Connection, OpenFlags};
+use pv::{Env, ExtentStore};
 
+use super::weak_store::WeakStore;
 use crate::Disk;
 
 /// Which rule is off.
@@ -30,12 +27,14 @@ pub enum Weakness {
     LazyDescriptor,
     /// lvremove gives the extents back before the PVs have forgotten what they held (R5).
     ReleaseBeforeSweep,
+    /// vgreduce makes a PV one of no group before the descriptor says so (R5).
+    LeaveBeforeDescriptor,
     /// A new PV or metadata volume is named while its name is not durable in its folder (R7).
     UnsyncedNames,
 }
 
 /// The engine's own rules by what is done instead.
-const RULES: [(&str, Rule); 16] = [
+const RULES: [(&str, Rule); 22] = [
     ("reuse-at-once", Rule::DeferredReuse),
     ("no-catalogue-fence", Rule::CatalogueFence),
     ("blind-takeover", Rule::UnchangedCatalogue),
@@ -43,12 +42,18 @@ const RULES: [(&str, Rule); 16] = [
     ("rename-before-data", Rule::RenameWithData),
     ("split-transactions", Rule::WholeTransactions),
     ("names-later", Rule::NamesInOrder),
+    ("holes-before-data", Rule::WholeFiles),
+    ("purge-before-place", Rule::WholeMoves),
+    ("same-epoch", Rule::NewEpoch),
+    ("pv-left-out", Rule::EveryPv),
     ("no-sweep", Rule::Sweep),
+    ("one-look", Rule::SecondLook),
     ("go-on", Rule::StopAfterFailure),
     ("first-copy", Rule::AllCopies),
     ("trust-log", Rule::DurableLog),
     ("checkpoint-beside", Rule::HeldCheckpoint),
     ("unequal-copies", Rule::EqualCopies),
+    ("keep-lost-copies", Rule::LostCopies),
     ("blind-host", Rule::HostRoom),
     ("unfinished", Rule::UnfinishedFirst),
     ("no-reserve", Rule::Reserve),
@@ -56,13 +61,14 @@ const RULES: [(&str, Rule); 16] = [
 
 impl Weakness {
     /// All, with their names.
-    const NAMES: [(&'static str, Self); 7] = [
+    const NAMES: [(&'static str, Self); 8] = [
         ("none", Self::None),
         ("lazy-pv", Self::LazyPv),
         ("no-pv-fence", Self::NoPvFence),
         ("name-before-files", Self::NameBeforeFiles),
         ("lazy-descriptor", Self::LazyDescriptor),
         ("release-before-sweep", Self::ReleaseBeforeSweep),
+        ("leave-before-descriptor", Self::LeaveBeforeDescriptor),
         ("unsynced-names", Self::UnsyncedNames),
     ];
 
@@ -82,12 +88,9 @@ impl Weakness {
     /// The store with the rule off, if it is one of stores.
     pub(crate) fn wrap(self, store: Arc<dyn ExtentStore>, env: &Env, path: &Path) -> Arc<dyn ExtentStore> {
         match self {
-            Self::LazyPv => Arc::new(LazyStore { store, waiting: Mutex::new(None) }),
-            Self::NoPvFence => Arc::new(UnfencedStore {
-                store,
-                file: format!("file:{}?vfs={}", path.display(), env.vfs.as_deref().unwrap_or("unix")),
-                mine: Mutex::new(None),
-            }),
+            Self::LazyPv => Arc::new(WeakStore::lazy(store)),
+            Self::NoPvFence => Arc::new(WeakStore::unfenced(store, env, path)),
+            Self::Without(Rule::NewEpoch) => Arc::new(WeakStore::rewound(store, env, path)),
             _ => store,
         }
     }
@@ -104,188 +107,5 @@ impl Weakness {
             _ => TestSwitches::default(),
         };
         VolumeOptions { switches, ..options }
-    }
-}
-
-/// A batch that has returned and not happened.
-#[derive(Debug)]
-struct Waiting {
-    batch: (FamilyUuid, Epoch, FlushNo, Txg),
-    fresh: Vec<FreshExtent>,
-    freed: Vec<PeIndex>,
-}
-
-/// Commits that happen with the next one.
-#[derive(Debug)]
-struct LazyStore {
-    store: Arc<dyn ExtentStore>,
-    waiting: Mutex<Option<Waiting>>,
-}
-
-impl LazyStore {
-    fn lock(&self) -> MutexGuard<'_, Option<Waiting>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn happen(&self) -> Result<()> {
-        let Some(Waiting { batch: (family, epoch, flush, txg), fresh, freed }) = self.lock().take() else {
-            return Ok(());
-        };
-        self.store.commit(&ExtentBatch { family, epoch, flush, txg, fresh: &fresh, freed: &freed })
-    }
-}
-
-impl ExtentStore for LazyStore {
-    fn commit(&self, batch: &ExtentBatch<'_>) -> Result<()> {
-        self.happen()?;
-        *self.lock() = Some(Waiting {
-            batch: (batch.family, batch.epoch, batch.flush, batch.txg),
-            fresh: batch.fresh.to_vec(),
-            freed: batch.freed.to_vec(),
-        });
-        Ok(())
-    }
-
-    fn read(&self, pe: PeIndex, at: u32, buf: &mut [u8], mode: ReadMode) -> Result<()> {
-        if let Some(waiting) = &*self.lock()
-            && let Some(fresh) = waiting.fresh.iter().find(|fresh| fresh.pe == pe)
-        {
-            let at = usize::try_from(at).unwrap_or(usize::MAX);
-            let whole: Vec<u8> = fresh.data.iter().flat_map(|part| part.iter().copied()).collect();
-            let part = whole.get(at..at.saturating_add(buf.len()));
-            let part = part.ok_or(PvError::ExtentMissing { path: "lazy".into(), pe })?;
-            buf.copy_from_slice(part);
-            return Ok(());
-        }
-        self.store.read(pe, at, buf, mode)
-    }
-
-    fn header(&self, pe: PeIndex) -> Result<Option<(ExtentHeader, Vec<u8>)>> {
-        self.happen()?;
-        self.store.header(pe)
-    }
-
-    fn extents_after(&self, family: FamilyUuid, epoch: Epoch, flush: FlushNo) -> Result<Vec<FoundExtent>> {
-        self.store.extents_after(family, epoch, flush)
-    }
-
-    fn list(&self, pe: Option<PeIndex>, limit: usize) -> Result<Vec<ListedExtent>> {
-        self.store.list(pe, limit)
-    }
-
-    fn owner(&self, family: FamilyUuid) -> Result<Option<OwnerRow>> {
-        self.store.owner(family)
-    }
-
-    fn take(&self, family: FamilyUuid, epoch: Epoch, txg: Txg) -> Result<()> {
-        self.store.take(family, epoch, txg)
-    }
-
-    fn forget(&self, family: FamilyUuid) -> Result<()> {
-        self.store.forget(family)
-    }
-
-    fn space(&self) -> Result<StoreSpace> {
-        self.store.space()
-    }
-
-    fn contradictions(&self) -> Result<usize> {
-        self.store.contradictions()
-    }
-
-    fn shrink(&self, bytes: Bytes) -> Result<()> {
-        self.store.shrink(bytes)
-    }
-}
-
-/// Commits whoever owns the family: the owner row is what this store left it as for the time of a commit, and then
-/// what it was.
-#[derive(Debug)]
-struct UnfencedStore {
-    store: Arc<dyn ExtentStore>,
-    /// The PV, for SQLite.
-    file: String,
-    /// The owner row after the last commit.
-    mine: Mutex<Option<Vec<u8>>>,
-}
-
-impl UnfencedStore {
-    fn lock(&self) -> MutexGuard<'_, Option<Vec<u8>>> {
-        self.mine.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Runs SQL on the family's owner row. This is the rig's own doing: it must not fail.
-    fn row<T>(&self, run: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> T {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_URI;
-        Connection::open_with_flags(&self.file, flags).and_then(|db| run(&db)).expect("the owner row is there")
-    }
-
-    fn read_row(&self, family: FamilyUuid) -> Vec<u8> {
-        let key = family.as_bytes().as_slice();
-        self.row(|db| db.query_row("SELECT body FROM owner WHERE family=?1", [key], |row| row.get(0)))
-    }
-
-    fn write_row(&self, family: FamilyUuid, body: &[u8]) {
-        let key = family.as_bytes().as_slice();
-        self.row(|db| db.execute("UPDATE owner SET body=?2 WHERE family=?1", [key, body]));
-    }
-}
-
-impl ExtentStore for UnfencedStore {
-    fn commit(&self, batch: &ExtentBatch<'_>) -> Result<()> {
-        let fenced = self.store.owner(batch.family)?.is_some_and(|owner| owner.epoch != batch.epoch);
-        let theirs = self.read_row(batch.family);
-        let mut mine = self.lock();
-        if let (true, Some(mine)) = (fenced, &*mine) {
-            self.write_row(batch.family, mine);
-        }
-        let outcome = self.store.commit(batch);
-        if outcome.is_ok() {
-            *mine = Some(self.read_row(batch.family));
-        }
-        if fenced {
-            self.write_row(batch.family, &theirs);
-        }
-        outcome
-    }
-
-    fn read(&self, pe: PeIndex, at: u32, buf: &mut [u8], mode: ReadMode) -> Result<()> {
-        self.store.read(pe, at, buf, mode)
-    }
-
-    fn header(&self, pe: PeIndex) -> Result<Option<(ExtentHeader, Vec<u8>)>> {
-        self.store.header(pe)
-    }
-
-    fn extents_after(&self, family: FamilyUuid, epoch: Epoch, flush: FlushNo) -> Result<Vec<FoundExtent>> {
-        self.store.extents_after(family, epoch, flush)
-    }
-
-    fn list(&self, pe: Option<PeIndex>, limit: usize) -> Result<Vec<ListedExtent>> {
-        self.store.list(pe, limit)
-    }
-
-    fn owner(&self, family: FamilyUuid) -> Result<Option<OwnerRow>> {
-        self.store.owner(family)
-    }
-
-    fn take(&self, family: FamilyUuid, epoch: Epoch, txg: Txg) -> Result<()> {
-        self.store.take(family, epoch, txg)
-    }
-
-    fn forget(&self, family: FamilyUuid) -> Result<()> {
-        self.store.forget(family)
-    }
-
-    fn space(&self) -> Result<StoreSpace> {
-        self.store.space()
-    }
-
-    fn contradictions(&self) -> Result<usize> {
-        self.store.contradictions()
-    }
-
-    fn shrink(&self, bytes: Bytes) -> Result<()> {
-        self.store.shrink(bytes)
     }
 }

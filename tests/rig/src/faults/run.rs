@@ -5,7 +5,7 @@ use lv::{LvError, Rule, Volume};
 use super::script::{Script, Step, operation};
 use super::stage::{self, Size, Stage, Trouble, extend, grow};
 use super::text;
-use crate::disk::{Disk, FaultKind};
+use crate::disk::{Disk, FaultKind, FileKind};
 use crate::engine::Weakness;
 use crate::fs::{FsOp, Generator, History, Outcome, Snapshot, apply};
 use crate::host::MemHost;
@@ -146,17 +146,31 @@ impl Live {
                 Ok(Went::Well)
             }
             Err(error) => {
-                // Where that is what is off, what is lost must show it.
                 // A commit for which there is no room is refused before it begins.
-                let durable = matches!(op, FsOp::Fsync(_) | FsOp::Sync)
+                let durable = (matches!(op, FsOp::Fsync(_) | FsOp::Sync) || self.failed_to_write(op))
                     && !matches!(error, LvError::HostFull { .. })
-                    && self.stage.weakness != Weakness::Without(Rule::StopAfterFailure);
+                    && !self.loss_must_show();
                 if durable && !matches!(volume.getattr(lv::Ino::ROOT), Err(LvError::Poisoned { .. })) {
                     return Err(format!("it failed ({}), and the volume goes on", text::chain(&error)));
                 }
                 Ok(Went::Failed(error.into()))
             }
         }
+    }
+
+    /// Whether `op` sends data to the PVs, and what fails is a sync.
+    fn failed_to_write(&self, op: &FsOp) -> bool {
+        let kind = self.disk.fault().map(|fault| fault.kind);
+        let sync = matches!(kind, Some(FaultKind::Sync | FaultKind::SyncDrop | FaultKind::SyncLie));
+        sync && matches!(op, FsOp::Work(lv::Work::Flush))
+    }
+
+    /// That the volume goes on is what is off, and what is lost by it must show it. Not where a PV fails: it refuses
+    /// everything by itself from then on, so that nothing is lost.
+    fn loss_must_show(&self) -> bool {
+        let file = self.disk.fault().and_then(|fault| fault.file);
+        self.stage.weakness == Weakness::Without(Rule::StopAfterFailure)
+            && !matches!(file, Some(FileKind::Pv | FileKind::PvJournal))
     }
 
     /// Reads every file: what it gets is right, or it is told that it cannot have it.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyfs_lvm::{activate, make_catalogues};
 use lv::{Volume, VolumeOptions};
-use pv::{Env, ExtentStore, LeCount, PvUuid};
-use vg::{LvExtension, LvName, LvRequest, OpenOptions, PoolFiles, VgError, VgName, VgOptions, VolumeGroup};
+use pv::{Access, Env, ExtentStore, Label, LeCount, Pv, PvUuid};
+use vg::{LvExtension, LvName, LvRequest, OpenOptions, PoolFiles, VgError, VgLock, VgName, VgOptions, VolumeGroup};
 
 use super::super::group::{extent_size, make_pv};
 use super::super::weak::Weakness;
@@ -15,7 +15,7 @@ use super::op::{LvState, VgOp, VgState, lv_name, vg_name};
 /// Bytes of an extent.
 const EXTENT: u64 = 4096;
 /// Bytes of a PV.
-const PV: u64 = 64 * EXTENT;
+const PV_BYTES: u64 = 64 * EXTENT;
 
 /// Folder of all PVs.
 pub(super) fn dir() -> &'static Path {
@@ -77,7 +77,7 @@ fn outcome<T>(result: Result<T, VgError>) -> Result<Done, String> {
 pub(super) fn act(env: &Env, op: &VgOp, weakness: Weakness) -> Result<Done, String> {
     let text = |error: VgError| error.to_string();
     match op {
-        VgOp::MakePv(number) => return make_pv(env, dir(), *number, PV).map(|_| Done::Yes),
+        VgOp::MakePv(number) => return make_pv(env, dir(), *number, PV_BYTES).map(|_| Done::Yes),
         VgOp::Create(pvs) => {
             let name = VgName::new(&vg_name(0)).map_err(|error| error.to_string())?;
             let paths: Vec<PathBuf> = pvs.iter().map(|pv| pv_path(*pv)).collect();
@@ -89,6 +89,9 @@ pub(super) fn act(env: &Env, op: &VgOp, weakness: Weakness) -> Result<Done, Stri
     let files = PoolFiles::Dir(dir().to_owned());
     let mut group = open(env, &files)?.ok_or("the group is gone")?;
     let lock = group.lock().map_err(text)?;
+    if let Some(done) = act_weakly(env, (&mut group, &lock), op, weakness) {
+        return done;
+    }
     match op {
         VgOp::Extend(pv) => outcome(group.extend(&lock, &[pv_path(*pv)])),
         VgOp::Reduce(pv) => outcome(group.reduce(&lock, &[pv_path(*pv)])),
@@ -100,15 +103,8 @@ pub(super) fn act(env: &Env, op: &VgOp, weakness: Weakness) -> Result<Done, Stri
             }))
         }
         VgOp::LvCreate { lv: number, count, copies, stripes } => {
-            let name = Some(lv(&lv_name(*number))?);
-            let request = LvRequest { copies: *copies, stripes: *stripes, ..LvRequest::new(name, LeCount(*count)) };
-            if weakness != Weakness::NameBeforeFiles {
-                return outcome(group.lv_create(&lock, &request, |group, lv| make_catalogues(env, group, lv)));
-            }
-            match group.lv_create(&lock, &request, |_, _| Ok(())) {
-                Ok(made) => make_catalogues(env, &group, &made).map(|()| Done::Yes).map_err(|error| error.to_string()),
-                Err(error) => outcome::<()>(Err(error)),
-            }
+            let request = request(*number, *count, *copies, *stripes)?;
+            outcome(group.lv_create(&lock, &request, |group, lv| make_catalogues(env, group, lv)))
         }
         VgOp::LvExtend(number, more) => {
             let name = lv(&lv_name(*number))?;
@@ -117,20 +113,64 @@ pub(super) fn act(env: &Env, op: &VgOp, weakness: Weakness) -> Result<Done, Stri
             outcome(group.lv_extend(&lock, &name, &extension))
         }
         VgOp::LvRename(number, to) => outcome(group.lv_rename(&lock, &lv(&lv_name(*number))?, &lv(&lv_name(*to))?)),
-        VgOp::LvRemove(number) if weakness == Weakness::ReleaseBeforeSweep => {
-            let family = group.lv(&lv(&lv_name(*number))?).map_err(text)?.family;
-            let released = group.change(&lock, |descriptor| {
-                descriptor.lvs.retain(|lv| lv.family != family);
-                Ok(())
-            });
-            for pv in group.pvs().iter().filter_map(vg::Member::pv) {
-                pv.store().and_then(|store| store.forget(family)).map_err(|error| error.to_string())?;
-            }
-            outcome(released)
-        }
         VgOp::LvRemove(number) => outcome(group.lv_remove(&lock, &lv(&lv_name(*number))?)),
         _ => Err(format!("{op:?} is not about the group")),
     }
+}
+
+fn request(number: u8, count: u32, copies: u32, stripes: u32) -> Result<LvRequest, String> {
+    let name = Some(lv(&lv_name(number))?);
+    Ok(LvRequest { copies, stripes, ..LvRequest::new(name, LeCount(count)) })
+}
+
+/// Carries out what a rule that is off is about, in the wrong order; `None`: nothing about it is wrong.
+fn act_weakly(
+    env: &Env,
+    (group, lock): (&mut VolumeGroup, &VgLock),
+    op: &VgOp,
+    weakness: Weakness,
+) -> Option<Result<Done, String>> {
+    match (weakness, op) {
+        (Weakness::NameBeforeFiles, VgOp::LvCreate { lv: number, count, copies, stripes }) => {
+            let made =
+                request(*number, *count, *copies, *stripes).map(|new| group.lv_create(lock, &new, |_, _| Ok(())));
+            Some(made.and_then(|made| match made {
+                Ok(made) => make_catalogues(env, group, &made).map(|()| Done::Yes).map_err(|error| error.to_string()),
+                Err(error) => outcome::<()>(Err(error)),
+            }))
+        }
+        (Weakness::ReleaseBeforeSweep, VgOp::LvRemove(number)) => Some(release(group, lock, *number)),
+        (Weakness::LeaveBeforeDescriptor, VgOp::Reduce(number)) => {
+            let path = pv_path(*number);
+            if group.plan_reduce(std::slice::from_ref(&path)).is_err() {
+                return None;
+            }
+            let left = leave(env, &path).map_err(|error| error.to_string());
+            Some(left.and_then(|()| outcome(group.reduce(lock, &[path]))))
+        }
+        _ => None,
+    }
+}
+
+/// Gives a volume's extents back, then lets the PVs forget what they hold.
+fn release(group: &mut VolumeGroup, lock: &VgLock, number: u8) -> Result<Done, String> {
+    let family = group.lv(&lv(&lv_name(number))?).map_err(|error| error.to_string())?.family;
+    let released = group.change(lock, |descriptor| {
+        descriptor.lvs.retain(|lv| lv.family != family);
+        Ok(())
+    });
+    for pv in group.pvs().iter().filter_map(vg::Member::pv) {
+        pv.store().and_then(|store| store.forget(family)).map_err(|error| error.to_string())?;
+    }
+    outcome(released)
+}
+
+/// Makes a PV one of no group.
+fn leave(env: &Env, path: &Path) -> pv::Result<()> {
+    let change = Pv::open(env, path, Access::ReadWrite)?.begin_change()?;
+    change.clear_descriptors()?;
+    change.set_label(&Label { membership: None, ..change.label()? })?;
+    change.commit().map(drop)
 }
 
 /// Activates a volume.
