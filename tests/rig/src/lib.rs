@@ -37,7 +37,7 @@ mod watch;
 pub use clock::TestClock;
 pub use content::Content;
 pub use damage::{DamageKind, DamageOptions, DamageReport, RealCommand, TRIALS, Verdict};
-pub use disk::{Disk, Fault, FaultKind, FileKind, ParseFaultError, Settings};
+pub use disk::{Before, Disk, Fault, FaultKind, FileKind, ParseFaultError, Settings};
 pub use engine::{
     Descriptor, Pool, Run, Sequences, SequencesReport, Shape, Step, Told, VgOp, VgTold, Weakness, Workload,
 };

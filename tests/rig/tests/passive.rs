@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyfs_lvm_rig::{Check, Crash, Disk, Explorer, Options, Pool, Report, Settings, Shape, Weakness, watch};
+use anyfs_lvm_rig::{Before, Check, Crash, Disk, Explorer, Options, Pool, Report, Settings, Shape, Weakness, watch};
 use lv::{Ino, NewNode, Rule, Volume, VolumeOptions};
 
 const SHAPE: Shape = Shape { pvs: 2, extent: 4096, extents: 60, copies: 2 };
@@ -84,7 +84,7 @@ fn explore(seed: u64, weakness: Weakness) -> (u64, Report) {
             let (there, judge, volume, count) =
                 (disk.clone(), Arc::clone(&judge), volume.clone(), Arc::clone(&between));
             let (outer, inner) = (outer.clone(), format!("inner{number}-{at}"));
-            disk.interject(path, move || {
+            disk.interject(Before::Write, path, move || {
                 // Its commit has returned: only the log is moved yet.
                 if !judge.has(&outer) {
                     judge.acknowledge(&there, outer);

@@ -23,6 +23,15 @@ use crate::vfs::Registration;
 /// One opening of a file by SQLite.
 pub(crate) type HandleId = u64;
 
+/// What something is done before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    /// SQLite reads.
+    Read,
+    /// It writes.
+    Write,
+}
+
 /// What a disk is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
@@ -157,10 +166,10 @@ impl Disk {
         self.shared.state().take_log()
     }
 
-    /// Does something once, before the next write of SQLite to the file `path`, as another thread might. It must not need
-    /// what the writer holds.
-    pub fn interject(&self, path: &str, what: impl FnOnce() + Send + 'static) {
-        self.shared.state().interjections.push((path.into(), Interjection(Box::new(what))));
+    /// Does something once, before the next read or write of SQLite in the file `path`, as another thread might. It must
+    /// not need what the reader or writer holds.
+    pub fn interject(&self, before: Before, path: &str, what: impl FnOnce() + Send + 'static) {
+        self.shared.state().interjections.push((before, path.into(), Interjection(Box::new(what))));
     }
 
     /// Forgets what is to be done so and was not.

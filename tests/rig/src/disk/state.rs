@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::fault::{Act, FaultKind, FileKind, Plan, error};
 use super::locks::FileLocks;
 use super::shm::Shm;
-use super::{HandleId, Settings};
+use super::{Before, HandleId, Settings};
 use crate::content::Content;
 use crate::image::{Image, Model};
 use crate::log::{Inode, Name, NameOp, Node, Op, parent};
@@ -48,8 +48,8 @@ pub(crate) struct State {
     /// Lock files held, and by whom.
     pub(crate) host_locks: BTreeMap<Name, crate::host::Holder>,
     pub(crate) next_token: u64,
-    /// What is done before the next write to a file.
-    pub(crate) interjections: Vec<(Name, Interjection)>,
+    /// What is done before the next read or write of a file.
+    pub(crate) interjections: Vec<(Before, Name, Interjection)>,
 }
 
 /// Something to do between two operations of SQLite.
@@ -109,11 +109,11 @@ impl State {
         }
     }
 
-    /// What is to be done before a write to a file.
-    pub(crate) fn interject(&mut self, inode: Inode) -> Option<Interjection> {
-        let names = &self.names;
-        let at = self.interjections.iter().position(|(name, _)| names.get(name) == Some(&Node::File(inode)))?;
-        Some(self.interjections.remove(at).1)
+    /// What is to be done before a file is read or written.
+    pub(crate) fn interject(&mut self, before: Before, inode: Inode) -> Option<Interjection> {
+        let is_it = |(at, name): (Before, &Name)| at == before && self.names.get(name) == Some(&Node::File(inode));
+        let found = self.interjections.iter().position(|(at, name, _)| is_it((*at, name)))?;
+        Some(self.interjections.remove(found).2)
     }
 
     /// Whether the plan lets this operation on a file fail, and how. Files without names never fail.

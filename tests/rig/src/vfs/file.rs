@@ -8,7 +8,7 @@ use std::sync::atomic::{Ordering, fence};
 use rusqlite::ffi;
 
 use super::slot::Slot;
-use crate::disk::{HandleId, Level, Shared, Shm, State};
+use crate::disk::{Before, HandleId, Level, Shared, Shm, State};
 use crate::log::Inode;
 
 /// What SQLite allocates for a file: its own part first.
@@ -130,6 +130,14 @@ unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
     ffi::SQLITE_OK
 }
 
+/// Does what is to be done first, without the disk's lock.
+fn interject(open: &OpenFile, before: Before) {
+    let interjection = open.disk.state().interject(before, open.inode);
+    if let Some(interjection) = interjection {
+        interjection.0();
+    }
+}
+
 unsafe extern "C" fn read(file: *mut ffi::sqlite3_file, buf: *mut c_void, len: c_int, at: i64) -> c_int {
     let len = length(len);
     // SAFETY: the file is open, `buf` has room for `len` bytes; zeroing first makes them readable as `u8`.
@@ -137,6 +145,7 @@ unsafe extern "C" fn read(file: *mut ffi::sqlite3_file, buf: *mut c_void, len: c
         buf.cast::<u8>().write_bytes(0, len);
         (open_file(file), std::slice::from_raw_parts_mut(buf.cast::<u8>(), len))
     };
+    interject(open, Before::Read);
     match open.disk.state().read(open.inode, unsigned(at), buf) {
         Ok(found) if found == len => ffi::SQLITE_OK,
         // SQLite relies on zeros behind what there is: `buf` was zeroed.
@@ -149,10 +158,7 @@ unsafe extern "C" fn read(file: *mut ffi::sqlite3_file, buf: *mut c_void, len: c
 unsafe extern "C" fn write(file: *mut ffi::sqlite3_file, data: *const c_void, len: c_int, at: i64) -> c_int {
     // SAFETY: the file is open, `data` holds `len` bytes.
     let (open, data) = unsafe { (open_file(file), std::slice::from_raw_parts(data.cast::<u8>(), length(len))) };
-    let interjection = open.disk.state().interject(open.inode);
-    if let Some(interjection) = interjection {
-        interjection.0();
-    }
+    interject(open, Before::Write);
     code(open.disk.state().write(open.inode, unsigned(at), data), ffi::SQLITE_IOERR_WRITE)
 }
 

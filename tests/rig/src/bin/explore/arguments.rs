@@ -12,6 +12,9 @@ const DESCRIPTOR_POINTS: u64 = 20;
 const DESCRIPTOR_CRASHES: u64 = 6;
 
 /// What the command line asks for.
+/// Images of which crashes are looked at in one recovery, at most: three times as many as usual.
+const IMAGES_PER_RECOVERY: u64 = 200;
+
 #[derive(Debug, Clone)]
 pub(crate) struct Arguments {
     pub(crate) seconds: u64,
@@ -28,11 +31,13 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// What a report with fewer images than were asked for has to say.
+    /// What a report with fewer images, or crashes during recoveries, than were asked for has to say.
     pub(crate) fn too_few(&self, report: &Report) -> Option<String> {
-        let images = report.total().images;
-        (images < self.at_least && self.options.only.is_empty())
-            .then(|| format!("only {images} images were judged, at least {} are asked for", self.at_least))
+        let again = if self.options.deep_one_in == 0 { 0 } else { self.at_least / IMAGES_PER_RECOVERY };
+        let done = [("images", report.total().images, self.at_least), ("recoveries", report.recoveries, again)];
+        let (what, count, least) = done.into_iter().find(|(_, count, least)| count < least)?;
+        (self.options.only.is_empty())
+            .then(|| format!("only {count} {what} were judged, at least {least} are asked for"))
     }
 }
 

@@ -10,7 +10,8 @@
 //! `--points`: a crash before one write in N and one other operation in N/3; `--deep`: crashes in the recovery from one
 //! image in N; `--shorn 0`: without drives that leave garbage in a sector they were writing; `--weakness`: a rule of the
 //! engine switched off, to see the failure (`lazy-pv`, `reuse-at-once`); `--shrink`: how long to look for fewer steps
-//! that fail (60; 0: not at all); `--at-least`: fewer images than these are a failure.
+//! that fail (60; 0: not at all); `--at-least`: fewer images than these are a failure, or crashes in
+//! fewer recoveries than a 200th of them.
 //!
 //! `seq` runs all sequences of `--sequences` operations, each followed by every way of making it durable, from number
 //! `--start` on (unless given: 0, with `--seconds` one that the seed decides); of the crashes in them it looks at a sample (`--points` is 1 in so many of all kinds of crashes at all
