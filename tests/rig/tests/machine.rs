@@ -84,3 +84,10 @@ fn without_the_pv_barrier_the_model_test_fails() {
     let (_, again) = run(failed.seed, 1, Weakness::LazyPv);
     assert_eq!(again.map(|again| again.seed), Some(failed.seed), "{failed}");
 }
+
+/// Its own copy of the descriptor counts as long as no newer one is there, whatever the rest of the group has settled.
+#[test]
+fn a_pv_whose_leaving_was_interrupted_may_show_the_group_it_left() {
+    let (counts, failed) = run(410_060_198, 1, Weakness::None);
+    assert!(failed.is_none() && counts.cases == 1, "{}", failed.unwrap());
+}

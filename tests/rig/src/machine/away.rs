@@ -38,8 +38,11 @@ impl Machine {
         let holders = self.group.pvs.len();
         let majority = 2 * (holders - 1) > holders;
         let opens = holders > 1 && (lost == 0 || (record.copies.len() > lost && majority));
-        // Then more copies of the descriptor may be needed to give up one of the metadata.
-        let unsettled = !self.ground.group().settled();
+        // Then more copies of the descriptor may be needed to give up one of the metadata. A PV whose leaving was interrupted
+        // still has a copy of its own, which counts as long as no newer one is there.
+        let group = self.ground.group();
+        let left = group.notices().iter().any(|notice| matches!(notice, vg::Notice::NotMember { .. }));
+        let unsettled = left || !group.settled();
         self.close();
         self.ground.carry(&path, folder, false);
         self.counts.missing += 1;
