@@ -103,6 +103,14 @@ fn names_of_pvs_do_not_steer_the_terminal() {
 }
 
 #[test]
+fn a_check_writes_to_no_file_of_a_pool() {
+    let place = filled();
+    // The first makes what all who read leave: the index of a log.
+    place.run("check vg0").ok();
+    place.ensure_untouched("check --data vg0").ok();
+}
+
+#[test]
 fn a_name_that_is_none_is_refused() {
     let place = filled();
     place.run("check vg0/none").fails(5, "  Failed to find logical volume \"vg0/none\"\n");
@@ -127,6 +135,15 @@ fn what_could_not_be_checked_is_in_the_json_too() {
     assert!(!why("vg0/home").starts_with("vg0"), "the volume is named once: {json}");
     assert!(why("none").starts_with("Volume group \"none\" not found"), "{json}");
     assert!(volumes.iter().all(|one| one["clean"] == false));
+}
+
+#[test]
+fn a_pool_that_is_not_there_is_json_too() {
+    let place = filled();
+    let ran = place.run("check --json --pool nowhere vg0/home");
+    let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((ran.code, json["check"][0]["clean"].as_bool()), (5, Some(false)), "{ran:?}");
+    assert!(json["check"][0]["failed"].as_str().is_some_and(|why| why.contains("nowhere")), "{ran:?}");
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(crate) const ENTRY: Entry = Entry::of::<Check>("Check logical volumes for da
 
 /// Check logical volumes for damage and contradictions
 ///
-/// Reads only, and never repairs. Every row of the metadata is verified by its checksum and compared with the others:
+/// Reads only, and never repairs; all that it may leave are lock files and the index of a log. Every row of the metadata is verified by its checksum and compared with the others:
 /// names and link counts, maps and references, used and free space; then the extents on all physical volumes, and the
 /// copies of the metadata with each other. Ends with 0 only when nothing is wrong; what the next activation tidies up
 /// anyway is noted and not wrong.
@@ -53,9 +53,17 @@ impl Verb for Check {
             let line = format!("{}: a check is of whole volumes: give VG or VG/LV.", show::name(name.as_bytes()));
             return Err(Failure::usage(Self::NAME, line));
         }
-        let session = Session::new(&self.common)?;
         // Whatever is out of order with a group is told here, as a warning.
-        let chosen = choosing::volumes(&session, ui, &self.names, Access::ReadOnly)?;
+        let found = Session::new(&self.common).and_then(|session| {
+            let chosen = choosing::volumes(&session, ui, &self.names, Access::ReadOnly)?;
+            Ok((session, chosen))
+        });
+        let (session, chosen) = found.inspect_err(|failure| {
+            if self.json {
+                let none: Vec<Value> = self.names.iter().map(|name| failed(name, failure)).collect();
+                print(ui, &none, &BTreeMap::new());
+            }
+        })?;
         let named = chosen.tell(ui);
         let mut groups: BTreeMap<String, Group> = BTreeMap::new();
         let mut results: Vec<Value> = chosen.unknown.iter().map(|(name, why)| failed(name, why)).collect();
@@ -86,12 +94,7 @@ impl Verb for Check {
             self.look_at_pages(&session, ui, &mut groups);
         }
         if self.json {
-            let told = |list: fn(&Group) -> &Vec<String>| -> BTreeMap<&String, &Vec<String>> {
-                groups.iter().map(|(name, group)| (name, list(group))).collect()
-            };
-            let (problems, unseen) = (told(|group| &group.problems), told(|group| &group.not_checked));
-            let all = json!({ "check": results, "group_problems": problems, "not_checked": unseen });
-            ui.raw(format!("{all}\n").as_bytes());
+            print(ui, &results, &groups);
         }
         let unsound: Vec<String> = groups.iter().filter_map(|(name, group)| group.told(name)).collect();
         for line in &unsound {
@@ -247,6 +250,16 @@ fn dirty(name: &LvName, report: &CheckReport) -> Failure {
     let shown = if report.more > 0 { format!(", the first {kept} of which are listed") } else { String::new() };
     let problems = if count == 1 { "problem" } else { "problems" };
     Failure { code: code::FAILED, ..Failure::new(format!("{name}: {count} {problems} found{shown}.")) }
+}
+
+/// Everything as JSON.
+fn print(ui: &mut Ui<'_>, results: &[Value], groups: &BTreeMap<String, Group>) {
+    let told = |list: fn(&Group) -> &Vec<String>| -> BTreeMap<&String, &Vec<String>> {
+        groups.iter().map(|(name, group)| (name, list(group))).collect()
+    };
+    let (problems, unseen) = (told(|group| &group.problems), told(|group| &group.not_checked));
+    let all = json!({ "check": results, "group_problems": problems, "not_checked": unseen });
+    ui.raw(format!("{all}\n").as_bytes());
 }
 
 /// What could not be checked at all.
