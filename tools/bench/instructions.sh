@@ -14,7 +14,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 TOLERANCE=${TOLERANCE:-2}
-PATHS=${PATHS:-write read random overwrite append create stat delete}
+PATHS=${PATHS:-write read random overwrite append create stat delete lookup small}
 recorded=tools/bench/instructions.txt
 work=$(mktemp -d)
 trap 'git worktree remove --force "$work/tree" 2>/dev/null || true; rm -rf "$work"' EXIT

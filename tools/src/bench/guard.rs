@@ -10,10 +10,11 @@ use super::lv::side;
 use super::{OURS, PoolSpec, Shape};
 
 /// What is prepared, and what is counted.
-type Guard = (fn(&Place) -> Result, fn(&Place) -> Result);
+type Guard = (fn(&mut Place) -> Result, fn(&Place) -> Result);
 
 /// The paths, by name.
-pub const GUARDS: &[&str] = &["write", "read", "random", "overwrite", "append", "create", "stat", "delete"];
+pub const GUARDS: &[&str] =
+    &["write", "read", "random", "overwrite", "append", "create", "stat", "delete", "lookup", "small"];
 
 const BYTES: u64 = 8 * MIB;
 const FILES: u64 = 1000;
@@ -29,8 +30,8 @@ pub fn guard(name: &str, dir: &Path) -> Result {
     spec.create(256 * MIB)?;
     spec.create_volume("guard", 192 * MIB)?;
     let wish = Wish::new("guard", BYTES, BYTES);
-    let place = Place::new(OURS, side(spec, "guard")?, wish, (&Scale::quick(), &Stop::default(), dir.to_owned()));
-    prepare(&place)?;
+    let mut place = Place::new(OURS, side(spec, "guard")?, wish, (&Scale::quick(), &Stop::default(), dir.to_owned()));
+    prepare(&mut place)?;
     place.side()?.sync_all()?;
     measured(&mut || work(&place))?;
     place.remove()
@@ -45,15 +46,31 @@ fn measured(work: &mut dyn FnMut() -> Result) -> Result {
 fn path(name: &str) -> Option<Guard> {
     Some(match name {
         "write" => (|_| Ok(()), stream),
-        "read" => (stream, |place| read_through(place, &*place.side()?.open(&place.root()?, "stream")?, BYTES)),
-        "random" => (stream, random),
-        "overwrite" => (stream, overwrite),
+        "read" => (streamed, |place| read_through(place, &*place.side()?.open(&place.root()?, "stream")?, BYTES)),
+        "random" => (streamed, random),
+        "overwrite" => (streamed, overwrite),
         "append" => (|_| Ok(()), append),
         "create" => (|_| Ok(()), create),
-        "stat" => (create, stat),
-        "delete" => (create, |place| each(place, |side, dir, name| side.unlink(dir, name))),
+        "stat" => (created, stat),
+        "delete" => (created, |place| each(place, |side, dir, name| side.unlink(dir, name))),
+        "lookup" => (created_before, |place| each(place, |side, dir, name| side.size_of(dir, name).map(drop))),
+        "small" => (created_before, small),
         _ => return None,
     })
+}
+
+fn streamed(place: &mut Place) -> Result {
+    stream(place)
+}
+
+fn created(place: &mut Place) -> Result {
+    create(place)
+}
+
+/// Nothing of the files is in memory.
+fn created_before(place: &mut Place) -> Result {
+    create(place)?;
+    place.reopen(false)
 }
 
 fn stream(place: &Place) -> Result {
@@ -98,6 +115,10 @@ fn stat(place: &Place) -> Result {
         each(place, |side, dir, name| side.size_of(dir, name).map(drop))?;
     }
     Ok(())
+}
+
+fn small(place: &Place) -> Result {
+    each(place, |side, dir, name| side.open(dir, name)?.read_at(0, &mut [0; 4096]))
 }
 
 fn each(place: &Place, act: impl Fn(&dyn Side, &Dir, &str) -> Result) -> Result {
