@@ -1,11 +1,12 @@
 //! One copy of a catalogue: making it, committing to it, keeping its write-ahead log short.
 
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pv::sqlite::{self, Access};
 use pv::{Bytes, Env, Epoch, FamilyUuid, LvUuid, PvUuid, SliceId, Txg};
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 
 use super::generation::{Generation, InFile, check_log};
 use super::row::{RowOp, Table, Value, decode_ops, encode_ops, sum_of};
@@ -26,6 +27,9 @@ pub struct CopyPlace {
 /// Stored deltas kept for copies that miss a commit.
 const KEPT_DELTAS: u64 = 4;
 
+const BEGIN: &str = "BEGIN IMMEDIATE";
+const COMMIT: &str = "COMMIT";
+const ROLLBACK: &str = "ROLLBACK";
 const FENCE: &str = "SELECT epoch FROM state WHERE id=0";
 const PUT_DELTA: &str = "REPLACE INTO delta VALUES(?,?,?,?)";
 const DROP_DELTAS: &str = "DELETE FROM delta WHERE txg<?";
@@ -244,7 +248,7 @@ impl Copy {
     pub(crate) fn commit(&mut self, commit: &Commit, keep: bool, fence: bool) -> Result<()> {
         let path = self.place.path.clone();
         let fail = |source| LvError::from(sqlite::error(&path, "commit to", source));
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
+        let transaction = Writing::begin(&self.connection).map_err(fail)?;
         let epoch: i64 =
             transaction.prepare_cached(FENCE).and_then(|mut s| s.query_row([], |r| r.get(0))).map_err(fail)?;
         if fence && epoch != commit.epoch.0.cast_signed() {
@@ -273,7 +277,7 @@ impl Copy {
     pub(crate) fn take(&mut self, seen: &CopyState, epoch: Epoch, rules: TestSwitches) -> Result<bool> {
         let path = self.place.path.clone();
         let fail = |source| LvError::from(sqlite::error(&path, "commit to", source));
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
+        let transaction = Writing::begin(&self.connection).map_err(fail)?;
         let now = state_of(&transaction, &path)?;
         if now.epoch > seen.epoch {
             return Err(LvError::Fenced { epoch, by: None });
@@ -343,6 +347,37 @@ impl Copy {
             self.in_file.set(generation);
         }
         Ok(log)
+    }
+}
+
+/// A transaction that writes; its statements are prepared once. Rolled back unless it is committed.
+struct Writing<'c>(&'c Connection);
+
+impl<'c> Writing<'c> {
+    fn begin(connection: &'c Connection) -> rusqlite::Result<Self> {
+        connection.prepare_cached(BEGIN)?.execute([])?;
+        Ok(Self(connection))
+    }
+
+    fn commit(self) -> rusqlite::Result<()> {
+        self.0.prepare_cached(COMMIT)?.execute([]).map(drop)
+    }
+}
+
+impl Deref for Writing<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.0
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        if !self.0.is_autocommit() {
+            // Where that fails, the next transaction does not begin.
+            let _ = self.0.execute_batch(ROLLBACK);
+        }
     }
 }
 

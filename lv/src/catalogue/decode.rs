@@ -271,13 +271,14 @@ pub(crate) fn xattr_from(mut c: Columns<'_>) -> Option<XattrRow> {
 }
 
 pub(crate) fn values_of(row: &Row<'_>) -> rusqlite::Result<Vec<Value>> {
-    (0..row.as_ref().column_count())
-        .map(|index| {
-            Ok(match row.get_ref(index)? {
-                rusqlite::types::ValueRef::Integer(value) => Value::Int(value),
-                rusqlite::types::ValueRef::Blob(bytes) => Value::Blob(bytes.into()),
-                _ => Value::Null,
-            })
-        })
-        .collect()
+    let count = row.as_ref().column_count();
+    let mut values = Vec::with_capacity(count);
+    for index in 0..count {
+        values.push(match row.get_ref(index)? {
+            rusqlite::types::ValueRef::Integer(value) => Value::Int(value),
+            rusqlite::types::ValueRef::Blob(bytes) => Value::Blob(bytes.into()),
+            _ => Value::Null,
+        });
+    }
+    Ok(values)
 }

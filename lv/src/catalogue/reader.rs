@@ -57,6 +57,13 @@ const INODE: Query = Query::new(
     "SELECT *, EXISTS (SELECT 1 FROM xattr WHERE xattr.fs=inode.fs AND xattr.ino=inode.ino) FROM inode \
     WHERE fs=? AND ino=?",
 );
+const INODES: Query = Query::new(
+    Table::Inode,
+    1,
+    "SELECT *, EXISTS (SELECT 1 FROM xattr WHERE xattr.fs=inode.fs AND xattr.ino=inode.ino) FROM inode \
+    WHERE fs=? AND ino BETWEEN ? AND ?",
+);
+const DIRENTS: Query = Query::new(Table::Dirent, 2, "SELECT * FROM dirent WHERE fs=? AND parent=?");
 const DIRENT_BUCKET: Query =
     Query::new(Table::Dirent, 2, "SELECT * FROM dirent WHERE fs=? AND parent=? AND cookie BETWEEN ? AND ?");
 const DIRENT_PAGE: Query =
@@ -173,25 +180,52 @@ impl CatalogueReader {
         values: &[Value],
         from: impl FnOnce(Columns<'_>) -> Option<T>,
     ) -> Result<T> {
+        self.sound(query, params, values, from).map_err(|what| self.damaged(query.table, what))
+    }
+
+    /// What a row stands for, or what is wrong with it.
+    fn sound<T>(
+        &self,
+        query: &Query,
+        params: &[i64],
+        values: &[Value],
+        from: impl FnOnce(Columns<'_>) -> Option<T>,
+    ) -> Result<T, &'static str> {
         self.verify(query.table, values)?;
         let mut key = values.iter().zip(params).take(query.same);
         if key.any(|(value, wanted)| *value != Value::Int(*wanted)) {
-            return Err(self.damaged(query.table, "stands where another belongs"));
+            return Err("stands where another belongs");
         }
-        from(Columns::of(values)).ok_or_else(|| self.damaged(query.table, "holds impossible values"))
+        from(Columns::of(values)).ok_or("holds impossible values")
+    }
+
+    /// Rows for whoever can do without them: none unless all can be read and are sound.
+    fn ahead<T>(
+        &self,
+        query: &Query,
+        params: &[i64],
+        mut from: impl FnMut(&mut Vec<Value>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let mut statement = self.connection.as_ref()?.prepare_cached(query.sql).ok()?;
+        let mut rows = statement.query(params_from_iter(params)).ok()?;
+        let mut out = Vec::new();
+        while let Some(row) = rows.next().ok()? {
+            out.push(from(&mut values_of(row).ok()?)?);
+        }
+        Some(out)
     }
 
     /// Checks a row, its checksum last, and that it is not of a later commit than the last one.
-    fn verify(&self, table: Table, values: &[Value]) -> Result<()> {
+    fn verify(&self, table: Table, values: &[Value]) -> Result<(), &'static str> {
         let Some((sum, values)) = values.split_last() else { return Ok(()) };
         if *sum != Value::Int(sum_of(table, values)) {
-            return Err(self.damaged(table, "does not match its checksum"));
+            return Err("does not match its checksum");
         }
         let newest = self.newest.load(Ordering::Relaxed);
         let dated = !matches!(table, Table::State | Table::Pv | Table::Le);
         match values.last() {
             Some(Value::Int(txg)) if dated && txg.cast_unsigned() > newest => {
-                Err(self.damaged(table, "is of a later commit than the state row, which is an old one"))
+                Err("is of a later commit than the state row, which is an old one")
             }
             _ => Ok(()),
         }
@@ -225,6 +259,22 @@ impl CatalogueReader {
         let mut values = values_of(row).map_err(|e| self.fail(e))?;
         let xattrs = values.pop() != Some(Value::Int(0));
         self.verified(&INODE, &key, &values, inode_from).map(|inode| Some((inode, xattrs)))
+    }
+
+    /// Inodes of these numbers, as [`inode`](Self::inode), if nothing keeps them from being read.
+    pub(crate) fn inodes_between(&self, fs: i64, first: Ino, last: Ino) -> Option<Vec<(InodeRow, bool)>> {
+        let key = [fs, first.0.cast_signed(), last.0.cast_signed()];
+        let within = |(row, _): &(InodeRow, bool)| (first..=last).contains(&row.attr.ino);
+        self.ahead(&INODES, &key, |values| {
+            let xattrs = values.pop() != Some(Value::Int(0));
+            self.sound(&INODES, &key, values, inode_from).ok().map(|row| (row, xattrs)).filter(within)
+        })
+    }
+
+    /// All entries of a directory, if nothing keeps them from being read.
+    pub(crate) fn dirents_ahead(&self, fs: i64, parent: Ino) -> Option<Vec<DirentRow>> {
+        let key = [fs, parent.0.cast_signed()];
+        self.ahead(&DIRENTS, &key, |values| self.sound(&DIRENTS, &key, values, dirent_from).ok())
     }
 
     pub(crate) fn dirents_between(&self, fs: i64, parent: Ino, first: u64, last: u64) -> Result<Vec<DirentRow>> {

@@ -179,6 +179,8 @@ fn first_state(
         gathering: Gathering::default(),
         entries: 0,
         evict_above: 0,
+        rows_kept: 0,
+        ahead: 0,
         reader,
     })
 }
@@ -323,6 +325,7 @@ impl Activation<'_> {
         let hasher = hasher(env);
         let mut state = first_state(&extents, epoch, &state, reader, pvs, &hasher)?;
         state.rules = options.switches;
+        state.rows_kept = options.cached_rows;
         let checkpointer = copies.all().iter().map(|copy| copy.again(env)).collect::<Result<Vec<_>>>()?;
         let core = Core {
             env: env.clone(),

@@ -274,7 +274,12 @@ impl Core {
     /// Most of it while commits go on, the rest with commits held: only a log that is in its file to the last page
     /// begins anew at its start, and writing over blocks that the log already has is what keeps a small fsync fast.
     pub(crate) fn checkpoint(&self) -> Result<()> {
-        let turn = LOG_TURN.min(self.options.wal_bytes / 4 / u64::from(TUNING.page_size));
+        let page = u64::from(TUNING.page_size);
+        let turn = LOG_TURN.min(self.options.wal_bytes / 4 / page);
+        // What has never been as long does not hold as much: a look at the file is cheaper than asking SQLite.
+        if self.longest_log() < turn.saturating_mul(page) {
+            return Ok(());
+        }
         // Whoever has it moves the log.
         let Some(copies) = try_lock(&self.checkpointer) else { return Ok(()) };
         if self.move_logs(&copies, Checkpoint::Look)? < turn {

@@ -61,6 +61,8 @@ pub(crate) struct Directory {
     pub(crate) complete: bool,
     /// Its committed entries were once counted and added up, and are what the directory says.
     pub(crate) verified: bool,
+    /// Buckets that were asked for and not in memory, since the directory was last loaded as a whole.
+    pub(crate) missed: u64,
 }
 
 impl State {
@@ -97,12 +99,7 @@ impl State {
         let rows = self.reader.dirents_between(FS, ino, 0, i64::MAX.unsigned_abs())?;
         let sum = rows.iter().fold(0u64, |sum, row| sum.wrapping_add(entry_mark(row)));
         let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-        let mut loaded = Directory { complete: true, ..Directory::default() };
-        for row in rows {
-            let bucket = loaded.buckets.entry(bucket_at(row.cookie)).or_default();
-            *bucket = Bucket { stamp: self.committed, used: true, entries: std::mem::take(&mut bucket.entries) };
-            bucket.entries.push(row);
-        }
+        let loaded = Directory { complete: true, ..Directory::loaded(rows, self.committed) };
         self.entries = self.entries.saturating_add(loaded.buckets.len());
         self.dirs.insert(ino, loaded);
         Ok((count, sum))

@@ -5,6 +5,7 @@
 //! commit freed; [`compact`] makes whole free extents out of scattered free bytes.
 
 mod activate;
+mod ahead;
 mod background;
 mod commit;
 mod commit_cost;

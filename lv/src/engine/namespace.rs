@@ -25,6 +25,10 @@ impl State {
         self.verify_directory(parent, VERIFIED)?;
         let dir = self.dirs.entry(parent).or_default();
         if !dir.complete && !dir.buckets.contains_key(&base) {
+            self.directory_around(parent);
+        }
+        let dir = self.dirs.entry(parent).or_default();
+        if !dir.complete && !dir.buckets.contains_key(&base) {
             let entries = self.reader.dirents_between(FS, parent, base, base | LAST_NUMBER)?;
             let bucket = Bucket { entries, stamp: self.committed, used: true };
             self.dirs.entry(parent).or_default().buckets.insert(base, bucket);

@@ -15,7 +15,6 @@ use super::inode::Inode;
 use super::rules::TestSwitches;
 use super::space::Space;
 use super::table::Table;
-use super::xattr::Xattrs;
 use crate::catalogue::{CatalogueReader, FsRow, SliceRow, Totals};
 use crate::{Ino, LvError, Result};
 
@@ -162,6 +161,10 @@ pub(crate) struct State {
     /// Rows in memory, about, and the number above which the next eviction pass runs.
     pub(crate) entries: usize,
     pub(crate) evict_above: usize,
+    /// Rows kept in memory, about.
+    pub(crate) rows_kept: usize,
+    /// Up to here inodes were asked for, or loaded after one that was.
+    pub(crate) ahead: u64,
 }
 
 impl std::fmt::Debug for State {
@@ -196,13 +199,8 @@ impl State {
                 None if ino == Ino::ROOT => return Err(self.damaged("its root directory is missing")),
                 None => return Err(LvError::NoInode { ino }),
             };
-            let committed = self.committed;
-            let mut inode = Inode::new(row, false, committed);
-            if !xattrs && inode.xattr_sum == 0 {
-                inode.xattrs = Some(Xattrs::new());
-            }
-            self.inodes.insert(ino, inode);
-            self.entries += 1;
+            self.keep_inode(row, xattrs);
+            self.inodes_after(ino);
         }
         let inode = self.inodes.get_mut(&ino).filter(|inode| !inode.gone).ok_or(LvError::NoInode { ino })?;
         inode.used = true;

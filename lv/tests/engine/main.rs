@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod ahead;
 mod basics;
 mod bounds;
 mod check;
