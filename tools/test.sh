@@ -168,11 +168,19 @@ explore() {
     done
 }
 
+target_directory() {
+    cargo metadata --locked --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'
+}
+
+# An example, as it was built with the tests.
+example() {
+    "$(target_directory)/debug/examples/$1"
+}
+
 # The anyfs-lvm command, built as the rig is: its path is in $command.
 build_command() {
     cargo build --locked --profile rig -p anyfs-lvm-tools
-    command=$(cargo metadata --locked --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-    command=$command/rig/anyfs-lvm
+    command=$(target_directory)/rig/anyfs-lvm
 }
 
 # with_command PROGRAM ARGUMENT...: one that runs the command, too.
@@ -206,9 +214,8 @@ step 'what mounting needs' fuse_present
 step 'format' cargo fmt --all --check
 step 'lints' cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 step 'tests' tests
-step 'examples' cargo build --locked --examples
-step 'example library_use' cargo run --locked --quiet --example library_use
-step 'example growing_pool' cargo run --locked --quiet --example growing_pool
+step 'example library_use' example library_use
+step 'example growing_pool' example growing_pool
 step 'crash rig' cargo build --locked --profile rig -p anyfs-lvm-rig
 step "crash explorer, fixed seed $EXPLORE_SEED" explore "$EXPLORE_SEED"
 step "crash explorer, fresh seed $FRESH_SEED" explore "$FRESH_SEED"

@@ -45,7 +45,7 @@ const fn files(line: &'static str, probe: &'static str) -> Case {
     Case { line, input: None, kind: Kind::Files, probe }
 }
 
-const CASES: [Case; 30] = [
+const CASES: [Case; 31] = [
     whole("pvcreate --setphysicalvolumesize 8m new.db", "pvs"),
     whole("pvcreate --setphysicalvolumesize 4m --preallocate new.db", "pvs"),
     whole("vgcreate vg1 c.db", "vgs"),
@@ -58,6 +58,7 @@ const CASES: [Case; 30] = [
     whole("lvextend -L +1m vg0/home", "lvs"),
     whole("lvrename vg0/other vg0/another", "lvs"),
     whole("lvremove -y vg0/other", "lvs"),
+    whole("lvremove -y vg0/home", "lvs"),
     Case { line: "put vg0/home:/new", input: Some("src/sub/two"), kind: Kind::Whole, probe: "sha256sum vg0/home:/new" },
     Case { line: "put vg0/home:/kept", input: Some("src/one"), kind: Kind::Whole, probe: "sha256sum vg0/home:/kept" },
     whole("cp src/sub/two vg0/home:/new", "sha256sum vg0/home:/new"),

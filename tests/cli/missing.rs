@@ -231,3 +231,19 @@ fn a_pv_restored_from_a_backup_is_refused() {
     let refused = place.run("ls vg0/home:/");
     assert!(refused.code == 5 && refused.err.contains("b.db") && refused.err.contains("is an old copy"), "{refused:?}");
 }
+
+/// All that is known of its group is in it.
+#[test]
+fn a_damaged_pv_is_named_where_its_group_is_not_found() {
+    let place = Place::new();
+    place.run("pvcreate a.db").ok();
+    place.run("vgcreate vg0 a.db").ok();
+    place.run("lvcreate -n home -L 4m vg0").ok();
+    let mut bytes = std::fs::read(place.path("a.db")).unwrap();
+    bytes[32_768..36_000].fill(0x5a);
+    std::fs::write(place.path("a.db"), bytes).unwrap();
+    for line in ["ls vg0/home:/", "cat vg0/home:/x", "lvextend -L +1m vg0/home"] {
+        let ran = place.run(line);
+        assert!(ran.code != 0 && ran.err.contains("a.db: damaged: "), "{line}: {ran:?}");
+    }
+}

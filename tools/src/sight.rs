@@ -164,7 +164,7 @@ impl Session {
             // The only files of the group may be those that are not used, or cannot be.
             let line = |notice: &Notice| match notice {
                 Notice::Duplicate { .. } => Some(notice.to_string()),
-                Notice::Unusable { error } if matches!(**error, PvError::Io { .. }) => Some(chain(&**error)),
+                Notice::Unusable { error } if may_be_one(error) => Some(chain(&**error)),
                 _ => None,
             };
             let lines = scan.notices.iter().filter_map(line);
@@ -174,8 +174,8 @@ impl Session {
                 None => failure,
             });
         };
-        // A PV that cannot be opened passes for missing, and this says why.
-        let why = |error: &PvError| group.partial() && matches!(error, PvError::Io { .. });
+        // A PV that cannot be used passes for missing, and this says why.
+        let why = |error: &PvError| group.partial() && may_be_one(error);
         let ours = |notice: &&Notice| !matches!(notice, Notice::Unusable { error } if !why(error));
         let seen = scan.notices.iter().filter(|notice| match notice {
             Notice::Recovered { .. } => true,
@@ -209,6 +209,11 @@ impl Session {
         let held = group.activation_lock_paths(lv).into_iter().find(|path| is_held(path))?;
         Some(Holder::of(&self.env, &held))
     }
+}
+
+/// Whether what cannot be used may be a PV: not a database of another program, nor what the group tells of by itself.
+fn may_be_one(error: &PvError) -> bool {
+    !matches!(error, PvError::Foreign { .. } | PvError::NeedsRecovery { .. })
 }
 
 /// A PV that needs write access before it can be read.

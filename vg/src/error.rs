@@ -31,6 +31,16 @@ pub enum VgError {
         /// Why it failed.
         source: io::Error,
     },
+    /// An LV is removed, and what it had could not be given back yet.
+    #[error("{vg}/{lv} is removed, but the room that it took could not be given back")]
+    Unreleased {
+        /// The VG.
+        vg: VgName,
+        /// The LV.
+        lv: LvName,
+        /// Why not.
+        source: Box<VgError>,
+    },
     /// The operating system gave no random bytes.
     #[error("cannot choose a random number")]
     Random(#[source] io::Error),
@@ -315,6 +325,9 @@ impl VgError {
             Self::Held { holder, .. } if holder.is_stopped() => "continue or kill that process first".to_owned(),
             Self::Busy(_) | Self::Held { .. } => "try again when the other command has ended".to_owned(),
             Self::Host { source, .. } => hint_of(source)?.to_owned(),
+            Self::Unreleased { vg, .. } => {
+                format!("make some room on the host; the next lvcreate or lvextend in {vg} gives it back")
+            }
             Self::Hook { source, .. } => source.downcast_ref::<PvError>()?.hint()?.to_owned(),
             _ => return None,
         };

@@ -7,7 +7,7 @@ use pv::{Holder, LvUuid, PvUuid};
 
 use crate::group::{find_lv, metadata_path};
 use crate::lock::VgLock;
-use crate::{LvName, LvRecord, Removal, Result, VgError, VolumeGroup};
+use crate::{LvName, LvRecord, Removal, Result, VgError, VolumeGroup, room};
 
 impl VolumeGroup {
     /// Removes an LV and everything in it. The descriptor forgets the name first; then its metadata volumes and its
@@ -34,7 +34,11 @@ impl VolumeGroup {
             descriptor.removals.push(Removal { lv: lv.uuid, family: lv.family, segments: lv.segments, copies });
             Ok(())
         })?;
-        self.sweep_without(lock, lost)
+        self.sweep_without(lock, lost).map_err(|source| VgError::Unreleased {
+            vg: self.name().clone(),
+            lv: name.clone(),
+            source: Box::new(source),
+        })
     }
 
     /// Keeps others from activating an LV; who has it when it is active.
@@ -76,6 +80,15 @@ impl VolumeGroup {
 
     pub(crate) fn sweep_without(&mut self, lock: &VgLock, lost: &[PvUuid]) -> Result<()> {
         let mut done = BTreeSet::new();
+        if self.descriptor.removals.is_empty() {
+            return Ok(());
+        }
+        let env = self.env.clone();
+        // Nobody needs it any more, and on a full host forgetting the extents may need its room, or the reserve.
+        for removal in &self.descriptor.removals {
+            self.remove_metadata(removal.lv, &removal.copies)?;
+        }
+        let _given = room::secure(&env, &self.members.iter().collect::<Vec<_>>(), &self.descriptor)?;
         for removal in &self.descriptor.removals {
             let used: BTreeSet<PvUuid> =
                 removal.segments.iter().flat_map(crate::Segment::legs).map(|leg| leg.pv).collect();
@@ -86,7 +99,6 @@ impl VolumeGroup {
                     None => complete &= lost.contains(&member.uuid),
                 }
             }
-            self.remove_metadata(removal.lv, &removal.copies)?;
             if complete {
                 done.insert(removal.lv);
             }

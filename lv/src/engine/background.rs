@@ -84,7 +84,7 @@ impl Core {
             self.flush_some(self.options.flush_bytes.saturating_mul(2))?;
         }
         if due.commit {
-            self.flush_all()?;
+            self.place_all()?;
             let txg = self.state()?.txg;
             self.commit_through(txg)?;
         }
@@ -183,7 +183,7 @@ impl Core {
 
     fn settle(&self) -> Result<()> {
         self.finish_burials()?;
-        self.flush_all()?;
+        self.place_all()?;
         self.settle_intents()?;
         let txg = self.state()?.txg;
         self.commit_changes(txg)?;

@@ -59,19 +59,38 @@ impl Core {
             return Ok(());
         }
         state.install_dataless()?;
-        let files: Vec<Ino> = state.waiting.values().copied().collect();
-        let open: u64 = files.iter().filter_map(|ino| state.inodes.get(ino)).map(|inode| inode.open.data()).sum();
-        if open <= self.inline_max() && open == state.pending {
-            // Little, and nothing on its way to a PV: one commit takes it all.
-            state.required.extend(files);
-            let txg = state.txg;
-            drop(state);
-            return self.commit_changes(txg);
-        }
+        let little = self.require_little(&mut state);
         drop(state);
-        self.flush_all()?;
+        if !little {
+            self.place_all()?;
+        }
         let txg = self.state()?.txg;
         self.commit_changes(txg)
+    }
+
+    /// Places all data that waits; what finds no extent goes into the next commit, if that takes so much.
+    pub(crate) fn place_all(&self) -> Result<()> {
+        match self.flush_all() {
+            Err(error @ LvError::NoSpace { .. }) => {
+                if self.require_little(&mut *self.state()?) {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
+            }
+            placed => placed,
+        }
+    }
+
+    /// Has the next commit take all data that waits, where that is little and nothing is on its way to a PV.
+    fn require_little(&self, state: &mut State) -> bool {
+        let files: Vec<Ino> = state.waiting.values().copied().collect();
+        let open: u64 = files.iter().filter_map(|ino| state.inodes.get(ino)).map(|inode| inode.open.data()).sum();
+        let little = open <= self.inline_max() && open == state.pending;
+        if little {
+            state.required.extend(files);
+        }
+        little
     }
 
     /// As [`commit_through`](Self::commit_through); whoever changed nothing needs no room.

@@ -13,10 +13,13 @@ impl State {
     /// Takes out of a commit what belongs in it and waits for the next one.
     pub(super) fn hold_back(&mut self, dirty: &mut Dirty) {
         if !self.rules.keep(Rule::NamesInOrder) {
-            // Every other name.
-            let waits = |(_, cookie): &(Ino, u64)| cookie & (1 << 12) != 0;
+            // Those in other directories than the root, with what these directories say of them.
+            let waits = |(parent, _): &(Ino, u64)| *parent != Ino::ROOT;
+            let parents: BTreeSet<Ino> = dirty.dirents.keys().filter(|key| waits(key)).map(|key| key.0).collect();
             let (later, now) = std::mem::take(&mut dirty.dirents).into_iter().partition(|(key, _)| waits(key));
             (self.dirty.dirents, dirty.dirents) = (later, now);
+            let (later, now) = std::mem::take(&mut dirty.inodes).into_iter().partition(|ino| parents.contains(ino));
+            (self.dirty.inodes, dirty.inodes) = (later, now);
         }
         if !self.rules.keep(Rule::WholeMoves) {
             // The extents that something was moved into.

@@ -304,3 +304,28 @@ fn without_a_reserve_a_volume_on_a_full_disk_cannot_be_opened() {
     let refused = open_weak(&disk, &pool, Weakness::Without(Rule::Reserve));
     assert!(matches!(refused, Err(LvError::Pv(pv::PvError::NoSpace { .. }))), "nothing was found: {refused:?}");
 }
+
+/// What it takes to forget extents comes from the volume's metadata, and from the reserve.
+#[test]
+fn a_volume_of_many_extents_is_removed_with_not_one_byte_free() {
+    let disk = Disk::new(Settings { capacity: 24 * MIB, ..Settings::default() });
+    let env = disk.env();
+    let path = std::path::PathBuf::from("/p.db");
+    let capacity = pv::Bytes(64 * MIB);
+    pv::Pv::create(&env, &path, &pv::PvOptions { capacity, ..pv::PvOptions::default() }).unwrap();
+    let extent_size = pv::ExtentSize::for_tests(SHAPE.extent).unwrap();
+    let options = vg::VgOptions { extent_size, ..vg::VgOptions::default() };
+    let mut group = vg::VolumeGroup::create(&env, &vg::VgName::new("g").unwrap(), &[path], &options).unwrap();
+    let name = vg::LvName::new("v").unwrap();
+    let request = vg::LvRequest::new(Some(name.clone()), pv::LeCount(400));
+    let lock = group.lock().unwrap();
+    group.lv_create(&lock, &request, |group, lv| anyfs_lvm::make_catalogues(&env, group, lv)).unwrap();
+    drop(lock);
+    let volume = anyfs_lvm::activate(&env, &mut group, &name, VolumeOptions::default()).unwrap();
+    assert!(fill(&volume).unwrap() > 100);
+    volume.close().unwrap();
+    disk.set_free(0);
+    let lock = group.lock().unwrap();
+    group.lv_remove(&lock, &name).unwrap();
+    assert!(group.descriptor().removals.is_empty() && group.lv(&name).is_err());
+}

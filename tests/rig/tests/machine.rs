@@ -85,6 +85,13 @@ fn without_the_pv_barrier_the_model_test_fails() {
     assert_eq!(again.map(|again| again.seed), Some(failed.seed), "{failed}");
 }
 
+/// A PV was missing, and there was no extent for one byte that had been accepted: it goes into the metadata.
+#[test]
+fn a_volume_without_a_free_extent_is_closed_with_what_it_has_accepted() {
+    let (counts, failed) = run(420_041_598, 1, Weakness::None);
+    assert!(failed.is_none() && counts.cases == 1, "{}", failed.unwrap());
+}
+
 /// Its own copy of the descriptor counts as long as no newer one is there, whatever the rest of the group has settled.
 #[test]
 fn a_pv_whose_leaving_was_interrupted_may_show_the_group_it_left() {

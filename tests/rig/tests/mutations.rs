@@ -102,8 +102,9 @@ fn what_leaves_its_place_before_its_new_one_is_named_is_found() {
     must_find(without(Rule::WholeMoves), Workload::random());
 }
 
+/// The PVs count flushes anew only in a new epoch, and refuse to be taken in one that was there.
 #[test]
-fn flush_numbers_that_come_again_in_the_same_epoch_are_found() {
+fn an_activation_in_the_epoch_of_the_last_one_is_found() {
     must_find(without(Rule::NewEpoch), Workload::tight());
 }
 

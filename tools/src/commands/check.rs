@@ -146,12 +146,13 @@ impl Check {
             let Ok((group, _)) = session.find_group(name, Access::ReadOnly) else { continue };
             let whole = self.names.contains(name);
             for member in group.pvs().iter().filter(|member| whole || told.used.contains(&member.uuid)) {
-                let what = match member.contradictions() {
+                let line = match member.contradictions() {
                     Ok(None | Some(0)) => continue,
-                    Ok(Some(count)) => format!("its pages contradict each other (places: at least {count})"),
+                    Ok(Some(count)) => {
+                        format!("{}: its pages contradict each other (places: at least {count})", shown(&member.path))
+                    }
                     Err(error) => chain(&error),
                 };
-                let line = format!("{}: {what}", shown(&member.path));
                 if told.said.insert(line.clone()) {
                     if !self.json {
                         ui.raw(format!("  {name}: {line}\n").as_bytes());

@@ -90,7 +90,6 @@ impl Weakness {
         match self {
             Self::LazyPv => Arc::new(WeakStore::lazy(store)),
             Self::NoPvFence => Arc::new(WeakStore::unfenced(store, env, path)),
-            Self::Without(Rule::NewEpoch) => Arc::new(WeakStore::rewound(store, env, path)),
             _ => store,
         }
     }

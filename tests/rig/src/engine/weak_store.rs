@@ -28,8 +28,6 @@ enum Twist {
         /// The owner row after the last commit.
         mine: Mutex<Option<Vec<u8>>>,
     },
-    /// It is taken again in the same epoch, and counts flushes anew.
-    Rewound(OwnerRows),
 }
 
 /// A batch that has returned and not happened.
@@ -71,10 +69,6 @@ impl OwnerRows {
         let key = family.as_bytes().as_slice();
         self.run(|db| db.execute("UPDATE owner SET body=?2 WHERE family=?1", [key, body]));
     }
-
-    fn forget(&self, family: FamilyUuid) {
-        self.run(|db| db.execute("DELETE FROM owner WHERE family=?1", [family.as_bytes().as_slice()]));
-    }
 }
 
 impl WeakStore {
@@ -84,10 +78,6 @@ impl WeakStore {
 
     pub(super) fn unfenced(store: Arc<dyn ExtentStore>, env: &Env, path: &Path) -> Self {
         Self { store, twist: Twist::Unfenced { rows: OwnerRows::of(env, path), mine: Mutex::new(None) } }
-    }
-
-    pub(super) fn rewound(store: Arc<dyn ExtentStore>, env: &Env, path: &Path) -> Self {
-        Self { store, twist: Twist::Rewound(OwnerRows::of(env, path)) }
     }
 
     /// Lets what has returned happen.
@@ -129,7 +119,6 @@ impl ExtentStore for WeakStore {
                 Ok(())
             }
             Twist::Unfenced { rows, mine } => self.commit_unfenced(batch, rows, mine),
-            Twist::Rewound(_) => self.store.commit(batch),
         }
     }
 
@@ -168,9 +157,6 @@ impl ExtentStore for WeakStore {
     }
 
     fn take(&self, family: FamilyUuid, epoch: Epoch, txg: Txg) -> Result<()> {
-        if let Twist::Rewound(rows) = &self.twist {
-            rows.forget(family);
-        }
         self.store.take(family, epoch, txg)
     }
 
