@@ -65,6 +65,9 @@ pub(crate) fn activate_copies(
         }
     }
     open.sort_by_key(|(state, _)| std::cmp::Reverse((state.epoch, state.txg)));
+    if !rules.keep(Rule::NewestCopy) {
+        open.reverse();
+    }
     let mut open = open.into_iter();
     let Some((state, newest)) = open.next() else {
         return Err(LvError::no_metadata(&lost));

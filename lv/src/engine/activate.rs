@@ -284,19 +284,32 @@ impl Activation<'_> {
         let next = if options.switches.keep(Rule::NewEpoch) { highest.next() } else { Some(highest.max(Epoch(1))) };
         let epoch = next.ok_or(LvError::Invalid { what: "the volume has been activated too often" })?;
         owned.ensure_current(env)?;
+        let catalogue_first = options.switches.keep(Rule::CatalogueFirst);
+        if !catalogue_first {
+            self.take_pvs(&state, epoch)?;
+        }
         if !copies.take(&state, epoch, options.switches)? {
             return Ok(None);
         }
-        for (_, _, store) in present(extents) {
-            let was_away = || Ok::<_, LvError>(store.owner(extents.family)?.is_some_and(|row| row.epoch < state.epoch));
-            if options.switches.keep(Rule::EveryPv) || !was_away()? {
-                store.take(extents.family, epoch, state.txg)?;
-            }
+        if catalogue_first {
+            self.take_pvs(&state, epoch)?;
         }
         let left = copies.places().len();
         let told = |(copy, why): (CopyPlace, String)| VolumeNotice::CopyGivenUp { file: copy.path, why, left };
         let notices = std::mem::take(given_up).into_iter().map(told).collect();
         Ok(Some(Taken { copies, state, reader, pvs, epoch, notices }))
+    }
+
+    /// Raises the epoch on the PVs that are there.
+    fn take_pvs(&self, state: &CopyState, epoch: Epoch) -> Result<()> {
+        let family = self.extents.family;
+        for (_, _, store) in present(&self.extents) {
+            let was_away = || Ok::<_, LvError>(store.owner(family)?.is_some_and(|row| row.epoch < state.epoch));
+            if self.options.switches.keep(Rule::EveryPv) || !was_away()? {
+                store.take(family, epoch, state.txg)?;
+            }
+        }
+        Ok(())
     }
 
     /// Looks whether the catalogue and the PVs fit together.
@@ -326,6 +339,9 @@ impl Activation<'_> {
         let mut state = first_state(&extents, epoch, &state, reader, pvs, &hasher)?;
         state.rules = options.switches;
         state.rows_kept = options.cached_rows;
+        if !state.rules.keep(Rule::Orphans) {
+            state.orphans.clear();
+        }
         let checkpointer = copies.all().iter().map(|copy| copy.again(env)).collect::<Result<Vec<_>>>()?;
         let core = Core {
             env: env.clone(),

@@ -26,6 +26,10 @@ pub enum Rule {
     WholeFiles,
     /// What moves leaves its old place in the commit that names the new one.
     WholeMoves,
+    /// What nothing leads to any more is taken apart after an activation.
+    Orphans,
+    /// An activation raises the epoch in the catalogue before it does so on the PVs.
+    CatalogueFirst,
     /// Each activation has an epoch of its own, in which flushes are counted anew.
     NewEpoch,
     /// An activation takes every PV that is there, also one that was away.
@@ -44,6 +48,8 @@ pub enum Rule {
     DurableLog,
     /// Only a checkpoint that no commit runs beside says what a file has of its log.
     HeldCheckpoint,
+    /// Of several copies of the catalogue the newest counts.
+    NewestCopy,
     /// A copy of the catalogue that missed a commit is made equal before it counts.
     EqualCopies,
     /// A copy that cannot be read is given up, durably, before the first commit without it.

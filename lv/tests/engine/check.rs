@@ -1,6 +1,8 @@
 //! A check finds what contradicts itself, names it, and changes nothing.
 
-use anyfs_lvm_lv::{CheckOptions, CheckReport, Ino, LvError, NewNode, Rename, SetXattr, Work, check};
+use anyfs_lvm_lv::{
+    CheckOptions, CheckReport, Ino, LvError, NewNode, Rename, Rule, SetXattr, TestSwitches, Work, check,
+};
 use pv::{Epoch, ExtentBatch, FlushNo, PeIndex, Txg};
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -253,6 +255,24 @@ fn what_an_owner_left_that_died_is_clean_and_noted() {
     assert!(notes.contains("1 deleted files wait to be taken apart"), "{notes}");
     rig.open().close().unwrap();
     assert!(rig.check().notes.is_empty());
+}
+
+#[test]
+fn orphans_that_nobody_takes_apart_are_found() {
+    for (switches, left) in [(TestSwitches::NONE, false), (TestSwitches::without(Rule::Orphans), true)] {
+        let mut rig = filled(1);
+        rig.options.switches = switches;
+        let volume = rig.open();
+        let small = volume.lookup(Ino::ROOT, b"small").unwrap().ino;
+        volume.open(small).unwrap();
+        let dir = volume.lookup(Ino::ROOT, b"dir").unwrap().ino;
+        volume.unlink(Ino::ROOT, b"small").unwrap();
+        volume.unlink(dir, b"other").unwrap();
+        volume.fsync(dir).unwrap();
+        volume.abandon();
+        rig.open().close().unwrap();
+        assert_eq!(!rig.check().notes.is_empty(), left, "{switches:?}");
+    }
 }
 
 /// A table's page is also in the list of free pages: what is written next takes it.

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use anyfs_lvm_lv::{CheckOptions, CopyPlace, Ino, LvError, NewNode, Volume, VolumeNotice, VolumeOptions, Work, check};
+use anyfs_lvm_lv::{
+    CheckOptions, CopyPlace, Ino, LvError, NewNode, Rule, TestSwitches, Volume, VolumeNotice, VolumeOptions, Work,
+    check,
+};
 
 use super::support::{Rig, contents};
 
@@ -53,6 +56,20 @@ fn all_copies_lost_is_one_line_that_names_them() {
     }
     let error = rig.try_open().unwrap_err().to_string();
     assert!(error.contains("c0.meta") && error.contains("c1.meta") && !error.contains('\n'), "{error}");
+}
+
+#[test]
+fn a_stale_copy_that_counts_as_the_newest_is_found() {
+    let mut rig = Rig::with_copies(2, 16, 65536, 2);
+    rig.open().close().unwrap();
+    let old = std::fs::read(&rig.copies[0].path).unwrap();
+    let volume = rig.open();
+    write(&volume, b"a", b"acknowledged");
+    volume.close().unwrap();
+    std::fs::write(&rig.copies[0].path, old).unwrap();
+    let shown = |rig: &Rig| rig.try_open().is_ok_and(|volume| volume.lookup(Ino::ROOT, b"a").is_ok());
+    rig.options.switches = TestSwitches::without(Rule::NewestCopy);
+    assert!(!shown(&rig), "not found");
 }
 
 #[test]

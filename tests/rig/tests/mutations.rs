@@ -109,6 +109,11 @@ fn an_activation_in_the_epoch_of_the_last_one_is_found() {
 }
 
 #[test]
+fn an_activation_that_takes_the_pvs_before_the_catalogue_is_found() {
+    must_find(without(Rule::CatalogueFirst), Workload::random());
+}
+
+#[test]
 fn a_lost_copy_that_still_counts_when_it_returns_is_found() {
     must_find(without(Rule::LostCopies), Workload::lost_copy());
 }

@@ -1,4 +1,5 @@
-//! Reads of extents that are freed and filled again while they are read.
+//! What happens while something is read or written: extents that are freed and filled again while somebody reads them,
+//! files that go while their bytes move.
 
 use std::path::Path;
 use std::time::Duration;
@@ -52,4 +53,22 @@ fn a_read_looks_again_when_its_extents_were_filled_with_something_else_meanwhile
 fn a_read_that_does_not_look_again_is_found() {
     let bytes = read(Weakness::Without(Rule::SecondLook));
     assert!(bytes.is_err(), "not found");
+}
+
+#[test]
+fn what_is_deleted_on_its_way_into_an_extent_stays_deleted() {
+    watch(Duration::from_secs(60));
+    let disk = Disk::new(Settings::default());
+    let pool = Pool::create(&disk.env(), Path::new("/"), SHAPE).unwrap();
+    let volume = pool.activate(&disk.env(), VolumeOptions::default(), Weakness::None).unwrap();
+    let file = volume.create(Ino::ROOT, b"file", &NewNode::file(0o600)).unwrap().ino;
+    volume.write(file, 0, &[1; 3000]).unwrap();
+    volume.fsync(file).unwrap();
+    let same = volume.clone();
+    disk.interject(Before::Write, "/p0.db", move || same.unlink(Ino::ROOT, b"file").unwrap());
+    // What an fsync put into the metadata moves.
+    volume.step(Work::Intents).unwrap();
+    assert!(volume.lookup(Ino::ROOT, b"file").is_err(), "nothing came between");
+    volume.close().unwrap();
+    pool.check(&disk.env()).unwrap();
 }

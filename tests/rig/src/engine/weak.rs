@@ -34,7 +34,7 @@ pub enum Weakness {
 }
 
 /// The engine's own rules by what is done instead.
-const RULES: [(&str, Rule); 22] = [
+const RULES: [(&str, Rule); 25] = [
     ("reuse-at-once", Rule::DeferredReuse),
     ("no-catalogue-fence", Rule::CatalogueFence),
     ("blind-takeover", Rule::UnchangedCatalogue),
@@ -44,6 +44,8 @@ const RULES: [(&str, Rule); 22] = [
     ("names-later", Rule::NamesInOrder),
     ("holes-before-data", Rule::WholeFiles),
     ("purge-before-place", Rule::WholeMoves),
+    ("no-orphans", Rule::Orphans),
+    ("pvs-first", Rule::CatalogueFirst),
     ("same-epoch", Rule::NewEpoch),
     ("pv-left-out", Rule::EveryPv),
     ("no-sweep", Rule::Sweep),
@@ -52,6 +54,7 @@ const RULES: [(&str, Rule); 22] = [
     ("first-copy", Rule::AllCopies),
     ("trust-log", Rule::DurableLog),
     ("checkpoint-beside", Rule::HeldCheckpoint),
+    ("oldest-copy", Rule::NewestCopy),
     ("unequal-copies", Rule::EqualCopies),
     ("keep-lost-copies", Rule::LostCopies),
     ("blind-host", Rule::HostRoom),
