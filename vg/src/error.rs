@@ -325,9 +325,10 @@ impl VgError {
             Self::Held { holder, .. } if holder.is_stopped() => "continue or kill that process first".to_owned(),
             Self::Busy(_) | Self::Held { .. } => "try again when the other command has ended".to_owned(),
             Self::Host { source, .. } => hint_of(source)?.to_owned(),
-            Self::Unreleased { vg, .. } => {
+            Self::Unreleased { vg, source, .. } if matches!(**source, Self::Pv(PvError::NoSpace { .. })) => {
                 format!("make some room on the host; the next lvcreate or lvextend in {vg} gives it back")
             }
+            Self::Unreleased { source, .. } => return source.hint(),
             Self::Hook { source, .. } => source.downcast_ref::<PvError>()?.hint()?.to_owned(),
             _ => return None,
         };

@@ -15,8 +15,8 @@ impl VolumeGroup {
     /// change that needs it, or by [`VolumeGroup::settle`].
     ///
     /// # Errors
-    /// [`VgError::LvNotFound`], [`VgError::LvInUse`] while it is active anywhere, [`VgError::MissingPvs`]; as
-    /// [`VolumeGroup::change`].
+    /// [`VgError::LvNotFound`], [`VgError::LvInUse`] while it is active anywhere, [`VgError::MissingPvs`];
+    /// [`VgError::Unreleased`]: it is removed, and its extents are not free yet; as [`VolumeGroup::change`].
     pub fn lv_remove(&mut self, lock: &VgLock, name: &LvName) -> Result<()> {
         self.writable()?;
         self.drop_lv(lock, name, &[])

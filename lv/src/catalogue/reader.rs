@@ -49,21 +49,19 @@ impl Query {
     }
 }
 
-/// With whether it has extended attributes, whatever its row says: one statement, since each takes and gives back a
-/// lock of the file, which costs more than the look.
-const INODE: Query = Query::new(
-    Table::Inode,
-    2,
-    "SELECT *, EXISTS (SELECT 1 FROM xattr WHERE xattr.fs=inode.fs AND xattr.ino=inode.ino) FROM inode \
-    WHERE fs=? AND ino=?",
-);
-const INODES: Query = Query::new(
-    Table::Inode,
-    1,
-    "SELECT *, EXISTS (SELECT 1 FROM xattr WHERE xattr.fs=inode.fs AND xattr.ino=inode.ino) FROM inode \
-    WHERE fs=? AND ino BETWEEN ? AND ?",
-);
-const DIRENTS: Query = Query::new(Table::Dirent, 2, "SELECT * FROM dirent WHERE fs=? AND parent=?");
+/// Inodes, each with whether it has extended attributes, whatever its row says: one statement, since each takes and gives
+/// back a lock of the file, which costs more than the look.
+macro_rules! inodes {
+    ($which:literal) => {
+        concat!(
+            "SELECT *, EXISTS (SELECT 1 FROM xattr WHERE xattr.fs=inode.fs AND xattr.ino=inode.ino) FROM inode ",
+            "WHERE fs=? AND ino ",
+            $which
+        )
+    };
+}
+const INODE: Query = Query::new(Table::Inode, 2, inodes!("=?"));
+const INODES: Query = Query::new(Table::Inode, 1, inodes!("BETWEEN ? AND ?"));
 const DIRENT_BUCKET: Query =
     Query::new(Table::Dirent, 2, "SELECT * FROM dirent WHERE fs=? AND parent=? AND cookie BETWEEN ? AND ?");
 const DIRENT_PAGE: Query =
@@ -273,8 +271,8 @@ impl CatalogueReader {
 
     /// All entries of a directory, if nothing keeps them from being read.
     pub(crate) fn dirents_ahead(&self, fs: i64, parent: Ino) -> Option<Vec<DirentRow>> {
-        let key = [fs, parent.0.cast_signed()];
-        self.ahead(&DIRENTS, &key, |values| self.sound(&DIRENTS, &key, values, dirent_from).ok())
+        let key = [fs, parent.0.cast_signed(), 0, i64::MAX];
+        self.ahead(&DIRENT_BUCKET, &key, |values| self.sound(&DIRENT_BUCKET, &key, values, dirent_from).ok())
     }
 
     pub(crate) fn dirents_between(&self, fs: i64, parent: Ino, first: u64, last: u64) -> Result<Vec<DirentRow>> {

@@ -59,12 +59,12 @@ impl Core {
             return Ok(());
         }
         state.install_dataless()?;
-        let little = self.require_little(&mut state);
+        let (little, mut txg) = (self.require_little(&mut state), state.txg);
         drop(state);
         if !little {
             self.place_all()?;
+            txg = self.state()?.txg;
         }
-        let txg = self.state()?.txg;
         self.commit_changes(txg)
     }
 

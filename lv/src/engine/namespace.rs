@@ -20,15 +20,18 @@ const DAY: Nanos = 24 * 60 * 60 * 1_000_000_000;
 const SET_GID: u32 = 0o2000;
 
 impl State {
+    /// Whether what is in memory says what is in the bucket.
+    fn has_bucket(&self, parent: Ino, base: u64) -> bool {
+        self.dirs.get(&parent).is_some_and(|dir| dir.complete || dir.buckets.contains_key(&base))
+    }
+
     /// The bucket that `base` names, loaded when it is not in memory.
     fn bucket(&mut self, parent: Ino, base: u64) -> Result<&mut Bucket> {
         self.verify_directory(parent, VERIFIED)?;
-        let dir = self.dirs.entry(parent).or_default();
-        if !dir.complete && !dir.buckets.contains_key(&base) {
+        if !self.has_bucket(parent, base) {
             self.directory_around(parent);
         }
-        let dir = self.dirs.entry(parent).or_default();
-        if !dir.complete && !dir.buckets.contains_key(&base) {
+        if !self.has_bucket(parent, base) {
             let entries = self.reader.dirents_between(FS, parent, base, base | LAST_NUMBER)?;
             let bucket = Bucket { entries, stamp: self.committed, used: true };
             self.dirs.entry(parent).or_default().buckets.insert(base, bucket);

@@ -13,9 +13,10 @@ impl State {
     /// Takes out of a commit what belongs in it and waits for the next one.
     pub(super) fn hold_back(&mut self, dirty: &mut Dirty) {
         if !self.rules.keep(Rule::NamesInOrder) {
-            // Those in other directories than the root, with what these directories say of them.
-            let waits = |(parent, _): &(Ino, u64)| *parent != Ino::ROOT;
-            let parents: BTreeSet<Ino> = dirty.dirents.keys().filter(|key| waits(key)).map(|key| key.0).collect();
+            // Those in other directories than the root that were there, with what these directories say of them.
+            let old = |ino: Ino| ino != Ino::ROOT && self.inodes.get(&ino).is_some_and(|inode| inode.row_sum != 0);
+            let parents: BTreeSet<Ino> = dirty.dirents.keys().map(|key| key.0).filter(|ino| old(*ino)).collect();
+            let waits = |(parent, _): &(Ino, u64)| parents.contains(parent);
             let (later, now) = std::mem::take(&mut dirty.dirents).into_iter().partition(|(key, _)| waits(key));
             (self.dirty.dirents, dirty.dirents) = (later, now);
             let (later, now) = std::mem::take(&mut dirty.inodes).into_iter().partition(|ino| parents.contains(ino));
